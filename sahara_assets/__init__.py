@@ -1,0 +1,1 @@
+"""Sahara: customer segments from the files a shop already exports."""

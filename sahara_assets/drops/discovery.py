@@ -1,0 +1,153 @@
+"""Which files lie in the drop folder, and which dataset each belongs to. Nothing is opened here."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from sahara_assets.errors import DropError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sahara_assets.settings import Settings
+
+_UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart", "~")
+"""Name endings that senders give to files that are still being written."""
+
+_NAME_DATE = re.compile(r"(?<!\d)(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
+
+
+@dataclass(frozen=True, order=True)
+class FoundFile:
+    """A file that some dataset claims.
+
+    Attributes:
+        dataset: the dataset.
+        path: relative to the drop folder, with forward slashes.
+        size_bytes: as the file system says.
+        modified_at: modification time, naive UTC.
+        signature: size, times and inode: while it stays the same, the content is not hashed again. The change time is in it because
+            a file can be uploaded again with equal size and a preserved modification time.
+    """
+
+    dataset: str
+    path: str
+    size_bytes: int
+    modified_at: datetime
+    signature: str
+
+    @property
+    def file_date(self) -> date | None:
+        """The date in the file's name, where it has one."""
+        return date_in_name(self.path)
+
+
+def date_in_name(path: str) -> date | None:
+    """The last date in a file's name.
+
+    >>> date_in_name("shop/purchases_2011-12-09.csv")
+    datetime.date(2011, 12, 9)
+    >>> date_in_name("orders.csv") is None
+    True
+    """
+    for year, month, day in reversed(_NAME_DATE.findall(path.rsplit("/", 1)[-1])):
+        try:
+            return date(int(year), int(month), int(day))
+        except ValueError:
+            continue
+    return None
+
+
+def find_drops(settings: Settings) -> list[FoundFile]:
+    """Every file in the drop folder that a dataset's patterns match, by dataset and path.
+
+    Hidden files and files that are still being written (`.tmp`, `.part`, …) are left alone.
+
+    Raises:
+        DropError: the folder is not there, or a file is claimed by two datasets.
+    """
+    folder = settings.drop_folder
+    if not folder.is_dir():
+        raise DropError(
+            f"{settings.drops.folder}: there is no such drop folder; create it, or set drops.folder in sahara.toml"
+        )
+    matchers = {name: [glob_to_regex(p) for p in dataset.patterns] for name, dataset in settings.datasets.items()}
+    found = []
+    for path, entry in _walk(folder):
+        claims = [name for name, patterns in matchers.items() if any(p.fullmatch(path) for p in patterns)]
+        if len(claims) > 1:
+            raise DropError(f"{path}: claimed by {' and '.join(claims)}; make their patterns in sahara.toml tell them apart")
+        if claims:
+            try:
+                status = entry.stat()
+            except FileNotFoundError:
+                continue  # it was moved away between the listing and now
+            found.append(_found(claims[0], path, status))
+    return sorted(found)
+
+
+def _found(dataset: str, path: str, status: os.stat_result) -> FoundFile:
+    return FoundFile(
+        dataset=dataset,
+        path=path,
+        size_bytes=status.st_size,
+        modified_at=datetime.fromtimestamp(status.st_mtime_ns // 1000 / 1e6, tz=UTC).replace(tzinfo=None),
+        signature=f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}",
+    )
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Files below a folder with their relative paths; hidden and unfinished ones are left out."""
+    pending = [(folder, "")]
+    while pending:
+        current, prefix = pending.pop()
+        with os.scandir(current) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append((folder / f"{prefix}{entry.name}", f"{prefix}{entry.name}/"))
+                elif entry.is_file():
+                    yield f"{prefix}{entry.name}", entry
+
+
+def glob_to_regex(pattern: str) -> re.Pattern[str]:
+    """A glob as a regular expression: `*` and `?` stay within a folder, `**/` is any folders.
+
+    >>> bool(glob_to_regex("purchases/*.csv").fullmatch("purchases/2011-12-09.csv"))
+    True
+    >>> bool(glob_to_regex("*.csv").fullmatch("old/2011-12-09.csv"))
+    False
+    >>> bool(glob_to_regex("**/*.csv").fullmatch("a/b/c.csv"))
+    True
+    """
+    parts = []
+    position = 0
+    while position < len(pattern):
+        rest = pattern[position:]
+        bracket = re.match(r"\[(!?)([^\]]+)\]", rest)
+        if rest.startswith("**/"):
+            parts.append("(?:[^/]+/)*")
+            position += 3
+        elif rest.startswith("**"):
+            parts.append(".*")
+            position += 2
+        elif rest[0] == "*":
+            parts.append("[^/]*")
+            position += 1
+        elif rest[0] == "?":
+            parts.append("[^/]")
+            position += 1
+        elif bracket:
+            inner = bracket.group(2).replace("\\", "\\\\").replace("^", "\\^")
+            parts.append(f"[{'^/' if bracket.group(1) else ''}{inner}]")
+            position += bracket.end()
+        else:
+            parts.append(re.escape(rest[0]))
+            position += 1
+    return re.compile("".join(parts))

@@ -1,0 +1,40 @@
+"""The errors a person meets: each says what is wrong, where, and what to do about it.
+
+Everything Sahara raises on purpose derives from `SaharaError`, so that the command line can print it without a traceback and the
+assets can turn it into a Dagster failure. Programming errors stay ordinary exceptions.
+"""
+
+from __future__ import annotations
+
+
+class SaharaError(Exception):
+    """Something a person can mend: `str(error)` names the place and the remedy.
+
+    `exit_code` is what the command line ends with: 2 for usage and configuration, 3 for a blocking check.
+    """
+
+    exit_code = 2
+
+
+class SettingsError(SaharaError):
+    """`sahara.toml` or the environment is wrong; every problem is listed at once."""
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        self.source = source
+        self.problems = problems
+        noun = "problem" if len(problems) == 1 else "problems"
+        super().__init__("\n".join([f"{source}: {len(problems)} {noun}", *(f"  {problem}" for problem in problems)]))
+
+
+class DropError(SaharaError):
+    """A whole drop cannot be read; the ledger keeps the reason and the other drops go on."""
+
+
+class WarehouseError(SaharaError):
+    """The warehouse cannot be opened, is held by another process, or refused an operation."""
+
+
+class BlockedError(SaharaError):
+    """A blocking check failed, so nothing below it was rebuilt."""
+
+    exit_code = 3
