@@ -25,6 +25,7 @@ _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
 _MOMENT = rf"{_DATE}([ T]{_CLOCK})?"
 _MOMENT_WITH_OFFSET = rf"{_DATE}[ T]{_CLOCK} ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)"
+_BLANK_AT_EDGE = r"^[\s\x{00A0}\x{FEFF}]|[\s\x{00A0}\x{FEFF}]$"
 _BLANKS = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160) || chr(65279)"
 
 EARLIEST, LATEST = "1900-01-01", "2200-01-01"
@@ -46,7 +47,7 @@ class Cast:
 
     Attributes:
         column: what is declared.
-        text: the trimmed text over the staged columns, null where it is empty or means nothing; named `t_<column>`.
+        text: the text over the trimmed columns `c0`, `c1`, …, null where it is empty or means nothing; named `t_<column>`.
         values: output name → typed expression over the texts (a timestamp gives itself in UTC and its local time).
         failure: over texts and values: true where the text cannot be typed or a required value is missing.
         remedy: what would be right, for the reject's reason.
@@ -96,18 +97,21 @@ def _cast(
     failure = f"({filled} IS NOT NULL AND {untyped})"
     if name in dataset.required:
         failure = f"({filled} IS NULL OR {failure})"
-    return Cast(column, _text(position, settings, name), values, failure, remedy)
+    return Cast(column, _text(position, settings), values, failure, remedy)
 
 
-def _text(position: int | None, settings: DatasetSettings, column: str) -> str:
+def trimmed(position: int) -> str:
+    """A staged field without the blanks around it; only the few fields that have odd ones pay for taking them off."""
+    field = f"c{position}"
+    return f"CASE WHEN regexp_matches({field}, '{_BLANK_AT_EDGE}') THEN trim({field}, {_BLANKS}) ELSE {field} END"
+
+
+def _text(position: int | None, settings: DatasetSettings) -> str:
     """The trimmed text of a field, null where it is empty or one of the words that mean nothing."""
     if position is None:
         return "CAST(NULL AS VARCHAR)"
-    trimmed = f"trim(c{position}, {_BLANKS})"
     nothing = ["", *settings.null_values]
-    if column in {"order_id", "product_id"} and "None" in nothing:
-        nothing.remove("None")
-    return f"(CASE WHEN {trimmed} IN ({', '.join(literal(word) for word in nothing)}) THEN NULL ELSE {trimmed} END)"
+    return f"(CASE WHEN c{position} IN ({', '.join(literal(word) for word in nothing)}) THEN NULL ELSE c{position} END)"
 
 
 def _normalised(text: str, normalisers: Sequence[str]) -> str:

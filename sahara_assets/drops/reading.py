@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sahara_assets.drops.casts import Cast, casts_of, extra_json, line_hash, literal, looks_like_row
+from sahara_assets.drops.casts import Cast, casts_of, extra_json, line_hash, literal, looks_like_row, trimmed
 from sahara_assets.drops.content import Content, clean_chunks
 from sahara_assets.drops.header import Layout, read_header
 from sahara_assets.drops.records import BrokenRecord, ParsedRecord, Records, RecordScanner
@@ -192,6 +192,7 @@ class DropReader:
         columns = ", ".join(f"c{i}: 'VARCHAR'" for i in range(width))
         fields = ", ".join(f"c{i}" for i in range(width))
         quote = literal(self._settings.quote)
+        trims = ", ".join(f"{trimmed(position)} AS c{position}" for _, position in batch.layout.positions)
         texts = ", ".join(f"{cast.text} AS t_{cast.column.name}" for cast in casts)
         values = ", ".join(f"{expression} AS {name}" for cast in casts for name, expression in cast.values)
         failures = " ".join(f"WHEN {cast.failure} THEN {index}" for index, cast in enumerate(casts))
@@ -209,7 +210,8 @@ class DropReader:
                 UNION ALL
                 SELECT NULL, drop_number, line, true, {fields} FROM _parsed
             ),
-            texts AS (SELECT rn, drop_number, is_parsed, line AS _line, {texts}, {extra_json(batch.layout)} AS _extra FROM staged),
+            trimmed AS (SELECT rn, drop_number, is_parsed, line AS _line, {extra_json(batch.layout)} AS _extra, {trims} FROM staged),
+            texts AS (SELECT rn, drop_number, is_parsed, _line, _extra, {texts} FROM trimmed),
             typed AS (SELECT *, {values} FROM texts)
             SELECT *, CASE {failures} END AS failed, {line_hash(casts)} AS _line_hash FROM typed
         """

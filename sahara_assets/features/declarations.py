@@ -42,6 +42,7 @@ class Feature:
         label: the words a marketer reads, without the unit.
         high, low: what a segment that stands out upwards or downwards is called ("big spenders", "small spenders"), as an
             adjective or noun phrase for descriptions.
+        made_from: the columns of `purchases` that it is computed from, for the lineage in the UI.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Feature:
     nullable: bool = False
     high: str = ""
     low: str = ""
+    made_from: tuple[str, ...] = ()
 
     @property
     def is_category(self) -> bool:
@@ -73,61 +75,74 @@ FEATURES: tuple[Feature, ...] = (
         "recency_days", Kind.INTEGER, "days", "days since last order",
         "Whole days from the latest sale line to the cut-off.", Treatment(missing="median"),
         high="long away", low="recently active",
+        made_from=("ordered_at_local", "line_kind"),
     ),
     Feature(
         "tenure_days", Kind.INTEGER, "days", "days since first order",
         "Whole days from the first sale line to the cut-off.", Treatment(missing="median"),
         high="long-standing", low="new",
+        made_from=("ordered_at_local", "line_kind"),
     ),
     Feature(
         "order_count", Kind.INTEGER, "orders", "orders",
         "Orders with at least one sale line.", _COUNT, high="frequent", low="rare",
+        made_from=("order_id", "line_kind"),
     ),
     Feature(
         "line_count", Kind.INTEGER, "lines", "lines bought",
         "Sale lines.", _COUNT, high="many lines", low="few lines",
+        made_from=("order_id", "line_kind"),
     ),
     Feature(
         "unit_count", Kind.DECIMAL, "units", "units bought",
         "Units on sale lines.", _COUNT, high="many units", low="few units",
+        made_from=("quantity", "line_kind"),
     ),
     Feature(
         "distinct_products", Kind.INTEGER, "products", "different products bought",
         "Different products on sale lines.", _COUNT, high="wide range", low="narrow range",
+        made_from=("product_id", "line_kind"),
     ),
     Feature(
         "gross_spend", Kind.DECIMAL, "money", "spend",
         "Value of sale lines, before returns and cancellations.", _COUNT, high="big spend", low="small spend",
+        made_from=("line_total", "line_kind"),
     ),
     Feature(
         "net_spend", Kind.DECIMAL, "money", "spend after returns",
         "gross_spend less the value of returned and cancelled lines; may be negative.", _COUNT,
         high="big net spend", low="small net spend",
+        made_from=("line_total", "line_kind"),
     ),
     Feature(
         "average_order_value", Kind.FLOAT, "money", "average order value",
         "gross_spend ÷ order_count: per order, not per line.", _COUNT, high="large orders", low="small orders",
+        made_from=("line_total", "order_id", "line_kind"),
     ),
     Feature(
         "median_order_value", Kind.FLOAT, "money", "median order value",
         "Exact median of the gross value of the orders that have a sale line.", _COUNT,
         high="large typical orders", low="small typical orders",
+        made_from=("line_total", "order_id", "line_kind"),
     ),
     Feature(
         "mean_days_between_orders", Kind.FLOAT, "days", "days between orders",
         "Days from first to last order ÷ (order_count − 1); null for a customer with one order.",
         Treatment(missing="median"), nullable=True, high="long pauses", low="short pauses",
+        made_from=("ordered_at_local", "order_id", "line_kind"),
     ),
     Feature(
         "return_rate", Kind.FLOAT, "share", "share of spend returned",
         "Returned and cancelled value ÷ gross_spend; above 1 where more came back than was bought in the window.", _SHARE,
         high="many returns", low="few returns",
+        made_from=("line_total", "line_kind"),
     ),
     *(
         Feature(
             f"category_share_{rank}", Kind.FLOAT, "share", f"share of spend in category {rank}",
             f"Share of gross_spend in the project's category number {rank} by spend (see top_categories); 0 where there is none.",
             _SHARE, high=f"much of category {rank}", low=f"little of category {rank}",
+            made_from=("line_total", "category", "line_kind"),
         )
         for rank in range(1, TOP_CATEGORY_COUNT + 1)
     ),

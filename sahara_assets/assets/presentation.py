@@ -1,0 +1,104 @@
+"""What an asset shows in the Dagster UI: row count, column schema, lineage, a few rows, and a picture.
+
+The pictures themselves are drawn in `report/`; this module only dresses them for Dagster.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from sahara_assets.tables import Kind, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sahara_assets.builds import Built
+    from sahara_assets.warehouse.base import Row
+
+_UI_TYPES = {
+    Kind.TEXT: "text",
+    Kind.DECIMAL: "decimal(18,4)",
+    Kind.INTEGER: "bigint",
+    Kind.FLOAT: "double",
+    Kind.TIMESTAMP: "timestamp",
+    Kind.DATE: "date",
+    Kind.BOOLEAN: "boolean",
+}
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The declared columns as the UI's schema tab shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                type=_UI_TYPES[column.kind],
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=table.key == (column.name,)),
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def column_lineage(
+    table: Table, upstream: Sequence[Table], made_from: Mapping[str, Sequence[tuple[str, str]]] | None = None
+) -> dg.TableColumnLineage:
+    """Which upstream columns each column comes from: those of the same name, or as `made_from` says (asset, column)."""
+    made_from = made_from or {}
+    deps = {}
+    for column in table.columns:
+        sources = list(made_from.get(column.name, ()))
+        if not sources:
+            sources = [(source.name, column.name) for source in upstream if column.name in source.column_names]
+        if sources:
+            deps[column.name] = [dg.TableColumnDep(dg.AssetKey(asset), name) for asset, name in sources]
+    return dg.TableColumnLineage(deps_by_column=deps)
+
+
+def table_metadata(table: Table, description_of_owner: str = "") -> dict[str, Any]:
+    """What is known of a table before it is built: its schema, and where it is."""
+    found: dict[str, Any] = {"dagster/column_schema": column_schema(table), "dagster/table_name": table.name}
+    if description_of_owner:
+        found["note"] = description_of_owner
+    return found
+
+
+def picture(title: str, svg: str) -> dg.MarkdownMetadataValue:
+    """A drawing as the UI can show it."""
+    from sahara_assets.report.svg import data_uri
+
+    return dg.MetadataValue.md(f"![{title}]({data_uri(svg)})")
+
+
+def sample(rows: Sequence[Row], columns: Sequence[str], most: int = 10) -> dg.MarkdownMetadataValue:
+    """The first rows as a table."""
+    head = f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}"
+    lines = [f"| {' | '.join(_cell(row.get(column)) for column in columns)} |" for row in rows[:most]]
+    return dg.MetadataValue.md("\n".join([head, *lines]))
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else f"{value:,.2f}" if isinstance(value, float) else str(value)
+    text = text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def result_of(built: Built, asset_key: str | None = None, **metadata: Any) -> dg.MaterializeResult[Any]:  # noqa: ANN401
+    """A build as Dagster's result: rows, whether it was rebuilt, what the builder remembered, and what is shown."""
+    details = {
+        name: value if isinstance(value, int | float | str) else dg.MetadataValue.json(value)
+        for name, value in built.details.items()
+    }
+    return dg.MaterializeResult(
+        asset_key=asset_key or built.name,
+        metadata={
+            "dagster/row_count": built.row_count,
+            "rebuilt": built.rebuilt,
+            **details,
+            **metadata,
+        },
+        data_version=dg.DataVersion(built.fingerprint),
+    )

@@ -1,0 +1,119 @@
+"""The model: features → k-sweep → champion → everyone's segment → what each segment is."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from sahara_assets import stages
+from sahara_assets.assets.presentation import column_lineage, picture, result_of, sample, table_metadata
+from sahara_assets.report.charts import profile_heat_map, segment_map, segment_sizes
+from sahara_assets.report.sweep_chart import sweep_plot
+from sahara_assets.resources import Project
+from sahara_assets.schema import CUSTOMER_FEATURES
+from sahara_assets.tables import CUSTOMER_SEGMENTS, K_SWEEP, SEGMENT_CHANGES, SEGMENT_PROFILES, SEGMENTATION_MODELS, Table
+
+GROUP = "segmentation"
+
+
+class Training(dg.Config):
+    """Whether to train even where the champion would do."""
+
+    retrain: bool = False
+
+
+def _declared(table: Table, deps: list[str], kinds: set[str]) -> dict[str, Any]:
+    return {
+        "deps": deps,
+        "group_name": GROUP,
+        "description": table.description,
+        "kinds": kinds,
+        "owners": ["team:sahara"],
+        "metadata": table_metadata(table),
+    }
+
+
+@dg.multi_asset(
+    name="train",
+    specs=[
+        dg.AssetSpec("k_sweep", **_declared(K_SWEEP, ["customer_features"], {"numpy", "duckdb"})),
+        dg.AssetSpec("segmentation_model", **_declared(SEGMENTATION_MODELS, ["customer_features", "k_sweep"], {"numpy", "json"})),
+        dg.AssetSpec("segment_changes", **_declared(SEGMENT_CHANGES, ["segmentation_model"], {"duckdb"})),
+    ],
+)
+def model_assets(
+    context: dg.AssetExecutionContext, config: Training, project: Project
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Keep the champion, or train: when there is none, when the model's settings changed, or when asked."""
+    warehouse = project.warehouse
+    champion, reason = stages.segmentation_model(
+        warehouse, project.settings, project.run(context.run_id), retrain=config.retrain
+    )
+    context.log.info(f"trained: {reason}" if reason else "the champion stays")
+    sweep = warehouse.rows(K_SWEEP)
+    version = dg.DataVersion(f"{champion.model.version}-{champion.model.k}")
+    yield dg.MaterializeResult(
+        asset_key="k_sweep",
+        metadata={"dagster/row_count": len(sweep), "sweep": picture("Measures by k", sweep_plot(sweep))},
+        data_version=version,
+    )
+    yield dg.MaterializeResult(
+        asset_key="segmentation_model",
+        metadata={
+            "dagster/row_count": warehouse.count(SEGMENTATION_MODELS),
+            "model_version": champion.model.version,
+            "k": champion.model.k,
+            "trained_because": reason or "not trained: the champion stays",
+            "cut_off": champion.cut_off.isoformat(),
+            "why_this_k": dg.MetadataValue.md("\n".join(f"- {line}" for line in champion.trace)),
+            "model": dg.MetadataValue.md(f"```json\n{champion.model.to_json()[:20000]}\n```"),
+        },
+        data_version=version,
+    )
+    changes = [row for row in warehouse.rows(SEGMENT_CHANGES) if row["version"] == champion.model.version]
+    yield dg.MaterializeResult(
+        asset_key="segment_changes",
+        metadata={
+            "dagster/row_count": warehouse.count(SEGMENT_CHANGES),
+            "last_change": sample(
+                changes, ["change", "segment", "old_name", "new_name", "customers_stayed", "customers_joined", "customers_left"], 30
+            ),
+        },
+        data_version=version,
+    )
+
+
+@dg.asset(
+    name="customer_segments",
+    **_declared(CUSTOMER_SEGMENTS, ["customer_features", "segmentation_model"], {"ibis", "duckdb", "gold"}),
+)
+def customer_segments(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
+    """Score every customer with the champion, as SQL in the warehouse."""
+    built = stages.customer_segments(project.warehouse, project.run(context.run_id))
+    model = [("segmentation_model", "model")]
+    lineage = column_lineage(
+        CUSTOMER_SEGMENTS,
+        [CUSTOMER_FEATURES],
+        {name: model for name in ("segment", "segment_name", "tier", "distance", "is_outlier")},
+    )
+    return result_of(built, **{"dagster/column_lineage": lineage})
+
+
+@dg.asset(
+    name="segment_profiles",
+    **_declared(SEGMENT_PROFILES, ["customer_segments", "customer_features", "top_categories"], {"numpy", "duckdb", "gold"}),
+)
+def segment_profiles(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
+    """Describe every segment, name it, and suggest what to do."""
+    warehouse = project.warehouse
+    built = stages.segment_profiles(warehouse, project.run(context.run_id))
+    rows, currency = warehouse.rows(SEGMENT_PROFILES), project.settings.project.currency
+    lineage = column_lineage(SEGMENT_PROFILES, [CUSTOMER_SEGMENTS, CUSTOMER_FEATURES])
+    return result_of(
+        built,
+        sizes=picture("Share of customers and of spend", segment_sizes(rows)),
+        heat_map=picture("What sets the segments apart", profile_heat_map(rows, currency)),
+        map=picture("Recency and spend", segment_map(rows, currency)),
+        segments=sample(rows, ["segment", "segment_name", "tier", "customer_count", "customer_share", "spend_share", "action"], 20),
+        **{"dagster/column_lineage": lineage},
+    )

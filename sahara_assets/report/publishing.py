@@ -1,0 +1,120 @@
+"""From the tables to `sahara_report.html` in the export folder.
+
+What the report looks like lives in `page.py`; this module only gathers what it says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sahara_assets.builds import Built, Run, built, record
+from sahara_assets.drops.ledger import ledger_rows, rejected_rows
+from sahara_assets.errors import SaharaError
+from sahara_assets.quality import run_checks
+from sahara_assets.report.page import Check, ReportData, render_report
+from sahara_assets.segmentation.registry import champion
+from sahara_assets.tables import (
+    AUDIENCE_FILES,
+    K_SWEEP,
+    SEGMENT_CHANGES,
+    SEGMENT_PROFILES,
+    STEP_COUNTS,
+    TOP_CATEGORIES,
+)
+
+if TYPE_CHECKING:
+    from sahara_assets.settings import Settings
+    from sahara_assets.warehouse.base import Row, Warehouse
+
+REPORT_NAME = "sahara_report.html"
+EXAMPLES_PER_REASON = 3
+
+
+def gather(warehouse: Warehouse, settings: Settings) -> ReportData:
+    """Everything the report says."""
+    model = champion(warehouse)
+    summary, examples = summarise_rejects(rejected_rows(warehouse))
+    return ReportData(
+        project_name=settings.project.name,
+        currency=settings.project.currency,
+        time_zone=settings.project.time_zone,
+        cut_off=model.cut_off if model else None,
+        model_version=model.model.version if model else None,
+        first_ordered_at=model.row["first_ordered_at"] if model else None,
+        last_ordered_at=model.row["last_ordered_at"] if model else None,
+        choice_reason=model.trace[-1] if model else "",
+        trace=model.trace[:-1] if model else (),
+        segment_profiles=warehouse.rows(SEGMENT_PROFILES),
+        k_sweep=warehouse.rows(K_SWEEP),
+        segment_changes=warehouse.rows(SEGMENT_CHANGES),
+        top_categories=warehouse.rows(TOP_CATEGORIES),
+        drops=ledger_rows(warehouse),
+        reject_summary=summary,
+        reject_examples=examples,
+        step_counts=warehouse.rows(STEP_COUNTS),
+        audience_files=warehouse.rows(AUDIENCE_FILES),
+        export_folder=settings.export.folder,
+        checks=[
+            Check(check.name, check.passed, "error" if check.blocking else "warn", check.text)
+            for check in run_checks(warehouse, settings)
+        ],
+    )
+
+
+def summarise_rejects(rejects: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Rejects counted by dataset, column and reason, and a few examples of each."""
+    counts: dict[tuple[str, str, str], int] = {}
+    examples: list[Row] = []
+    for row in rejects:
+        key = (row["dataset"], row["column_name"] or "", row["reason"])
+        counts[key] = counts.get(key, 0) + 1
+        if counts[key] <= EXAMPLES_PER_REASON:
+            examples.append(row)
+    summary = [
+        {"dataset": dataset, "column_name": column or None, "reason": reason, "row_count": count}
+        for (dataset, column, reason), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return summary, examples
+
+
+def publish_report(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """Render the report and write it where it says something new; written whole beside its place and then renamed.
+
+    Raises:
+        SaharaError: the export folder cannot be written.
+    """
+    page = render_report(gather(warehouse, settings)).encode()
+    fingerprint = hashlib.sha256(page).hexdigest()
+    path = settings.export_folder / REPORT_NAME
+    known = built(warehouse, "report")
+    current = path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == fingerprint
+    if known is not None and known.fingerprint == fingerprint and current:
+        return known
+    if not current:
+        try:
+            write_whole(path, page)
+        except OSError as error:
+            raise SaharaError(f"{path}: the report cannot be written ({error.strerror}); make room, or set export.folder") from error
+    with warehouse.transaction():
+        record(warehouse, run, "report", fingerprint, 1, {"path": str(path)})
+    return Built("report", fingerprint, 1, rebuilt=True, details={"path": str(path)})
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a kill leaves the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).chmod(0o644)
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,73 @@
+"""The Dagster resource: one project, with its settings, its lock and its warehouse, opened when first asked for.
+
+The in-process executor keeps one for a whole run, so that the lock is held from the first asset to the last.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from sahara_assets.builds import Run
+from sahara_assets.locking import hold_lock
+from sahara_assets.settings import Settings, load_settings
+from sahara_assets.warehouse.opening import open_warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sahara_assets.warehouse.base import Warehouse
+
+
+class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """A shop's project: `sahara.toml` and what it names.
+
+    Attributes:
+        config_path: path of `sahara.toml`; empty takes `$SAHARA_CONFIG`, else `sahara.toml` in the working folder, else the defaults.
+    """
+
+    config_path: str = ""
+    _settings: Settings | None = PrivateAttr(default=None)
+    _warehouse: object = PrivateAttr(default=None)
+    _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
+    _now: datetime | None = PrivateAttr(default=None)
+    _progress: object = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Project]:
+        """Hold whatever was opened until the run ends."""
+        try:
+            yield self
+        finally:
+            self._stack.close()
+            self._warehouse = None
+
+    @property
+    def settings(self) -> Settings:
+        """The validated settings, read once."""
+        if self._settings is None:
+            self._settings = load_settings(Path(self.config_path) if self.config_path else None)
+        return self._settings
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse, with the project's lock held from now to the end of the run."""
+        if self._warehouse is None:
+            self._stack.enter_context(hold_lock(self.settings))
+            self._warehouse = self._stack.enter_context(open_warehouse(self.settings))
+        return self._warehouse  # type: ignore[return-value]
+
+    def show_progress(self, progress: Callable[[str, int, int], None]) -> None:
+        """Where long work reports how far it is."""
+        self._progress = progress
+
+    def run(self, run_id: str) -> Run:
+        """What the run carries: its id, and one moment for everything it writes."""
+        if self._now is None:
+            self._now = datetime.now(tz=UTC).replace(tzinfo=None)
+        return Run(run_id, self._now, self._progress)  # type: ignore[arg-type]

@@ -1,0 +1,166 @@
+"""`purchases` → `orders`, `products` and `customers`: one row for each subject of the sales."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+from sahara_assets.sales.lines import current_lines
+from sahara_assets.tables import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES, RAW_TABLES
+from sahara_assets.warehouse.expressions import (
+    Expression,
+    any_row,
+    count_where,
+    ids_of_both,
+    is_one_of,
+    latest,
+    money,
+    money_where,
+    most_frequent,
+)
+
+if TYPE_CHECKING:
+    from sahara_assets.settings import Settings
+    from sahara_assets.warehouse.base import Warehouse
+
+Account = list[tuple[str, int]]
+"""A step's account: rows in, rows that leave by reason, rows out."""
+
+
+def is_counted_sale(lines: ibis.Table, settings: Settings) -> Expression:
+    """Whether a line counts as spend: a sale, and no fee where fees are left out."""
+    sale = lines.line_kind == "sale"
+    return sale if settings.rules.fees_count_as_spend else sale & ~lines.is_fee
+
+
+def is_counted_return(lines: ibis.Table, settings: Settings) -> Expression:
+    """Whether a line takes spend back: a return or a cancellation, and no fee where fees are left out."""
+    back = lines.line_kind.isin(["return", "cancellation"])
+    return back if settings.rules.fees_count_as_spend else back & ~lines.is_fee
+
+
+def build_orders(warehouse: Warehouse, settings: Settings) -> tuple[int, Account]:
+    """Write `orders`: one row per order id, with what its lines were."""
+    lines = warehouse.table(PURCHASES)
+    sale, back = is_counted_sale(lines, settings), is_counted_return(lines, settings)
+    orders = lines.group_by("order_id").aggregate(
+        ordered_at=lines.ordered_at.min(),
+        ordered_at_local=lines.ordered_at_local.min(),
+        line_count=lines.count(),
+        unit_count=money_where(sale, lines.quantity),
+        gross_spend=money_where(sale, lines.line_total),
+        returned_value=money_where(back, -lines.line_total),
+        has_sale=any_row(sale),
+        has_return=any_row(lines.line_kind == "return"),
+        has_cancellation=any_row(lines.line_kind == "cancellation"),
+        has_adjustment=any_row(lines.line_kind == "adjustment"),
+    )
+    buyers = most_frequent(lines, "order_id", "customer_id", "ordered_at")
+    orders = orders.left_join(buyers, "order_id")
+    taken = warehouse.count(PURCHASES)
+    rows = warehouse.replace(
+        ORDERS,
+        orders.mutate(
+            ordered_on=orders.ordered_at_local.date(), net_spend=money(orders.gross_spend - orders.returned_value)
+        ).select(*ORDERS.column_names),
+    )
+    return rows, [("in: purchases", taken), ("further lines of an order", taken - rows), ("out", rows)]
+
+
+def build_products(warehouse: Warehouse, settings: Settings) -> tuple[int, Account]:
+    """Write `products`: everything that was sold or stands in the catalogue."""
+    lines = warehouse.table(PURCHASES)
+    sale = is_counted_sale(lines, settings)
+    sold = lines.group_by("product_id").aggregate(
+        sale_line_count=count_where(sale),
+        unit_count=money_where(sale, lines.quantity),
+        gross_spend=money_where(sale, lines.line_total),
+    )
+    catalogue = _catalogue(warehouse, settings)
+    ids = ids_of_both(sold, catalogue, "product_id")
+    described = most_frequent(lines, "product_id", "description", "ordered_at", name="line_description")
+    categorised = most_frequent(lines, "product_id", "category", "ordered_at", name="line_category")
+    joined = (
+        ids.left_join(sold, "product_id")
+        .drop("product_id_right")
+        .left_join(catalogue, "product_id")
+        .drop("product_id_right")
+        .left_join(described, "product_id")
+        .drop("product_id_right")
+        .left_join(categorised, "product_id")
+    )
+    nothing = ibis.literal(0)
+    rows = warehouse.replace(
+        PRODUCTS,
+        joined.select(
+            product_id=joined.product_id,
+            description=joined.description.coalesce(joined.line_description),
+            category=joined.category.coalesce(joined.line_category),
+            list_price=joined.list_price,
+            is_fee=is_one_of(joined.product_id, settings.rules.fee_codes),
+            sale_line_count=joined.sale_line_count.coalesce(nothing),
+            unit_count=joined.unit_count.coalesce(money(nothing)),
+            gross_spend=joined.gross_spend.coalesce(money(nothing)),
+        ),
+    )
+    return rows, [("in: products on lines", int(warehouse.rows(sold.aggregate(n=sold.count()))[0]["n"])), ("out", rows)]
+
+
+def _catalogue(warehouse: Warehouse, settings: Settings) -> ibis.Table:
+    if "products" not in settings.datasets:
+        return warehouse.table(RAW_TABLES["products"]).limit(0).select("product_id", "description", "category", "list_price")
+    return current_lines(warehouse, settings, "products").select("product_id", "description", "category", "list_price")
+
+
+def build_customers(warehouse: Warehouse, settings: Settings) -> tuple[int, Account]:
+    """Write `customers`: everyone on a line or in the customer file, buyers or not."""
+    every_line = warehouse.table(PURCHASES)
+    lines = every_line.filter(every_line.customer_id.notnull())
+    sale = is_counted_sale(lines, settings)
+    bought = lines.group_by("customer_id").aggregate(
+        first_ordered_at=sale.ifelse(lines.ordered_at, ibis.null("timestamp")).min(),
+        last_ordered_at=sale.ifelse(lines.ordered_at, ibis.null("timestamp")).max(),
+        line_count=lines.count(),
+        has_sale=any_row(sale),
+    )
+    file = _customer_file(warehouse, settings)
+    ids = ids_of_both(bought, file, "customer_id")
+    joined = ids.left_join(bought, "customer_id").drop("customer_id_right")
+    joined = joined.left_join(file, "customer_id").drop("customer_id_right")
+    for part in (
+        most_frequent(lines, "customer_id", "country", "ordered_at", name="line_country"),
+        latest(lines, "customer_id", "client_id", "ordered_at", name="line_client_id"),
+        latest(lines, "customer_id", "user_id", "ordered_at", name="line_user_id"),
+    ):
+        joined = joined.left_join(part, "customer_id").drop("customer_id_right")
+    rows = warehouse.replace(
+        CUSTOMERS,
+        joined.select(
+            customer_id=joined.customer_id,
+            country=joined.country.coalesce(joined.line_country),
+            client_id=joined.client_id.coalesce(joined.line_client_id),
+            user_id=joined.user_id.coalesce(joined.line_user_id),
+            signed_up_on=joined.signed_up_on,
+            first_ordered_at=joined.first_ordered_at,
+            last_ordered_at=joined.last_ordered_at,
+            line_count=joined.line_count.coalesce(ibis.literal(0)),
+            has_sale=joined.has_sale.coalesce(ibis.literal(value=False)),
+        ),
+    )
+    totals = warehouse.rows(every_line.aggregate(every=every_line.count(), known=every_line.customer_id.count()))[0]
+    with_lines = int(warehouse.rows(bought.aggregate(n=bought.count()))[0]["n"])
+    return rows, [
+        ("in: purchases", totals["every"]),
+        ("anonymous lines", totals["every"] - totals["known"]),
+        ("further lines of a customer", totals["known"] - with_lines),
+        ("customers of the customer file without lines (added)", rows - with_lines),
+        ("out", rows),
+    ]
+
+
+def _customer_file(warehouse: Warehouse, settings: Settings) -> ibis.Table:
+    columns = ("customer_id", "country", "client_id", "user_id", "signed_up_on")
+    if "customers" not in settings.datasets:
+        return warehouse.table(RAW_TABLES["customers"]).limit(0).select(*columns)
+    return current_lines(warehouse, settings, "customers").select(*columns)

@@ -1,0 +1,202 @@
+"""What a clustering is worth, in numbers: compactness, separation, and the agreement of two groupings.
+
+Each takes the matrix and 0-based labels and equals scikit-learn's function of the same name to 1e-9, which a test holds.
+The clustering itself is made in `kmeans`; which k the numbers speak for is decided in `choose`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sahara_assets.segmentation.kmeans import FloatArray, IntArray, UnclusterableError, checked_matrix, one_blas_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+SILHOUETTE_ROWS = 5_000
+"""Up to this many rows the silhouette is exact; above, it is that of a seeded sample of this size."""
+_BLOCK_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Silhouette:
+    """A mean silhouette and the number of rows it was taken over."""
+
+    value: float
+    sample_size: int
+
+
+def mean_squared_distance(distances: npt.ArrayLike) -> float:
+    """Mean of the squared distances to the nearest centroid (BigQuery ML's measure of the same name).
+
+    >>> mean_squared_distance([0.0, 1.0, 2.0, 1.0])
+    1.5
+    """
+    return float(np.square(np.asarray(distances, dtype=np.float64)).mean())
+
+
+def davies_bouldin_index(matrix: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Mean over clusters of the worst (spread + spread) / distance of centres (Davies & Bouldin 1979); low is good.
+
+    >>> davies_bouldin_index([[0.0], [2.0], [10.0], [12.0]], [0, 0, 1, 1])
+    0.2
+    """
+    points, codes, counts = _grouped(matrix, labels)
+    centres = _sums(points, codes, len(counts)) / counts[:, None]
+    spread = np.bincount(codes, weights=np.linalg.norm(points - centres[codes], axis=1)) / counts
+    separation = np.linalg.norm(centres[:, None, :] - centres[None, :, :], axis=2)
+    if np.allclose(spread, 0.0) or np.allclose(separation, 0.0):
+        return 0.0
+    separation[separation == 0.0] = np.inf
+    return float(((spread[:, None] + spread[None, :]) / separation).max(axis=1).mean())
+
+
+def calinski_harabasz(matrix: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Between-cluster over within-cluster variance, each by its degrees of freedom (Calinski & Harabasz 1974); high is good.
+
+    >>> calinski_harabasz([[0.0], [2.0], [10.0], [12.0]], [0, 0, 1, 1])
+    50.0
+    """
+    points, codes, counts = _grouped(matrix, labels)
+    k = len(counts)
+    centres = _sums(points, codes, k) / counts[:, None]
+    within = float(np.square(points - centres[codes]).sum())
+    between = float((counts * np.square(centres - points.mean(axis=0)).sum(axis=1)).sum())
+    return 1.0 if within == 0.0 else between * (len(points) - k) / (within * (k - 1))
+
+
+def adjusted_rand_index(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+    """Agreement of two groupings of the same rows: 1 equal, 0 what chance would give (Hubert & Arabie 1985).
+
+    >>> adjusted_rand_index([0, 0, 1, 1], [7, 7, 3, 3])
+    1.0
+    >>> adjusted_rand_index([0, 0, 1, 1], [0, 1, 0, 1])
+    -0.5
+    """
+    one = np.unique(np.asarray(first), return_inverse=True)[1]
+    two = np.unique(np.asarray(second), return_inverse=True)[1]
+    if len(one) != len(two):
+        raise UnclusterableError(
+            f"two groupings of the same rows are compared, and these have {len(one)} and {len(two)}"
+        )
+    if len(one) == 0:
+        return 1.0
+    width = int(two.max()) + 1
+    table = np.bincount(one * width + two, minlength=(int(one.max()) + 1) * width).reshape(-1, width)
+    # Pairs in Python integers: with millions of rows their products leave 64 bits.
+    row_count = len(one)
+    together = int(np.square(table).sum())
+    in_one = int(np.square(table.sum(axis=1)).sum())
+    in_two = int(np.square(table.sum(axis=0)).sum())
+    both, only_one, only_two = together - row_count, in_one - together, in_two - together
+    neither = row_count * row_count - together - only_one - only_two
+    if only_one == 0 and only_two == 0:
+        return 1.0
+    return (
+        2.0
+        * (both * neither - only_one * only_two)
+        / ((both + only_one) * (only_one + neither) + (both + only_two) * (only_two + neither))
+    )
+
+
+def silhouette(
+    matrix: npt.ArrayLike, labels: npt.ArrayLike, *, seed: int, exact_up_to: int = SILHOUETTE_ROWS
+) -> Silhouette:
+    """Mean of (b - a) / max(a, b) over rows: a the mean distance to its own cluster, b to the nearest other (Rousseeuw 1987).
+
+    A row alone in its cluster counts 0. Above `exact_up_to` rows a seeded sample of that size stands for all.
+
+    >>> found = silhouette([[0.0], [1.0], [10.0], [11.0]], [0, 0, 1, 1], seed=0)
+    >>> round(found.value, 9), found.sample_size
+    (0.899749373, 4)
+    """
+    return silhouettes(matrix, [labels], seed=seed, exact_up_to=exact_up_to)[0]
+
+
+def silhouettes(
+    matrix: npt.ArrayLike,
+    labelings: Sequence[npt.ArrayLike],
+    *,
+    seed: int,
+    exact_up_to: int = SILHOUETTE_ROWS,
+) -> list[Silhouette]:
+    """The silhouette of several groupings of the same rows, at little more than the price of one.
+
+    The distances are made once, block by block, and one product with the groupings' indicator columns side by side
+    sums them per cluster for every k at the same time.
+
+    Raises:
+        UnclusterableError: a grouping of the sample has a single cluster, or as many clusters as rows.
+    """
+    points = checked_matrix(matrix)
+    grouped = [np.asarray(labels) for labels in labelings]
+    if len(points) > exact_up_to:
+        rows = np.sort(np.random.default_rng(seed).choice(len(points), size=exact_up_to, replace=False))
+        points, grouped = points[rows], [labels[rows] for labels in grouped]
+    row_count = len(points)
+    codes: list[IntArray] = []
+    counts: list[FloatArray] = []
+    for labels in grouped:
+        _, code, count = _grouped(points, labels)
+        codes.append(code)
+        counts.append(count)
+    centred = points - points.mean(axis=0)  # products of centred rows keep more digits
+    edges = np.concatenate([[0], np.cumsum([len(count) for count in counts])])
+    indicators = np.zeros((row_count, int(edges[-1])))
+    for code, edge in zip(codes, edges, strict=False):
+        indicators[np.arange(row_count), edge + code] = 1.0
+    totals = np.zeros(len(codes))
+    with one_blas_thread():
+        for first in range(0, row_count, _BLOCK_ROWS):
+            block = slice(first, first + _BLOCK_ROWS)
+            sums = _distances(centred, block) @ indicators
+            for index, (code, count) in enumerate(zip(codes, counts, strict=True)):
+                totals[index] += _silhouette_sum(sums[:, edges[index] : edges[index + 1]], code[block], count)
+    return [Silhouette(float(total / row_count), row_count) for total in totals]
+
+
+def _silhouette_sum(sums: FloatArray, own: IntArray, counts: FloatArray) -> float:
+    at = np.arange(len(own))
+    others = counts[own] - 1.0
+    inside = sums[at, own] / np.maximum(others, 1.0)
+    means = sums / counts
+    means[at, own] = np.inf
+    outside = means.min(axis=1)
+    largest = np.maximum(inside, outside)
+    # Two clusters of copies of one row have neither spread nor distance: 0, as for a row that is alone.
+    ratio = np.divide(outside - inside, largest, out=np.zeros_like(largest), where=largest > 0.0)
+    return float(ratio[others > 0.0].sum())
+
+
+def _distances(centred: FloatArray, block: slice) -> FloatArray:
+    """Euclidean distances of the block's rows to all; copies of one row are exactly 0 apart."""
+    norms = np.einsum("ij,ij->i", centred, centred)
+    squared = (-2.0 * centred[block]) @ centred.T
+    squared += norms
+    squared += norms[block, None]
+    # The product leaves rounding noise of about 1e-16 of the norms where the truth is 0, and its root would be 1e-8.
+    squared[squared < 1e-13 * (norms + norms[block, None])] = 0.0
+    return np.sqrt(squared, out=squared)
+
+
+def _grouped(matrix: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[FloatArray, IntArray, FloatArray]:
+    """The points, labels renumbered from 0 without gaps, and the size of each cluster."""
+    points = checked_matrix(matrix)
+    values = np.asarray(labels)
+    if values.shape != (len(points),):
+        raise UnclusterableError(f"one label a row is needed: {len(points)} rows, labels of shape {values.shape}")
+    _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    if not 2 <= len(counts) < len(points):
+        raise UnclusterableError(
+            f"a measure of separation needs 2 clusters at least and fewer than rows: {len(counts)} clusters, {len(points)} rows",
+        )
+    return points, codes.astype(np.int64), counts.astype(np.float64)
+
+
+def _sums(points: FloatArray, codes: IntArray, k: int) -> FloatArray:
+    return np.stack([np.bincount(codes, weights=column, minlength=k) for column in points.T], axis=1)

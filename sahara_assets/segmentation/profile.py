@@ -1,0 +1,215 @@
+"""The rows of `segment_profiles`: how big a segment is, what it is worth, what sets it apart, what to do.
+
+Key, name, tier and action are the model's, so that they stay while customers come and go between trainings; every number is of the
+customers as they are now. The numbers come from `portrait`, the names from `naming`.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sahara_assets.features.declarations import BY_NAME
+from sahara_assets.segmentation.model import centroid_in_units
+from sahara_assets.segmentation.portrait import measure, portraits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from sahara_assets.features.declarations import Feature
+    from sahara_assets.segmentation.model import Segment, SegmentationModel
+    from sahara_assets.segmentation.portrait import NumberStanding, Portrait
+    from sahara_assets.segmentation.preprocess import IntArray
+
+DIFFERENCE_COUNT = 6
+"""How many differences a profile lists."""
+_TELLING = 0.2  # standard deviations below which a difference is not worth a phrase of the description
+
+
+def profile(
+    model: SegmentationModel,
+    table: pa.Table,
+    segments: IntArray,
+    outliers: npt.NDArray[np.bool_],
+    *,
+    category_names: Mapping[str, str] | None = None,
+    declarations: Mapping[str, Feature] = BY_NAME,
+) -> list[dict[str, Any]]:
+    """One row for every segment of the model, in the order of keys, as `tables.SEGMENT_PROFILES` declares them.
+
+    Args:
+        model: gives keys, names, tiers, actions and centroids.
+        table: the feature table.
+        segments: per row of the table the segment's key, as `scoring.score` said.
+        outliers: per row whether it is one, as `scoring.score` said.
+        category_names: what the categories behind `category_share_<rank>` are called.
+        declarations: the features to compare; every one that the table has.
+
+    Raises:
+        SaharaError: the table lacks gross_spend or order_count, or the feature of a treatment does not fit.
+        ValueError: a customer is in a segment that the model does not have.
+    """
+    index = {segment.key: position for position, segment in enumerate(model.segments)}
+    unknown = sorted(set(np.unique(segments).tolist()) - set(index))
+    if unknown:
+        raise ValueError(f"customers are in segments {unknown}, and the model has {sorted(index)}")
+    position = np.array([index[key] for key in segments.tolist()], dtype=np.int64)
+    labels = {name: feature.label for name, feature in declarations.items()}
+    labels |= {name: f"share of spend on {word}" for name, word in (category_names or {}).items()}
+    return [
+        _row(model, segment, portrait, int(outliers[position == index[segment.key]].sum()), labels)
+        for segment, portrait in zip(
+            model.segments, portraits(measure(table, declarations), position, model.k), strict=True
+        )
+    ]
+
+
+def _row(
+    model: SegmentationModel, segment: Segment, portrait: Portrait, outlier_count: int, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    centroid = centroid_in_units(model.preprocessing, segment.centroid)
+    recency = portrait.numbers.get("recency_days")
+    median_recency = recency.median if recency else None
+    if median_recency is None:  # nobody is in the segment now: its centre is what is known of it
+        usual = centroid.get("recency_days", 0.0)
+        median_recency = usual if isinstance(usual, float) else 0.0
+    found = differences(portrait, labels)
+    return {
+        "segment": segment.key,
+        "segment_name": segment.name,
+        "tier": segment.tier,
+        "customer_count": portrait.size,
+        "customer_share": portrait.size / portrait.everyone if portrait.everyone else 0.0,
+        "gross_spend": Decimal(portrait.spend_units).scaleb(-portrait.spend_scale),
+        "spend_share": portrait.spend_units / portrait.everyone_spend_units if portrait.everyone_spend_units else 0.0,
+        "mean_gross_spend": float(portrait.mean_spend),
+        "mean_order_count": portrait.mean_order_count,
+        "median_recency_days": median_recency,
+        "outlier_count": outlier_count,
+        "centroid": _json({name: _rounded(value) for name, value in centroid.items()}),
+        "differences": _json(found[:DIFFERENCE_COUNT]),
+        "description": description(portrait, found),
+        "action": segment.action,
+    }
+
+
+def differences(portrait: Portrait, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Every feature by how far the segment stands from all customers, the largest first.
+
+    A number's entry holds both medians in original units; a category's is about the word that differs most, and holds both shares.
+    Numbers are rounded, because the text must be equal on every warehouse and doubles are so only to 1e-9.
+    """
+    found: list[tuple[float, dict[str, Any]]] = []
+    for name, standing in portrait.numbers.items():
+        entry = {
+            "feature": name,
+            "label": labels.get(name, name),
+            "unit": BY_NAME[name].unit if name in BY_NAME else "",
+            "z": round(standing.z, 3),
+            "segment_median": _rounded(standing.median),
+            "everyone_median": _rounded(standing.everyone_median),
+        }
+        found.append((abs(round(standing.z, 3)), entry))
+    for name, words in portrait.words.items():
+        common = min(words, key=lambda word: (-abs(round(word.z, 3)), word.word.encode()))
+        entry = {
+            "feature": name,
+            "label": f"{labels.get(name, name)}: {common.word}",
+            "unit": "share",
+            "z": round(common.z, 3),
+            "segment_share": _rounded(common.share),
+            "everyone_share": _rounded(common.everyone_share),
+        }
+        found.append((abs(round(common.z, 3)), entry))
+    return [entry for _, entry in sorted(found, key=lambda item: (-item[0], item[1]["feature"]))]
+
+
+def description(portrait: Portrait, found: list[dict[str, Any]]) -> str:
+    """One sentence: how many, what they are worth, and the differences a reader would ask for first."""
+    if portrait.size == 0:
+        return "No customer is in this segment at present."
+    people = f"{_share(portrait.size / portrait.everyone)} of customers"
+    worth = "none of spend"
+    if portrait.spend_units > 0 and portrait.everyone_spend_units > 0:
+        worth = f"{_share(portrait.spend_units / portrait.everyone_spend_units)} of spend"
+    phrases = [_number_phrase(entry) for entry in _worth_telling(portrait, found)]
+    if not phrases:
+        return f"{people} and {worth}: close to the average customer in everything that is measured."
+    return f"{people} and {worth}; medians: {_listed(phrases)}."
+
+
+_ECHOES = (
+    {"gross_spend", "net_spend"},
+    {"average_order_value", "median_order_value"},
+    {"line_count", "unit_count", "distinct_products"},
+)
+
+
+def _worth_telling(portrait: Portrait, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Up to three differences, one of each family of features that say nearly the same."""
+    told: list[dict[str, Any]] = []
+    for entry in found:
+        family = next((echo for echo in _ECHOES if entry["feature"] in echo), {entry["feature"]})
+        standing: NumberStanding | None = portrait.numbers.get(entry["feature"])
+        if (
+            standing is None
+            or abs(entry["z"]) < _TELLING
+            or entry["segment_median"] is None
+            or entry["segment_median"] == entry["everyone_median"]
+            or any(other["feature"] in family for other in told)
+        ):
+            continue
+        told.append(entry)
+        if len(told) == 3:
+            break
+    return told
+
+
+def _number_phrase(entry: dict[str, Any]) -> str:
+    mine, everyone = (_shown(entry[of], entry["unit"]) for of in ("segment_median", "everyone_median"))
+    return f"{entry['label']} {mine} (all customers: {everyone})"
+
+
+def _shown(value: float, unit: str) -> str:
+    """A median as a person writes it.
+
+    >>> _shown(1234.5, "money"), _shown(12.0, "days"), _shown(0.256, "share")
+    ('1,234.50', '12', '25.6 %')
+    """
+    if unit == "share":
+        return f"{value * 100:.1f} %"
+    if unit == "money":
+        return f"{value:,.2f}"
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+def _share(value: float) -> str:
+    """A share as a person writes it.
+
+    >>> _share(0.256), _share(0.0123), _share(0.0001)
+    ('26 %', '1.2 %', 'less than 0.1 %')
+    """
+    if value < 0.001:
+        return "less than 0.1 %"
+    return f"{value * 100:.0f} %" if value >= 0.1 else f"{value * 100:.1f} %"
+
+
+def _listed(phrases: list[str]) -> str:
+    return phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}"
+
+
+def _rounded(value: float | dict[str, float] | None) -> float | dict[str, float] | None:
+    """Four decimals; a category's shares keep only the words that somebody has."""
+    if isinstance(value, dict):
+        return {word: round(share, 4) for word, share in value.items() if round(share, 4) != 0}
+    return None if value is None else round(value, 4)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))

@@ -1,0 +1,196 @@
+"""Every derived table and file, with what it is made from: the pipeline without Dagster.
+
+Each function builds one thing unless it is current, and says what it did. Assets and command line call these; how a thing is built
+lives with its subject (`sales/`, `features/`, `segmentation/`, `exports/`, `report/`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sahara_assets.builds import Built, Run, built, code_fingerprint, combine, rebuild
+from sahara_assets.drops.ledger import raw_fingerprint
+from sahara_assets.errors import SaharaError
+from sahara_assets.tables import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES, STEP_COUNTS, TOP_CATEGORIES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sahara_assets.segmentation.registry import Registered
+    from sahara_assets.settings import Settings
+    from sahara_assets.tables import Table
+    from sahara_assets.warehouse.base import Warehouse
+
+Account = list[tuple[str, int]]
+
+
+def _dataset_fingerprint(warehouse: Warehouse, settings: Settings, dataset: str) -> str:
+    """What the current lines of a dataset depend on."""
+    version = settings.datasets[dataset].version_column if dataset in settings.datasets else "absent"
+    return combine(raw_fingerprint(warehouse, dataset), version)
+
+
+def _with_account(
+    warehouse: Warehouse, table: Table, builder: Callable[[], tuple[int, Account]]
+) -> Callable[[], tuple[int, dict[str, Any]]]:
+    """A builder that also writes its step's account."""
+
+    def build() -> tuple[int, dict[str, Any]]:
+        rows, account = builder()
+        warehouse.delete(STEP_COUNTS, {"table_name": [table.name]})
+        warehouse.insert(
+            STEP_COUNTS,
+            [
+                {"table_name": table.name, "position": position, "reason": reason, "row_count": count}
+                for position, (reason, count) in enumerate(account, start=1)
+            ],
+        )
+        return rows, {reason: count for reason, count in account if reason != "out"}
+
+    return build
+
+
+def _needed(warehouse: Warehouse, name: str) -> Built:
+    """The build of an input.
+
+    Raises:
+        SaharaError: it was never built.
+    """
+    found = built(warehouse, name)
+    if found is None:
+        raise SaharaError(f"{name} has not been built yet; `sahara run` builds everything, or materialise it first")
+    return found
+
+
+def purchases(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """Every order line once, classified."""
+    from sahara_assets.sales.lines import build_purchases
+
+    fingerprint = combine(
+        _dataset_fingerprint(warehouse, settings, "purchases"),
+        _dataset_fingerprint(warehouse, settings, "products"),
+        settings.fingerprint("rules", "project.currency", "project.currency_rates"),
+        code_fingerprint("sales", "tables", "warehouse/expressions"),
+    )
+    build = _with_account(warehouse, PURCHASES, lambda: build_purchases(warehouse, settings))
+    return rebuild(warehouse, run, PURCHASES.name, fingerprint, build)
+
+
+def orders(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """One row per order."""
+    from sahara_assets.sales.subjects import build_orders
+
+    build = _with_account(warehouse, ORDERS, lambda: build_orders(warehouse, settings))
+    return rebuild(warehouse, run, ORDERS.name, _needed(warehouse, PURCHASES.name).fingerprint, build)
+
+
+def products(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """One row per product."""
+    from sahara_assets.sales.subjects import build_products
+
+    build = _with_account(warehouse, PRODUCTS, lambda: build_products(warehouse, settings))
+    return rebuild(warehouse, run, PRODUCTS.name, _needed(warehouse, PURCHASES.name).fingerprint, build)
+
+
+def customers(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """One row per customer."""
+    from sahara_assets.sales.subjects import build_customers
+
+    fingerprint = combine(
+        _needed(warehouse, PURCHASES.name).fingerprint, _dataset_fingerprint(warehouse, settings, "customers")
+    )
+    build = _with_account(warehouse, CUSTOMERS, lambda: build_customers(warehouse, settings))
+    return rebuild(warehouse, run, CUSTOMERS.name, fingerprint, build)
+
+
+def customer_features(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """What every customer is measured by, and the categories that matter, as of the cut-off."""
+    from sahara_assets.schema import CUSTOMER_FEATURES
+
+    fingerprint = combine(
+        _needed(warehouse, PURCHASES.name).fingerprint,
+        _needed(warehouse, CUSTOMERS.name).fingerprint,
+        settings.fingerprint("features.cut_off", "features.category_separator"),
+        code_fingerprint("features", "tables", "warehouse/expressions"),
+    )
+
+    def build() -> tuple[int, dict[str, Any]]:
+        from sahara_assets.features.expressions import build_features, cut_off_of
+
+        cut_off = cut_off_of(warehouse, settings)
+        if cut_off is None:
+            raise SaharaError(
+                "nothing was sold yet: no line is a sale. Look at `sahara drops` and at the rules in sahara.toml"
+            )
+        rows, details = _with_account(
+            warehouse, CUSTOMER_FEATURES, lambda: build_features(warehouse, settings, cut_off)
+        )()
+        return rows, {**details, "cut_off": cut_off.isoformat(), TOP_CATEGORIES.name: warehouse.count(TOP_CATEGORIES)}
+
+    return rebuild(warehouse, run, CUSTOMER_FEATURES.name, fingerprint, build)
+
+
+def cut_off(warehouse: Warehouse) -> datetime:
+    """The cut-off that `customer_features` was built at, local.
+
+    Raises:
+        SaharaError: it was never built.
+    """
+    from sahara_assets.schema import CUSTOMER_FEATURES
+
+    return datetime.fromisoformat(_needed(warehouse, CUSTOMER_FEATURES.name).details["cut_off"])
+
+
+def segmentation_model(warehouse: Warehouse, settings: Settings, run: Run, *, retrain: bool) -> tuple[Registered, str | None]:
+    """The champion, trained if there is a reason to.
+
+    Returns:
+        The champion, and why it was trained in this run (None where it was not).
+    """
+    from sahara_assets.segmentation.registry import champion
+    from sahara_assets.segmentation.training import train, why_train
+
+    reason = why_train(warehouse, settings, retrain=retrain)
+    if reason is not None:
+        return train(warehouse, settings, run, cut_off(warehouse)), reason
+    current = champion(warehouse)
+    assert current is not None  # noqa: S101 - why_train gives a reason where there is none
+    return current, None
+
+
+def customer_segments(warehouse: Warehouse, run: Run) -> Built:
+    """The segment of every customer."""
+    from sahara_assets.schema import CUSTOMER_FEATURES
+    from sahara_assets.segmentation.training import build_customer_segments
+
+    return build_customer_segments(warehouse, run, _needed(warehouse, CUSTOMER_FEATURES.name).fingerprint)
+
+
+def segment_profiles(warehouse: Warehouse, run: Run) -> Built:
+    """What every segment is."""
+    from sahara_assets.segmentation.training import build_segment_profiles
+    from sahara_assets.tables import CUSTOMER_SEGMENTS
+
+    return build_segment_profiles(warehouse, run, _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint)
+
+
+def audience_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """The files for marketing tools, unless those on disk are the ones this build would write."""
+    from sahara_assets.exports.publishing import publish_audiences
+    from sahara_assets.tables import CUSTOMER_SEGMENTS
+
+    fingerprint = combine(
+        _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint,
+        _needed(warehouse, CUSTOMERS.name).fingerprint,
+        settings.fingerprint("export"),
+        code_fingerprint("exports"),
+    )
+    return publish_audiences(warehouse, settings, run, fingerprint, cut_off(warehouse))
+
+
+def report(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """The report for people, written whenever what it says has changed."""
+    from sahara_assets.report.publishing import publish_report
+
+    return publish_report(warehouse, settings, run)

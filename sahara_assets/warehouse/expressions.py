@@ -1,0 +1,118 @@
+"""Ibis expressions that mean the same on every warehouse; the known gaps between engines are wrapped here, once.
+
+Each has a parity test in the contract suite. Do not use `.delta(unit=...)`, casts of booleans, `hash()` or float literals such as
+`1.0` elsewhere: engines disagree about them without a word.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ibis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+Expression = Any
+"""An Ibis value; Ibis has no types to check against."""
+
+SECONDS_PER_DAY = 86_400
+
+
+def seconds_of(moment: Expression) -> Expression:
+    """Seconds since 1970 of a naive timestamp, as an integer."""
+    return moment.epoch_seconds()
+
+
+def whole_days_between(earlier: Expression, later: datetime) -> Expression:
+    """Whole days from a naive timestamp to a later moment, rounded down."""
+    return (int_seconds(later) - seconds_of(earlier)) // SECONDS_PER_DAY
+
+
+def int_seconds(moment: datetime) -> int:
+    """Seconds since 1970 of a naive moment.
+
+    >>> from datetime import datetime
+    >>> int_seconds(datetime(1970, 1, 2))
+    86400
+    """
+    from datetime import UTC
+
+    return int(moment.replace(tzinfo=UTC).timestamp())
+
+
+def count_where(condition: Expression) -> Expression:
+    """How many rows meet a condition; 0 rather than null for an empty group."""
+    return condition.ifelse(1, 0).sum().coalesce(0)
+
+
+def money(value: Expression) -> Expression:
+    """As DECIMAL(18,4): what money and quantities are on every warehouse."""
+    return value.cast("decimal(18, 4)")
+
+
+def money_where(condition: Expression, value: Expression) -> Expression:
+    """Exact sum of the values whose rows meet a condition; 0 for none."""
+    return money(condition.ifelse(value, ibis.literal(0).cast("decimal(18, 4)")).sum().coalesce(0))
+
+
+def ratio(numerator: Expression, denominator: Expression) -> Expression:
+    """Exact totals divided as floats; 0 where the denominator is 0."""
+    below = denominator.cast("float64")
+    return (denominator == 0).ifelse(ibis.literal(0).cast("float64"), numerator.cast("float64") / below.nullif(0))
+
+
+def any_row(condition: Expression) -> Expression:
+    """Whether any row of a group meets a condition."""
+    return count_where(condition) > 0
+
+
+def most_frequent(
+    lines: ibis.Table, by: str, value: str, moment: str, *, name: str | None = None
+) -> ibis.Table:
+    """Per `by`, the most frequent `value` that is not null; ties go to the latest by `moment`, then to the smaller text.
+
+    Returns:
+        One row per `by` that has a value at all, with columns `by` and `name` (the value's own name by default).
+    """
+    counted = (
+        lines.filter(lines[value].notnull())
+        .group_by([by, value])
+        .aggregate(times=lambda t: t.count(), latest=lambda t: t[moment].max())
+    )
+    place = ibis.row_number().over(
+        group_by=by, order_by=[counted.times.desc(), counted.latest.desc(), counted[value].asc()]
+    )
+    ranked = counted.mutate(place=place)
+    return ranked.filter(ranked.place == 0).select(by, **{name or value: ranked[value]})
+
+
+def latest(lines: ibis.Table, by: str, value: str, moment: str, *, name: str | None = None) -> ibis.Table:
+    """Per `by`, the `value` that is not null on its latest row by `moment`; ties go to the greater text."""
+    known = lines.filter(lines[value].notnull())
+    place = ibis.row_number().over(group_by=by, order_by=[known[moment].desc(), known[value].desc()])
+    ranked = known.mutate(place=place)
+    return ranked.filter(ranked.place == 0).select(by, **{name or value: ranked[value]})
+
+
+def starts_with_code(text: Expression, prefixes: Sequence[str]) -> Expression:
+    """Whether a text is one of the prefixes followed by a digit."""
+    hit: Expression = ibis.literal(value=False)
+    for prefix in prefixes:
+        following = text.substr(len(prefix), 1)
+        hit = hit | (text.startswith(prefix) & (following >= "0") & (following <= "9"))
+    return hit
+
+
+def is_one_of(text: Expression, words: Iterable[str]) -> Expression:
+    """Whether a text is one of some words; false for none."""
+    listed = sorted(words)
+    return text.isin(listed) if listed else ibis.literal(value=False)
+
+
+def ids_of_both(one: ibis.Table, other: ibis.Table, column: str) -> ibis.Table:
+    """The different values of a text column in either table."""
+    # Ibis refuses to unite a column that may be null with one that may not: both are made to be able to.
+    text = {column: "string"}
+    return ibis.union(one.select(column).cast(text), other.select(column).cast(text), distinct=True)
