@@ -94,9 +94,13 @@ def rebuild(
     known = built(warehouse, name)
     if known is not None and known.fingerprint == fingerprint:
         return known
+    if run.progress is not None:
+        run.progress(name, 0, 1)
     with warehouse.transaction():
         row_count, details = builder()
         record(warehouse, run, name, fingerprint, row_count, details)
+    if run.progress is not None:
+        run.progress(name, 1, 1)
     return Built(name, fingerprint, row_count, rebuilt=True, details=details)
 
 

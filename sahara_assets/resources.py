@@ -5,7 +5,9 @@ The in-process executor keeps one for a whole run, so that the lock is held from
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +21,18 @@ from sahara_assets.settings import Settings, load_settings
 from sahara_assets.warehouse.opening import open_warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from sahara_assets.warehouse.base import Warehouse
+
+
+_progress: ContextVar[Callable[[str, int, int], None] | None] = ContextVar("sahara_progress", default=None)
+
+
+def show_progress(progress: Callable[[str, int, int], None] | None) -> None:
+    """Where long work in this process reports how far it is: label, done, in all."""
+    # A context variable, because Dagster copies resources before it runs.
+    _progress.set(progress)
 
 
 class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -36,7 +47,6 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
     _warehouse: object = PrivateAttr(default=None)
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
     _now: datetime | None = PrivateAttr(default=None)
-    _progress: object = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Project]:
@@ -62,12 +72,8 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._warehouse = self._stack.enter_context(open_warehouse(self.settings))
         return self._warehouse  # type: ignore[return-value]
 
-    def show_progress(self, progress: Callable[[str, int, int], None]) -> None:
-        """Where long work reports how far it is."""
-        self._progress = progress
-
     def run(self, run_id: str) -> Run:
         """What the run carries: its id, and one moment for everything it writes."""
         if self._now is None:
             self._now = datetime.now(tz=UTC).replace(tzinfo=None)
-        return Run(run_id, self._now, self._progress)  # type: ignore[arg-type]
+        return Run(run_id, self._now, _progress.get())

@@ -234,8 +234,8 @@ class SegmentationSettings(_Section):
     k_min: int = Field(3, ge=2, le=100, description="Fewest segments to try.")
     k_max: int = Field(15, ge=2, le=100, description="Most segments to try.")
     k: int | None = Field(None, ge=1, le=100, description="Use exactly so many segments, whatever the sweep says.")
-    minimum_share: float = Field(0.02, ge=0, le=0.5, description="Smallest share of customers that a segment may hold.")
-    minimum_stability: float = Field(0.6, ge=0, le=1, description="Lowest mean adjusted Rand index over resamples.")
+    minimum_share: float = Field(0.01, ge=0, le=0.5, description="Smallest share of customers that a segment may hold.")
+    minimum_stability: float = Field(0.8, ge=0, le=1, description="Lowest mean adjusted Rand index over resamples.")
     outlier_quantile: float = Field(
         0.99,
         gt=0.5,

@@ -228,6 +228,7 @@ DROPS = Table(
         _date("file_date", "The date in the file's name, where it has one."),
         _text("encoding", "How the text was encoded."),
         _text("delimiter", "What separated the fields."),
+        _text("header", "The header line as it stood."),
         _text("undeclared_columns", "Header names that no declared column maps, as a JSON list; kept in _extra."),
         _text("absent_columns", "Mapped columns that the header lacks, as a JSON list."),
         _text("reading_fingerprint", "Hash of the settings and code that read it."),

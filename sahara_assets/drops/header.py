@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.records import split_record
@@ -33,6 +33,7 @@ class Layout:
         undeclared: names that no declared column maps, with their places.
         absent: mapped or declared columns that the header lacks.
         first_line: physical line number of the first line after the header.
+        text: the header as it stood.
     """
 
     delimiter: str
@@ -41,6 +42,7 @@ class Layout:
     undeclared: tuple[tuple[str, int], ...]
     absent: tuple[str, ...]
     first_line: int
+    text: str = ""
 
     def source_name(self, column: str) -> str:
         """What the header calls one of our columns."""
@@ -73,7 +75,8 @@ def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_n
     needed = [c for c in (*dataset.required, *dataset.expected) if c in layout.absent]
     if needed:
         raise DropError(_missing(needed, layout, settings, file_name))
-    return layout, headers[best].length
+    length = headers[best].length
+    return replace(layout, text=text[:length].decode("utf-8", errors="replace").strip("\n")), length
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 TRANSACTION_BYTES = 256 * 1024 * 1024
 """Drops of about this size in all share a transaction, so that a kill in a long load loses minutes rather than hours."""
 
-Progress = "Callable[[str, int, int], None]"
-
 
 @dataclass(frozen=True)
 class DropOutcome:
@@ -216,12 +214,12 @@ class _Loader:
         for batch in _batches([s for s in plan.steps if s.act != Act.POINT], self._work.files):
             self._read_batch(batch)
         with self._warehouse.transaction():
-            for step in plan.steps:
-                if step.act == Act.POINT:
-                    self._settle(step, None)
+            outcomes = [self._settle(step, None) for step in plan.steps if step.act == Act.POINT]
             for path, reason in self._work.unreadable.items():
                 self._refuse_unreadable(path, reason)
             self._ledger.write()
+        self._report.outcomes += outcomes
+        self._report.held += [o.path for o in outcomes if o.status == Status.HELD]
 
     def _read_batch(self, steps: Sequence[Step]) -> None:
         """Read some drops in one transaction; where one spoils it, each goes by itself so that the others still load."""
@@ -241,7 +239,8 @@ class _Loader:
                 self._refuse_unreadable(steps[0].path, str(error))
                 self._ledger.write()
             return
-        self._report.outcomes += [o for o in outcomes if o not in self._report.outcomes]
+        self._report.outcomes += outcomes
+        self._report.held += [o.path for o in outcomes if o.status == Status.HELD]
         self._tick(len(steps))
 
     def _read(self, steps: Sequence[Step]) -> dict[str, Reading]:
@@ -297,10 +296,6 @@ class _Loader:
         outcome = DropOutcome(
             self._work.dataset.name, step.path, step.act, status, *counts, replaces=step.replaces is not None, reason=reason
         )
-        if status is Status.HELD:
-            self._report.held.append(step.path)
-        if step.act == Act.POINT:
-            self._report.outcomes.append(outcome)
         return outcome
 
     def _content_columns(self, step: Step, reading: Reading | None) -> Row:
@@ -309,7 +304,7 @@ class _Loader:
             twin = max(self._ledger.content_rows(step.drop_id), key=lambda row: row["status"] == Status.LOADED, default=None)
             if twin is None:
                 raise DropError(f"{step.path}: its content is not in the ledger; run again")
-            kept = ("size_bytes", "encoding", "delimiter", "undeclared_columns", "absent_columns")
+            kept = ("size_bytes", "encoding", "delimiter", "header", "undeclared_columns", "absent_columns")
             refused = twin["status"] == Status.REJECTED
             return {
                 **{name: twin[name] for name in kept},
@@ -324,6 +319,7 @@ class _Loader:
             "size_bytes": reading.content.size_bytes,
             "encoding": reading.content.encoding,
             "delimiter": layout.delimiter if layout else None,
+            "header": layout.text if layout else None,
             "undeclared_columns": json.dumps([name for name, _ in layout.undeclared]) if layout else None,
             "absent_columns": json.dumps([c for c in layout.absent if mapped.get(c)]) if layout else None,
             "rows_read": reading.rows_read,

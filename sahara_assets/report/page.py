@@ -16,16 +16,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Context, Decimal, localcontext
+from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from sahara_assets.report import charts, wording
 from sahara_assets.report.drop_charts import IN_USE, KEPT_OUT, counted_drops, drop_history, reason_kind, reject_reasons
 from sahara_assets.report.profiles import differences_of, in_words, shown_features, told_differences
-from sahara_assets.report.svg import DARK, LIGHT, colour_variables
+from sahara_assets.report.svg import DARK, LIGHT, STYLE, STYLE_ELEMENT, colour_variables
 from sahara_assets.report.sweep_chart import sweep_plot
 from sahara_assets.report.wording import number_or_none, share
+
+if TYPE_CHECKING:
+    import jinja2
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -97,10 +101,25 @@ class ReportData:
 
 def render_report(data: ReportData) -> str:
     """The report as one HTML document, encodable as UTF-8."""
-    import jinja2
     from markupsafe import Markup
 
-    folder = files("sahara_assets.report")
+    drawn = _drawn(data)
+    return _template().render(
+        data=data,
+        style=Markup(_style()),  # noqa: S704 - our own file and palette
+        charts={
+            name: {size: Markup(svg.replace(STYLE_ELEMENT, "")) for size, svg in sizes.items()}
+            for name, sizes in drawn.items()
+        },  # noqa: S704 - escaped
+        **_worked_out(data),
+    )
+
+
+@cache
+def _template() -> jinja2.Template:
+    """The compiled template: compiling takes longer than rendering."""
+    import jinja2
+
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -112,17 +131,28 @@ def render_report(data: ReportData) -> str:
         name: getattr(wording, name)
         for name in ("amount", "counted", "day", "figure", "file_size", "moment", "share", "shortened")
     }
-    environment.filters["money"] = lambda value: wording.money(value, data.currency)
     environment.filters["address"] = lambda text: "./" + quote(wording.printable(text))
-    style = folder.joinpath("report.css").read_text(encoding="utf-8")
-    style = style.replace("/* light */", colour_variables(LIGHT)).replace("/* dark */", colour_variables(DARK))
-    template = environment.from_string(folder.joinpath("report.html").read_text(encoding="utf-8"))
-    return template.render(
-        data=data,
-        style=Markup(style),  # noqa: S704 - our own file and palette
-        charts={name: {size: Markup(svg) for size, svg in drawn.items()} for name, drawn in _drawn(data).items()},  # noqa: S704 - ours
-        **_worked_out(data),
+
+    @jinja2.pass_context
+    def money(context: jinja2.runtime.Context, value: object) -> str:
+        return wording.money(value, context["data"].currency)
+
+    environment.filters["money"] = money
+    return environment.from_string(_packaged("report.html"))
+
+
+def _style() -> str:
+    """The style sheet with both palettes in their places, and what the charts carry when they stand alone."""
+    style = _packaged("report.css")
+    return (
+        style.replace("/* light */", colour_variables(LIGHT)).replace("/* dark */", colour_variables(DARK))
+        + STYLE
+        + "\n"
     )
+
+
+def _packaged(name: str) -> str:
+    return files("sahara_assets.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _finalized(value: object) -> object:

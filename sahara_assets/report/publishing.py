@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahara_assets.builds import Built, Run, built, record
 from sahara_assets.drops.ledger import ledger_rows, rejected_rows
 from sahara_assets.errors import SaharaError
-from sahara_assets.quality import run_checks
+from sahara_assets.quality import Verdict, run_checks
 from sahara_assets.report.page import Check, ReportData, render_report
 from sahara_assets.segmentation.registry import champion
 from sahara_assets.tables import (
@@ -27,6 +28,8 @@ from sahara_assets.tables import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sahara_assets.settings import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
@@ -34,8 +37,8 @@ REPORT_NAME = "sahara_report.html"
 EXAMPLES_PER_REASON = 3
 
 
-def gather(warehouse: Warehouse, settings: Settings) -> ReportData:
-    """Everything the report says."""
+def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]) -> ReportData:
+    """Everything the report says; `verdicts` are the checks' answers."""
     model = champion(warehouse)
     summary, examples = summarise_rejects(rejected_rows(warehouse))
     return ReportData(
@@ -59,8 +62,7 @@ def gather(warehouse: Warehouse, settings: Settings) -> ReportData:
         audience_files=warehouse.rows(AUDIENCE_FILES),
         export_folder=settings.export.folder,
         checks=[
-            Check(check.name, check.passed, "error" if check.blocking else "warn", check.text)
-            for check in run_checks(warehouse, settings)
+            Check(check.name, check.passed, "error" if check.blocking else "warn", check.text) for check in verdicts
         ],
     )
 
@@ -87,7 +89,8 @@ def publish_report(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     Raises:
         SaharaError: the export folder cannot be written.
     """
-    page = render_report(gather(warehouse, settings)).encode()
+    verdicts = run_checks(warehouse, settings)
+    page = render_report(gather(warehouse, settings, verdicts)).encode()
     fingerprint = hashlib.sha256(page).hexdigest()
     path = settings.export_folder / REPORT_NAME
     known = built(warehouse, "report")
@@ -98,10 +101,13 @@ def publish_report(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
         try:
             write_whole(path, page)
         except OSError as error:
-            raise SaharaError(f"{path}: the report cannot be written ({error.strerror}); make room, or set export.folder") from error
+            raise SaharaError(
+                f"{path}: the report cannot be written ({error.strerror}); make room, or set export.folder"
+            ) from error
+    details = {"path": str(path), "verdicts": [asdict(verdict) for verdict in verdicts]}
     with warehouse.transaction():
-        record(warehouse, run, "report", fingerprint, 1, {"path": str(path)})
-    return Built("report", fingerprint, 1, rebuilt=True, details={"path": str(path)})
+        record(warehouse, run, "report", fingerprint, 1, details)
+    return Built("report", fingerprint, 1, rebuilt=True, details=details)
 
 
 def write_whole(path: Path, content: bytes) -> None:

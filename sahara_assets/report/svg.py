@@ -65,7 +65,7 @@ def _stroke(role: str) -> str:
     return f"stroke:var(--{role},{LIGHT[role]})"
 
 
-_STYLE = "".join(
+STYLE = "".join(
     (
         ".chart{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif}",
         *(f".chart .{role}{{{_fill(role)}}}" for role in LIGHT),
@@ -75,9 +75,12 @@ _STYLE = "".join(
         ),
         f".chart .rim{{{_stroke('ground')}}}",
         ".chart .small{font-size:12px}.chart .strong{font-weight:600}",
+        f".chart .hollow{{{_fill('ground')}}}",
         ".chart .end{text-anchor:end}.chart .middle{text-anchor:middle}",
     )
 )
+"""What every chart carries, so that it stands alone; the report takes it out and says it once."""
+STYLE_ELEMENT = f"<style>{STYLE}</style>"
 
 
 def data_uri(svg: str) -> str:
@@ -277,9 +280,7 @@ class Drawing:
         places = " ".join(f"{px(x)},{px(y)}" for x, y in points)
         self._tag("polyline", css, "", {"points": places, "stroke-width": width, "stroke-linejoin": "round"})
 
-    def circle(
-        self, x: float, y: float, radius: float, css: str, *, rim: float = 0, hint: str = ""
-    ) -> None:
+    def circle(self, x: float, y: float, radius: float, css: str, *, rim: float = 0, hint: str = "") -> None:
         """A disc, with a rim in the ground's colour where `rim` is its width."""
         more: dict[str, float | str] = {"stroke-width": rim} if rim else {}
         self._tag("circle", f"{css} rim" if rim else css, hint, {"cx": x, "cy": y, "r": radius, **more})
@@ -306,6 +307,6 @@ class Drawing:
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" width="{width}" height="{height}" '
             f'viewBox="0 0 {width} {height}"><title>{escape(printable(self.title))}</title>'
-            f"<desc>{escape(printable(self.description))}</desc><style>{_STYLE}.chart .hollow{{{_fill('ground')}}}</style>"
+            f"<desc>{escape(printable(self.description))}</desc>{STYLE_ELEMENT}"
             f'<rect class="ground" width="{width}" height="{height}"/>{"".join(self._parts)}</svg>'
         )

@@ -76,7 +76,7 @@ def figure(value: object, decimals: int = 0) -> str:
     exact = _exact(value)
     if exact is None:
         return NO_VALUE
-    size = abs(exact)
+    size = exact.copy_abs()  # abs() would round by the process's context
     if size >= Decimal("1e15"):
         exponent = size.adjusted()
         text = f"{_to_decimals(size.scaleb(-exponent, _CONTEXT), 2)} × 10^{exponent}"
@@ -96,7 +96,9 @@ def _to_decimals(size: Decimal, decimals: int) -> str:
     >>> _to_decimals(Decimal("4210.5"), 0)
     '4,211'
     """
-    return f"{size.quantize(Decimal(1).scaleb(-decimals), context=_CONTEXT):,f}"
+    # By way of whole numbers, because formatting a Decimal rounds by the process's context too.
+    whole, rest = divmod(int(size.scaleb(decimals, _CONTEXT).to_integral_value(context=_CONTEXT)), 10**decimals)
+    return f"{whole:,}.{rest:0{decimals}d}" if decimals else f"{whole:,}"
 
 
 def amount(value: object) -> str:

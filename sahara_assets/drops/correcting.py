@@ -1,0 +1,42 @@
+"""Rejected rows as CSV files that can be corrected and delivered again."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sahara_assets.warehouse.base import Row
+
+
+def write_corrections(path: Path, rejects: list[Row], ledger: list[Row]) -> list[Path]:
+    """Write rejected rows as they stood, below the header they stood under, and why beside them.
+
+    Rows of drops with different headers go into files of their own (`NAME`, `NAME-2`, …). The reasons, with file and line of every
+    row in the same order, go into `NAME-reasons.csv`. Corrected and put into the drop folder under a new name, a file is a drop.
+
+    Returns:
+        The files written.
+    """
+    headers = {(row["dataset"], row["drop_id"]): row["header"] for row in ledger if row["header"] is not None}
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rejects:
+        header = headers.get((row["dataset"], row["drop_id"]))
+        if header is not None:  # a drop that was refused whole lies in the folder as it is: there is nothing to pick out of it
+            groups.setdefault((row["dataset"], header), []).append(row)
+    written = []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for number, ((_, header), rows) in enumerate(sorted(groups.items()), start=1):
+        target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+        target.write_text("\n".join([header, *(row["raw_text"] for row in rows)]) + "\n", encoding="utf-8", newline="\n")
+        written.append(target)
+    reasons = path.with_name(f"{path.stem}-reasons{path.suffix or '.csv'}")
+    with reasons.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["file", "dataset", "path", "line", "column", "reason"])
+        for number, (_, rows) in enumerate(sorted(groups.items()), start=1):
+            name = written[number - 1].name
+            writer.writerows([name, r["dataset"], r["path"], r["line"], r["column_name"] or "", r["reason"]] for r in rows)
+    return [*written, reasons]

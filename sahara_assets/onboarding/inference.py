@@ -1,0 +1,296 @@
+"""From the counts of a scan to settings of one dataset: encoding, dates, ids, keys, and what a person should watch out for.
+
+One function a finding. Which files and columns the dataset has was settled before, in `propose.py` and `mapping.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from sahara_assets.onboarding.countries import SYMBOLS, is_currency
+from sahara_assets.onboarding.dates import DateFormats, confirmed, decide
+from sahara_assets.onboarding.dialect import DELIMITER_NAMES
+from sahara_assets.onboarding.proposal import Finding, Normalising, percent, plural
+from sahara_assets.onboarding.values import is_empty, is_plain, to_number, undecorated
+from sahara_assets.settings import DatasetSettings
+from sahara_assets.tables import DATASETS, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sahara_assets.onboarding.sampling import Group
+    from sahara_assets.onboarding.scan import Scan
+
+_AUTO_DELIMITERS = frozenset(",;\t|")
+DATE_COLUMNS = {"purchases": "ordered_at", "customers": "signed_up_on"}
+
+
+def delimiter(groups: Sequence[Group]) -> Finding[str]:
+    """The one delimiter of all groups, or `auto` where they differ."""
+    main = groups[0].dialect
+    found = {group.dialect.delimiter for group in groups}
+    if len(found) > 1 and found <= _AUTO_DELIMITERS:
+        return Finding(
+            "auto", 0.8, f"the files differ: {', '.join(sorted(DELIMITER_NAMES.get(one, one) for one in found))}"
+        )
+    return Finding(main.delimiter, main.sure, f"{DELIMITER_NAMES.get(main.delimiter, main.delimiter)}: {main.evidence}")
+
+
+def quote(groups: Sequence[Group]) -> Finding[str]:
+    """The quote character."""
+    return Finding(
+        groups[0].dialect.quote,
+        0.95 if groups[0].dialect.quote == '"' else 0.8,
+        "the usual one" if groups[0].dialect.quote == '"' else "fields stand between them",
+    )
+
+
+def encoding(scan: Scan) -> Finding[str]:
+    """The encoding that reads every file, from all the bytes that were read."""
+    bom = f"; {plural(scan.bom_files, 'file')} with a byte order mark" if scan.bom_files else ""
+    if not scan.encodings:
+        return Finding("utf-8", 0.85, f"every byte read is ASCII, which UTF-8 and Windows-1252 write alike{bom}")
+    if len(scan.encodings) > 1:
+        counts = ", ".join(f"{count:,} {name}" for name, count in sorted(scan.encodings.items()))
+        return Finding("auto", 0.8, f"the files differ ({counts}), so each is looked at by itself{bom}")
+    name, files = next(iter(scan.encodings.items()))
+    why = "valid UTF-8 beyond ASCII" if name == "utf-8" else "bytes beyond ASCII that are not valid UTF-8"
+    return Finding(name, 0.98 if name == "utf-8" else 0.85, f"{plural(files, 'file')} with {why}{bom}")
+
+
+def decimal_mark(groups: Sequence[Group]) -> Finding[str]:
+    """The decimal mark of the group with the best evidence."""
+    best = max(groups, key=lambda group: group.mark_sure)
+    return Finding(best.mark, best.mark_sure, best.mark_evidence)
+
+
+def dates(name: str, scan: Scan, mark: str, separator: str) -> DateFormats | None:
+    """The date formats of the dataset's one date column; nothing where it has none."""
+    column = DATE_COLUMNS.get(name, "")
+    if column not in scan.values:
+        return None
+    hint = (-0.6 if mark == "," else 0.0) + (-0.3 if separator == ";" else 0.0) + _us_hint(scan.values)
+    in_order = scan.ordered_dates if name == "purchases" else list(scan.values[column])
+    values = [value for value in dict.fromkeys([*in_order, *scan.values[column]]) if not is_empty(value)]
+    found = decide(values, scan.date_files, month_first_hint=hint)
+    if not found.formats:
+        return found
+    tried = [value.strip() for value in values[:5000]]
+    read = confirmed(tried, found.formats)
+    if read < len(tried) - found.unread:
+        return DateFormats(
+            found.formats,
+            min(found.sure, 0.5),
+            f"{found.evidence}; DuckDB reads {read:,} of {len(tried):,} values so",
+            found.undecided,
+            len(tried) - read,
+            found.has_time,
+        )
+    return found
+
+
+def _us_hint(values: Mapping[str, Counter[str]]) -> float:
+    currencies, countries = values.get("currency", Counter()), values.get("country", Counter())
+    hint = 0.0
+    if currencies and currencies.most_common(1)[0][0].strip().upper() == "USD":
+        hint += 0.5
+    if countries:
+        hint += (
+            0.6
+            if countries.most_common(1)[0][0].strip().lower()
+            in {"us", "usa", "united states", "united states of america"}
+            else -0.3
+        )
+    if any("$" in value for value in islice(values.get("unit_price", ()), 20)):
+        hint += 0.3
+    return hint
+
+
+def normalise(name: str, scan: Scan) -> tuple[Normalising, ...]:
+    """What the ids need: a float suffix taken off, or leading zeros where the same id comes with and without."""
+    found = []
+    for column in DATASETS[name].identifiers:
+        values = Counter(
+            {value.strip(): count for value, count in scan.values.get(column, {}).items() if not is_empty(value)}
+        )
+        if not values:
+            continue
+        floats = sum(count for value, count in values.items() if value.endswith(".0") and value[:-2].isdigit())
+        whole = sum(count for value, count in values.items() if value.isdigit())
+        if floats and floats + whole >= 0.99 * values.total():
+            found.append(
+                Normalising(
+                    column,
+                    ("strip_float_suffix",),
+                    0.97,
+                    f"{floats:,} values are written as {next(value for value in values if value.endswith('.0'))!r}",
+                )
+            )
+            continue
+        zeros = [value for value in values if value.startswith("0") and value.strip("0")]
+        both = [value for value in zeros if value.lstrip("0") in values]
+        if both:
+            found.append(
+                Normalising(
+                    column,
+                    ("strip_leading_zeros",),
+                    0.7,
+                    f"{plural(len(both), 'id')} come with and without leading zeros, such as {both[0]!r}",
+                )
+            )
+    return tuple(found)
+
+
+def null_values(scan: Scan) -> Finding[tuple[str, ...]]:
+    """Texts that mean no value, where the files write others than the settings know by themselves."""
+    usual = tuple(DatasetSettings().null_values)
+    others: Counter[str] = Counter()
+    for values in scan.values.values():
+        others.update(
+            {
+                value.strip(): count
+                for value, count in values.items()
+                if value.strip() and is_empty(value) and value.strip() not in usual
+            }
+        )
+    if not others:
+        return Finding((), 0.0, "")
+    return Finding(
+        (*usual, *sorted(others)),
+        0.8,
+        f"{', '.join(f'{word!r} in {count:,} cells' for word, count in sorted(others.items()))} of the mapped columns",
+    )
+
+
+def key(name: str, scan: Scan) -> Finding[bool | None]:
+    """Whether the dataset's key is unique, and for purchases what repeats mean."""
+    if not scan.key:
+        return Finding(None, 0.0, "the key's columns were not all found")
+    label = " and ".join(scan.key)
+    sure = 0.97 if scan.whole else 0.7
+    if name != "purchases":
+        if scan.repeated_keys:
+            return Finding(
+                False,
+                sure,
+                f"{label} is NOT unique: {plural(scan.repeated_keys, 'row')} of {scan.extent} repeat one; of the same key the later line wins, and a newer file before an older one",
+            )
+        return Finding(True, sure, f"{label} is unique in {scan.extent}")
+    if not scan.repeated_keys:
+        return Finding(True, sure, f"{label} are unique in {scan.extent}, so every line is one product of one order")
+    exact = (
+        f"{plural(scan.repeated_rows, 'line')} equal another of the same file in every column"
+        if scan.repeated_rows
+        else "no two lines are equal in every column"
+    )
+    return Finding(
+        False,
+        sure,
+        f"{label} are not unique: {plural(scan.repeated_keys, 'line')} of {scan.extent} repeat a pair, and {exact}; repeats inside one file count as real lines, the same line in two files counts once",
+    )
+
+
+def currency(scan: Scan | None, groups: Sequence[Group]) -> Finding[str]:
+    """The project's currency, from a currency column, a sign in the prices or a word in the header."""
+    if scan and (
+        found := Counter(
+            {
+                value.strip().upper(): count
+                for value, count in scan.values.get("currency", {}).items()
+                if not is_empty(value)
+            }
+        )
+    ):
+        if len(found) == 1:
+            only = next(iter(found))
+            return (
+                Finding(only, 0.97, f"the only value of the currency column in {scan.extent}")
+                if is_currency(only)
+                else Finding("", 0.0, f"the currency column holds {only!r}, which is no ISO code")
+            )
+        listed = ", ".join(f"{name} {count:,}" for name, count in found.most_common(6))
+        return Finding("", 0.0, f"several currencies on the lines ({listed}): choose one and give rates for the others")
+    signs: Counter[str] = Counter()
+    for group in groups:
+        for profile in group.profiles:
+            for sign, code in SYMBOLS.items():
+                if sign in profile.header or (
+                    profile.decorated_share > 0.5
+                    and sum(sign in value for value in profile.counts) > 0.5 * profile.distinct
+                ):
+                    signs[code] += 1
+    if signs:
+        return Finding(signs.most_common(1)[0][0], 0.8, "the currency sign beside the prices")
+    return Finding("", 0.0, "no column and no sign tells it")
+
+
+def warnings(
+    name: str,
+    scan: Scan,
+    groups: Sequence[Group],
+    columns: Mapping[str, str],
+    mark: str,
+    found_dates: DateFormats | None,
+) -> list[str]:
+    """What would be rejected or read otherwise than a person expects."""
+    told: list[str] = []
+    declared = DATASETS[name]
+    for column, header in columns.items():
+        values = scan.values[column]
+        empty = sum(count for value, count in values.items() if is_empty(value))
+        if column in declared.required and empty:
+            told.append(f"{header!r} ({column}) is empty in {plural(empty, 'row')}, which would be rejected")
+        if declared.column(column).kind is Kind.DECIMAL:
+            told += _number_warnings(column, header, values, mark)
+    told += _id_warnings(scan, columns)
+    if found_dates and found_dates.undecided:
+        told.insert(
+            0,
+            f"DAY OR MONTH FIRST could not be decided: {', '.join(found_dates.formats)} was taken ({percent(found_dates.sure)}); {found_dates.evidence}. Look at one date you know.",
+        )
+    if found_dates and found_dates.unread:
+        told.append(f"{plural(found_dates.unread, 'distinct date')} cannot be read and would be rejected")
+    if found_dates and name == "purchases" and not found_dates.has_time:
+        told.append("the dates have no time of day, so every order stands at midnight")
+    if scan.ragged:
+        told.append(f"{plural(scan.ragged, 'line')} have more or fewer fields than the header and would be rejected")
+    if not all(group.has_header for group in groups):
+        told.append(
+            f"the files have no header line ({groups[0].header_evidence}); columns are found by name, so add one"
+        )
+    return told
+
+
+def _number_warnings(column: str, header: str, values: Counter[str], mark: str) -> list[str]:
+    decorated = [(value, count) for value, count in values.items() if not is_empty(value) and not is_plain(value, mark)]
+    readable = [(value, count) for value, count in decorated if to_number(undecorated(value), mark) is not None]
+    broken = [(value, count) for value, count in decorated if to_number(undecorated(value), mark) is None]
+    told = []
+    if readable:
+        told.append(
+            f"{header!r} ({column}) is written like {readable[0][0].strip()!r} in {plural(sum(count for _, count in readable), 'row')}; export bare numbers, without currency signs or thousands separators"
+        )
+    if broken:
+        told.append(
+            f"{header!r} ({column}) is no number in {plural(sum(count for _, count in broken), 'row')}, such as {broken[0][0].strip()[:40]!r}, which would be rejected"
+        )
+    return told
+
+
+def _id_warnings(scan: Scan, columns: Mapping[str, str]) -> list[str]:
+    told = []
+    customers = [value for value in scan.values.get("customer_id", {}) if not is_empty(value)]
+    mails = sum("@" in value for value in customers)
+    if mails > 0.5 * len(customers) and customers:
+        told.append(
+            f"{columns['customer_id']!r} holds e-mail addresses: customers can be told apart by them, but no audience file is keyed by an e-mail address"
+        )
+    products = [value for value in scan.values.get("product_id", {}) if not is_empty(value)]
+    folded = len({value.lower() for value in products})
+    if folded < len(products):
+        told.append(
+            f"{plural(len(products) - folded, 'product id')} differ from another by case only; they stay apart (ids are never case-folded)"
+        )
+    return told

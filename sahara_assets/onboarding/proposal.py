@@ -1,0 +1,178 @@
+"""What `sahara init` found: findings, each with how sure it is and why, and the lines that say so on a terminal.
+
+Plain data. How it was found is in `propose.py` and below; how it becomes TOML is in `render.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from sahara_assets.tables import DATASETS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sahara_assets.onboarding.mapping import ColumnMatch
+    from sahara_assets.onboarding.rules import RuleGuess
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Finding(Generic[T]):
+    """One inferred setting: its value, how sure (0..1), and the evidence in words."""
+
+    value: T
+    sure: float
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Normalising:
+    """What an id column needs so that equal ids are equal text."""
+
+    column: str
+    steps: tuple[str, ...]
+    sure: float
+    evidence: str
+
+
+@dataclass(frozen=True)
+class DatasetProposal:
+    """One dataset: its files, how they are read, which header is which column, and what is to be watched out for."""
+
+    name: str
+    sure: float
+    evidence: str
+    paths: tuple[str, ...]
+    patterns: tuple[str, ...]
+    columns: tuple[ColumnMatch, ...]
+    unmapped: tuple[str, ...]
+    delimiter: Finding[str]
+    quote: Finding[str]
+    encoding: Finding[str]
+    decimal_mark: Finding[str]
+    has_header: Finding[bool]
+    date_formats: Finding[tuple[str, ...]]
+    dates_undecided: bool
+    null_values: Finding[tuple[str, ...]]
+    normalise: tuple[Normalising, ...]
+    key: Finding[bool | None]
+    warnings: tuple[str, ...]
+    rows: int
+    extent: str
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Our required and expected columns without a header."""
+        declared = DATASETS[self.name]
+        wanted = (*declared.required, *declared.expected)
+        return tuple(match.column for match in self.columns if match.header is None and match.column in wanted)
+
+
+@dataclass(frozen=True)
+class UnusedFile:
+    """A file that belongs to no dataset, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Everything that goes into `sahara.toml`.
+
+    `folder` is the drop folder as the settings write it: relative to `root` where it lies below it, else absolute. `complete` says whether
+    `sahara run` can start from it: purchases were found, with every column that a line must have.
+    """
+
+    root: Path
+    folder: str
+    datasets: tuple[DatasetProposal, ...]
+    unused: tuple[UnusedFile, ...]
+    rules: RuleGuess | None
+    currency: Finding[str]
+    could_not: tuple[str, ...] = field(default=())
+    complete: bool = False
+
+    def dataset(self, name: str) -> DatasetProposal | None:
+        """The proposal for one dataset; nothing where no file belongs to it."""
+        return next((dataset for dataset in self.datasets if dataset.name == name), None)
+
+    @property
+    def summary_lines(self) -> list[str]:
+        """What was found, for a terminal: one line a finding, doubts last."""
+        lines = [f"drop folder: {self.folder}"]
+        for dataset in self.datasets:
+            lines += _dataset_lines(dataset)
+        lines += _rule_lines(self.rules)
+        if self.currency.value:
+            lines.append(f"currency: {self.currency.value} ({percent(self.currency.sure)}): {self.currency.evidence}")
+        lines += [f"not used: {unused.path}: {unused.reason}" for unused in self.unused[:20]]
+        if len(self.unused) > 20:
+            lines.append(f"not used: {len(self.unused) - 20:,} more files")
+        for dataset in self.datasets:
+            lines += [f"watch out ({dataset.name}): {warning}" for warning in dataset.warnings]
+        lines += [f"could not: {reason}" for reason in self.could_not]
+        lines.append(
+            "complete: `sahara run` can start"
+            if self.complete
+            else 'NOT complete: edit the lines marked "?" before `sahara run`'
+        )
+        return lines
+
+
+def percent(sure: float) -> str:
+    """How sure, in words for a person: never 100 %, because a guess is a guess.
+
+    >>> percent(0.987), percent(1.0)
+    ('99 %', '99 %')
+    """
+    return f"{min(99, max(1, round(sure * 100)))} %"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count and its noun.
+
+    >>> plural(1, "file"), plural(1200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _dataset_lines(dataset: DatasetProposal) -> list[str]:
+    lines = [
+        f"{dataset.name}: {plural(len(dataset.paths), 'file')}, {dataset.extent} ({percent(dataset.sure)}): {', '.join(dataset.patterns)}"
+    ]
+    for match in dataset.columns:
+        if match.header is not None:
+            lines.append(f"  {match.column} = {match.header!r} ({percent(match.sure)}): {match.evidence}")
+        elif match.column in dataset.missing:
+            lines.append(f"  {match.column} NOT FOUND{f': {match.evidence}' if match.evidence else ''}")
+    dates = ", ".join(dataset.date_formats.value) or "ISO 8601"
+    if dataset.date_formats.evidence:
+        lines.append(f"  dates: {dates} ({percent(dataset.date_formats.sure)}): {dataset.date_formats.evidence}")
+    return lines
+
+
+def _rule_lines(rules: RuleGuess | None) -> list[str]:
+    if rules is None:
+        return []
+    lines = [
+        f"{what}: {', '.join(found.prefixes) or 'none'} ({percent(found.sure)}): {found.evidence}"
+        for what, found in (("cancellation prefixes", rules.cancellations), ("adjustment prefixes", rules.adjustments))
+    ]
+    lines.append(f"fee codes: {', '.join(fee.code for fee in rules.fees) or 'none'}: {rules.fee_evidence}")
+    return lines
+
+
+def shown(names: Sequence[str], most: int = 8) -> str:
+    """Some names of many.
+
+    >>> shown(["a", "b", "c"], 2)
+    "'a', 'b' and 1 more"
+    """
+    text = ", ".join(repr(name) for name in names[:most])
+    return text if len(names) <= most else f"{text} and {len(names) - most:,} more"

@@ -1,0 +1,282 @@
+"""A proposal as a commented `sahara.toml`.
+
+Every inferred line carries how sure it is and why; what was not found stands as a comment with what is lost without it. Whatever a
+stranger's header holds is escaped: a value can never end its string, nor a comment its line.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from sahara_assets.onboarding.proposal import DatasetProposal, Finding, Proposal, percent, plural, shown
+from sahara_assets.onboarding.vocabulary import loose
+from sahara_assets.tables import DATASETS, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sahara_assets.onboarding.mapping import ColumnMatch
+    from sahara_assets.onboarding.rules import FeeCode, PrefixFound, RuleGuess
+
+_WIDTH = 110
+_LOST = {
+    "customer_id": "without it there is no one to segment",
+    "description": "the report names products by their id only",
+    "country": "no country feature and no country in profiles",
+    "category": "no spend shares by category",
+    "currency": "lines in another currency cannot be told apart",
+    "client_id": "no audience file for GA360, and GA4's is keyed by user_id",
+    "user_id": "GA4's audience file takes customer_id as user_id",
+    "list_price": "no catalogue price",
+    "signed_up_on": "no sign-up date",
+}
+
+
+def toml_string(text: str) -> str:
+    r"""A TOML basic string that reads back as the text.
+
+    >>> print(toml_string('say "hi"\\\t'))
+    "say \"hi\"\\\t"
+    """
+    short = {'"': '\\"', "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
+    return (
+        '"'
+        + "".join(
+            short.get(letter) or (letter if letter.isprintable() or letter == " " else _escaped(letter))
+            for letter in text
+        )
+        + '"'
+    )
+
+
+def _escaped(letter: str) -> str:
+    code = ord(letter)
+    if 0xD800 <= code <= 0xDFFF:  # no TOML text can hold half a letter
+        return "\\uFFFD"
+    return f"\\u{code:04X}" if code <= 0xFFFF else f"\\U{code:08X}"
+
+
+def toml_list(texts: Sequence[str]) -> str:
+    """A TOML array of strings.
+
+    >>> toml_list(["a", "b"])
+    '["a", "b"]'
+    """
+    return f"[{', '.join(toml_string(text) for text in texts)}]"
+
+
+def _plain(text: str) -> str:
+    """Text that is safe in a comment: one line, nothing invisible."""
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+
+
+def _comment(text: str, indent: str = "# ") -> list[str]:
+    return textwrap.wrap(
+        _plain(text),
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [indent.rstrip()]
+
+
+def _sure(sure: float, evidence: str) -> list[str]:
+    word = "" if sure >= 0.75 else " PLEASE CHECK."
+    return _comment(f"sure: {percent(sure)}.{word} {evidence}")
+
+
+def render_config(proposal: Proposal) -> str:
+    """The text of `sahara.toml`: it parses with `settings.parse_settings`, also where the proposal is not complete."""
+    lines = _comment(
+        "Written by `sahara init` from the files it was shown. Every inferred line says how sure it is; edit what is wrong, then `sahara run`."
+    )
+    if not proposal.complete:
+        lines += [
+            "#",
+            *_comment('NOT COMPLETE: `sahara run` cannot start before these are mended (look for "?" below):'),
+        ]
+    for reason in proposal.could_not:
+        lines += _comment(f"could not {reason}", "#   ")
+    lines += _project(proposal)
+    lines += [
+        "",
+        "[drops]",
+        *_comment("The folder that is watched, relative to this file; patterns below start from it."),
+        f"folder = {toml_string(proposal.folder)}",
+    ]
+    for dataset in proposal.datasets:
+        lines += _dataset(dataset)
+    if proposal.dataset("purchases") is None:
+        lines += _no_purchases()
+    lines += _rules(proposal.rules)
+    lines += _unused(proposal)
+    return "\n".join(lines) + "\n"
+
+
+def _project(proposal: Proposal) -> list[str]:
+    lines = ["", "[project]"]
+    lines += _comment(
+        "Cannot be known from the files: dates without an offset are local to this zone, such as Europe/London."
+    )
+    lines.append('time_zone = "UTC"')
+    found = proposal.currency
+    if found.value:
+        return [*lines, *_sure(found.sure, found.evidence), f"currency = {toml_string(found.value)}"]
+    return [*lines, *_comment(f"Not found: {found.evidence}. Name the one currency of the prices."), '# currency = "?"']
+
+
+def _dataset(dataset: DatasetProposal) -> list[str]:
+    lines = ["", *_comment(f"--- {dataset.name}: {plural(len(dataset.paths), 'file')}, {dataset.extent} ---")]
+    lines += _sure(dataset.sure, f"that these are {dataset.name}: {dataset.evidence}.")
+    for warning in dataset.warnings:
+        lines += _comment(f"WATCH OUT: {warning}")
+    lines += [
+        f"[datasets.{dataset.name}]",
+        *_comment(f"Match {plural(len(dataset.paths), 'file')} of those shown, and no other of them."),
+        f"patterns = {toml_list(dataset.patterns)}",
+    ]
+    lines += _setting("delimiter", dataset.delimiter)
+    lines += _setting("quote", dataset.quote)
+    lines += _setting("encoding", dataset.encoding)
+    if any(
+        match.header is not None and DATASETS[dataset.name].column(match.column).kind is Kind.DECIMAL
+        for match in dataset.columns
+    ):
+        lines += _setting("decimal_mark", dataset.decimal_mark)
+    if dataset.null_values.value:
+        lines += [
+            *_sure(dataset.null_values.sure, dataset.null_values.evidence),
+            f"null_values = {toml_list(dataset.null_values.value)}",
+        ]
+    lines += _comment(
+        f"header line: {'yes' if dataset.has_header.value else 'NO'} ({percent(dataset.has_header.sure)}): {dataset.has_header.evidence}"
+    )
+    lines += _dates(dataset)
+    lines += _comment(
+        f"key: {dataset.key.evidence}{f' (sure: {percent(dataset.key.sure)})' if dataset.key.value is not None else ''}."
+    )
+    lines += ["", f"[datasets.{dataset.name}.columns]", *_comment("our column = the header's name")]
+    for match in dataset.columns:
+        lines += _column(dataset, match)
+    if dataset.unmapped:
+        lines += _comment(f"Not mapped, kept in _extra: {', '.join(toml_string(name) for name in dataset.unmapped)}")
+    return [*lines, *_normalise(dataset)]
+
+
+def _setting(name: str, finding: Finding[str]) -> list[str]:
+    return [*_sure(finding.sure, finding.evidence), f"{name} = {toml_string(finding.value)}"]
+
+
+def _dates(dataset: DatasetProposal) -> list[str]:
+    found = dataset.date_formats
+    if not found.evidence:
+        return []
+    lines = []
+    if dataset.dates_undecided:
+        lines += _comment(
+            "!!! DAY OR MONTH FIRST COULD NOT BE DECIDED. Compare one date you know before you trust any number. !!!"
+        )
+        swapped = [text.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m") for text in found.value]
+        lines += [*_comment("The other reading:"), f"# date_formats = {toml_list(swapped)}"]
+    what = "" if found.value else "ISO 8601 needs no format: "
+    return [*lines, *_sure(found.sure, f"{what}{found.evidence}"), f"date_formats = {toml_list(found.value)}"]
+
+
+def _column(dataset: DatasetProposal, match: ColumnMatch) -> list[str]:
+    if match.header is not None:
+        return [*_sure(match.sure, match.evidence), f"{match.column} = {toml_string(match.header)}"]
+    why = f" ({match.evidence})" if match.evidence else ""
+    if match.column in dataset.missing:
+        what = DATASETS[dataset.name].column(match.column).description
+        return [*_comment(f"NOT FOUND, and every line must have it: {what}{why}"), *_left_open(dataset, match)]
+    return [*_comment(f"not found: {_LOST.get(match.column, 'left empty')}{why}"), *_left_open(dataset, match)]
+
+
+def _left_open(dataset: DatasetProposal, match: ColumnMatch) -> list[str]:
+    """A column that is not listed is looked for under its own name: where a header of that name was judged to be something else, "" stops that."""
+    if any(loose(header) == match.column for header in dataset.unmapped):
+        return [
+            *_comment("A header of this name is there, but its values speak against it; the empty name keeps it out."),
+            f'{match.column} = ""',
+        ]
+    return [f'# {match.column} = "?"']
+
+
+def _normalise(dataset: DatasetProposal) -> list[str]:
+    if not dataset.normalise:
+        return [
+            "",
+            *_comment("No id needs normalising: none is written as 17850.0 or both with and without leading zeros."),
+        ]
+    lines = ["", f"[datasets.{dataset.name}.normalise]"]
+    for item in dataset.normalise:
+        lines += [*_sure(item.sure, item.evidence), f"{item.column} = {toml_list(item.steps)}"]
+    return lines
+
+
+def _no_purchases() -> list[str]:
+    return [
+        "",
+        *_comment("--- purchases: NOT FOUND ---"),
+        *_comment(
+            "No file holds order lines. Put some into the drop folder and run `sahara init` again, or fill this in by hand."
+        ),
+        "[datasets.purchases]",
+        'patterns = ["purchases/*.csv"]',
+        "",
+        "[datasets.purchases.columns]",
+        *(f'# {name} = "?"' for name in (*DATASETS["purchases"].required, *DATASETS["purchases"].expected)),
+    ]
+
+
+def _rules(rules: RuleGuess | None) -> list[str]:
+    if rules is None:
+        return []
+    lines = ["", "[rules]"]
+    lines += [
+        *_comment("Order ids that start with one of these, followed by a digit, are cancellations."),
+        *_prefix("cancellation_prefixes", rules.cancellations),
+    ]
+    lines += [
+        *_comment("The same for adjustments, such as write-offs."),
+        *_prefix("adjustment_prefixes", rules.adjustments),
+    ]
+    lines += _comment(
+        f"Product ids that are fees, not merchandise: {rules.fee_evidence}. Compared exactly, capitals included."
+    )
+    lines.append("fee_codes = [")
+    for fee in rules.fees:
+        lines.append(f"  {toml_string(fee.code)},  # {_told(fee)}; sure: {percent(fee.sure)}, {_plain(fee.reason)}")
+    if rules.candidates:
+        lines += _comment("Not taken; remove the # if you know better:", "  # ")
+        lines += [f"  # {toml_string(fee.code)},  # {_told(fee)}; {_plain(fee.reason)}" for fee in rules.candidates]
+    if rules.more_candidates:
+        lines += _comment(f"and {plural(rules.more_candidates, 'more code')} of a rare shape", "  # ")
+    return [
+        *lines,
+        "]",
+        *_comment("Whether fee lines count in orders, spend and features; false leaves them out."),
+        "fees_count_as_spend = true",
+    ]
+
+
+def _told(fee: FeeCode) -> str:
+    description = _plain(fee.description[:60]) or "no description"
+    return f"{description}, {plural(fee.lines, 'line')}"
+
+
+def _prefix(name: str, found: PrefixFound) -> list[str]:
+    return [*_sure(found.sure, found.evidence), f"{name} = {toml_list(found.prefixes)}"]
+
+
+def _unused(proposal: Proposal) -> list[str]:
+    if not proposal.unused:
+        return []
+    lines = ["", *_comment("--- files that belong to no dataset ---")]
+    for unused in proposal.unused[:30]:
+        lines += _comment(f"{shown([unused.path])}: {unused.reason}")
+    if len(proposal.unused) > 30:
+        lines += _comment(f"and {len(proposal.unused) - 30:,} more")
+    return lines
