@@ -1,0 +1,66 @@
+# `make help` lists what a person can do here.
+.DEFAULT_GOAL := help
+VENV := .venv/bin
+WORKERS ?= 2
+PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope
+
+.venv/.runtime: requirements/runtime.txt pyproject.toml setup.py scripts/set_up
+	@scripts/set_up runtime && touch $@
+
+.venv/.test: requirements/test.txt .venv/.runtime
+	@scripts/set_up test && touch $@
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: .venv/.runtime ## Build .venv from the locked requirements
+
+.PHONY: demo
+demo: .venv/.runtime ## Set up, then run the whole pipeline on the sample shop in data/
+	@$(VENV)/sahara run
+	@echo
+	@echo "Open the report in a browser, or look at everything in Dagster: make ui"
+
+.PHONY: ui
+ui: .venv/.runtime ## Open Dagster on this machine (http://127.0.0.1:3000)
+	@$(VENV)/sahara ui
+
+.PHONY: test
+test: .venv/.test lint ## Everything CI runs: lint, types, tests, coverage
+	$(PYTEST) -m "not long" --cov --cov-report=term --cov-fail-under=90
+
+.PHONY: test-long
+test-long: .venv/.test ## The larger counts: 50 kills, a million generated rows, …
+	$(PYTEST) -m long
+
+.PHONY: lint
+lint: .venv/.test ## Ruff (all rules), formatting and types
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy sahara_assets
+
+.PHONY: format
+format: .venv/.test ## Format and mend what can be mended
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+.PHONY: docs
+docs: .venv/.test ## Write docs/configuration.md and docs/tables.md anew from the code
+	$(VENV)/python -m sahara_assets.settings_reference docs/configuration.md
+	$(VENV)/python -m sahara_assets.tables_reference docs/tables.md
+
+.PHONY: sample
+sample: .venv/.runtime ## Write data/ anew
+	$(VENV)/sahara generate --rows 20000 --seed 20 --days-per-drop 7 --out data
+
+.PHONY: lock
+lock: ## Compile requirements/*.txt from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/runtime.txt
+	uv pip compile pyproject.toml --extra build --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/test.txt
+
+.PHONY: clean
+clean: ## Take away what running and testing leave behind (not the warehouse, not the exports)
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* build dist *.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
