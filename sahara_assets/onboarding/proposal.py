@@ -174,5 +174,5 @@ def shown(names: Sequence[str], most: int = 8) -> str:
     >>> shown(["a", "b", "c"], 2)
     "'a', 'b' and 1 more"
     """
-    text = ", ".join(repr(name) for name in names[:most])
+    text = ", ".join(repr(name if len(name) <= 40 else f"{name[:39]}…") for name in names[:most])
     return text if len(names) <= most else f"{text} and {len(names) - most:,} more"

@@ -161,7 +161,9 @@ def _dataset(dataset: DatasetProposal) -> list[str]:
     for match in dataset.columns:
         lines += _column(dataset, match)
     if dataset.unmapped:
-        lines += _comment(f"Not mapped, kept in _extra: {', '.join(toml_string(name) for name in dataset.unmapped)}")
+        lines += _comment(
+            f"Not mapped, kept in _extra: {', '.join(toml_string(name[:60]) for name in dataset.unmapped)}"
+        )
     return [*lines, *_normalise(dataset)]
 
 

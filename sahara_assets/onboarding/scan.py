@@ -6,8 +6,10 @@ Rows are counted here, not judged: `rules.py` and `inference.py` draw the conclu
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ from sahara_assets.onboarding.values import is_empty
 from sahara_assets.onboarding.vocabulary import loose
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _ALL_BYTES = 120 << 20
@@ -114,15 +116,30 @@ def scan_dataset(
     helpers = (_Prefix(), _Sign(), _Filled())
     keys: set[int] = set()
     keyed = 0
-    for done, (path, group) in enumerate(work, start=1):
-        if scan.rows >= _ROWS:
-            scan.whole = False
-            break
-        keyed += _scan_file(scan, path, group, columns, budget, helpers, keys)
-        if progress and (done % 20 == 0 or done == len(work)):
-            progress("counting rows", done, len(work))
+    with _uncollected():
+        for done, (path, group) in enumerate(work, start=1):
+            if scan.rows >= _ROWS:
+                scan.whole = False
+                break
+            keyed += _scan_file(scan, path, group, columns, budget, helpers, keys)
+            if progress and (done % 20 == 0 or done == len(work)):
+                progress("counting rows", done, len(work))
+    for (_, description), count in scan.descriptions.items():
+        scan.values["description"][description] += count
     scan.repeated_keys = keyed - len(keys)
     return scan
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the cycle collector: half a million short lists without a cycle among them cost a fifth of the time in searches for one."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _scan_file(
@@ -162,7 +179,8 @@ def _scan_file(
     cells = list(zip(*rows, strict=True))
     mine = {column: cells[index] for column, index in place.items()}
     for column, values in mine.items():
-        scan.values[column].update(values)
+        if column != "description" or "product_id" not in mine:  # else its counts follow from the pairs
+            scan.values[column].update(values)
     if "ordered_at" in mine:
         _count_dates(scan, path, mine["ordered_at"])
     _count_products(scan, mine, len(rows), helpers)

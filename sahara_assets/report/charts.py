@@ -275,7 +275,7 @@ def _name_discs(board: Drawing, discs: list[tuple[_Point, float, float, float]],
     """Names beside the discs, where they cover no disc and no other name; the number in the disc stands for the rest."""
     boxes = [(at_x - radius, at_y - radius, at_x + radius, at_y + radius) for _point, at_x, at_y, radius in discs]
     for point, at_x, at_y, radius in discs:
-        label = fitted(point.name, 220)
+        label = fitted(point.name, 280)
         length = text_width(label)
         for start, baseline in (
             (at_x + radius + 6, at_y + 4.5),

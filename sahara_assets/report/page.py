@@ -11,6 +11,7 @@ times nor run ids are printed, which differ between two warehouses that hold the
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,9 +28,11 @@ from sahara_assets.report.profiles import differences_of, in_words, shown_featur
 from sahara_assets.report.svg import DARK, LIGHT, STYLE, STYLE_ELEMENT, colour_variables
 from sahara_assets.report.sweep_chart import sweep_plot
 from sahara_assets.report.wording import number_or_none, share
+from sahara_assets.schema import ALL_TABLES
 
 if TYPE_CHECKING:
     import jinja2
+    from markupsafe import Markup
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -41,6 +44,9 @@ DROPS_TO_SEE_TO = 20
 REASONS_WITH_EXAMPLES = 12
 EXAMPLES_PER_REASON = 3
 RAW_TEXT_LENGTH = 240
+
+
+_STEP_ORDER = {table.name: index for index, table in enumerate(ALL_TABLES)}
 
 
 class Check(NamedTuple):
@@ -103,16 +109,19 @@ def render_report(data: ReportData) -> str:
     """The report as one HTML document, encodable as UTF-8."""
     from markupsafe import Markup
 
-    drawn = _drawn(data)
     return _template().render(
         data=data,
         style=Markup(_style()),  # noqa: S704 - our own file and palette
-        charts={
-            name: {size: Markup(svg.replace(STYLE_ELEMENT, "")) for size, svg in sizes.items()}
-            for name, sizes in drawn.items()
-        },  # noqa: S704 - escaped
+        charts={name: {size: _inline(svg) for size, svg in sizes.items()} for name, sizes in _drawn(data).items()},
         **_worked_out(data),
     )
+
+
+def _inline(svg: str) -> Markup:
+    """A chart for the page, which says once what each carries when it stands alone; its texts were escaped when it was drawn."""
+    from markupsafe import Markup
+
+    return Markup(svg.replace(STYLE_ELEMENT, ""))  # noqa: S704
 
 
 @cache
@@ -131,6 +140,7 @@ def _template() -> jinja2.Template:
         name: getattr(wording, name)
         for name in ("amount", "counted", "day", "figure", "file_size", "moment", "share", "shortened")
     }
+    environment.filters["in_short"] = _in_short
     environment.filters["address"] = lambda text: "./" + quote(wording.printable(text))
 
     @jinja2.pass_context
@@ -327,23 +337,46 @@ def _rejects(data: ReportData) -> dict[str, Any]:
 
 
 def _steps(step_counts: Rows) -> list[dict[str, Any]]:
-    """Per table what went in, what left and why, what came out."""
+    """Per table, in the order of the pipeline, what went in, what left or was added and why, what came out."""
     tables: dict[str, list[Row]] = {}
-    for row in sorted(step_counts, key=lambda row: int(row["position"])):
+    for row in sorted(
+        step_counts, key=lambda row: (_STEP_ORDER.get(row["table_name"], len(_STEP_ORDER)), int(row["position"]))
+    ):
         tables.setdefault(str(row["table_name"]), []).append(row)
-    return [
-        {
-            "table": table,
-            "taken_in": next((row["row_count"] for row in rows if row["reason"] == "in"), None),
-            "left": [row for row in rows if row["reason"] not in {"in", "out"}],
-            "handed_on": next((row["row_count"] for row in rows if row["reason"] == "out"), None),
-        }
-        for table, rows in tables.items()
-    ]
+    steps = []
+    for table, rows in tables.items():
+        lines = []
+        for row in rows:
+            reason, count = str(row["reason"]), int(row["row_count"] or 0)
+            source = reason.removeprefix("in: ")
+            if reason == "in" or source != reason:
+                lines.append(
+                    {"text": "taken in" if reason == "in" else f"taken in from {source}", "count": count, "sum": True}
+                )
+            elif reason == "out":
+                lines.append({"text": "handed on", "count": count, "sum": True})
+            else:
+                added = reason.endswith("(added)")
+                lines.append({"text": reason, "count": count if added else -count, "sum": False})
+        steps.append({"table": table, "lines": lines})
+    return steps
+
+
+def _in_short(verdict: str) -> str:
+    """A verdict without the k and the measures that stand beside it in the table.
+
+    >>> _in_short("k = 4: qualifies (silhouette 0.337, Davies-Bouldin 1.011, smallest cluster 16.69%). Chosen.")
+    'Qualifies. Chosen.'
+    """
+    words = re.sub(r" \(silhouette [^()]*\)", "", re.sub(r"^k = \d+: ", "", verdict))
+    return words[:1].upper() + words[1:]
 
 
 def _last_change(segment_changes: Rows, k: int) -> dict[str, Any] | None:
-    """The rows of the last change of champion: of the highest version, and of the k in use where that version has several."""
+    """The rows of the last change of champion: of the highest version, and of the k in use where that version has several.
+
+    None where every segment is new: that is a first model, which changed nothing.
+    """
     if not segment_changes:
         return None
     version = max(int(row["version"]) for row in segment_changes)
@@ -351,6 +384,8 @@ def _last_change(segment_changes: Rows, k: int) -> dict[str, Any] | None:
     rows = [row for row in rows if row["k"] == k] or rows
     last_k = max(int(row["k"]) for row in rows)
     rows = sorted((row for row in rows if row["k"] == last_k), key=lambda row: int(row["position"]))
+    if all(row["change"] == "new" for row in rows):
+        return None
     kinds = {kind: [row for row in rows if row["change"] == kind] for kind in ("kept", "new", "gone")}
     stayed, joined = _total(rows, "customers_stayed"), _total(rows, "customers_joined")
     return {

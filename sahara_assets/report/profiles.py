@@ -100,7 +100,7 @@ def told_differences(differences: Sequence[Difference], most: int = 3) -> list[D
     """
     told: list[Difference] = []
     for difference in sorted(differences, key=lambda d: (-abs(d.z or 0.0), d.feature)):
-        family = next((names for names in _FAMILIES if difference.feature in names), {difference.feature})
+        family = _family(difference.feature)
         if difference.z is None or any(other.feature in family for other in told):
             continue
         is_close = abs(difference.z) < NOTABLE
@@ -143,7 +143,7 @@ def in_words(difference: Difference, currency: str) -> dict[str, str]:
 def shown_features(tables: Sequence[Collection[Difference]], most: int) -> list[Difference]:
     """The columns of a heat map, each by one of its entries, in declared order: at most `most`.
 
-    First those that most segments have a difference in, then those with the largest; categories are left out, because each segment's
+    First those that most segments have a difference in, then those with the largest, one of each family; categories are left out, because each segment's
     entry is about another word.
     """
     entries: dict[str, list[Difference]] = {}
@@ -158,8 +158,16 @@ def shown_features(tables: Sequence[Collection[Difference]], most: int) -> list[
         return (-len(entries[name]), -max(sizes, default=0.0), name)
 
     order = {feature.name: index for index, feature in enumerate(FEATURES)}
-    chosen = sorted(entries, key=weight)[:most]
+    chosen: list[str] = []
+    for name in sorted(entries, key=weight):
+        if not any(other in _family(name) for other in chosen):
+            chosen.append(name)
+    chosen = chosen[:most]
     return [entries[name][0] for name in sorted(chosen, key=lambda name: (order.get(name, len(order)), name))]
+
+
+def _family(name: str) -> set[str]:
+    return next((names for names in _FAMILIES if name in names), {name})
 
 
 def _label_and_unit(name: str) -> tuple[str, str]:

@@ -70,6 +70,15 @@ def test_rows_in_order_of_time_speak_for_one_reading():
     assert decide(["01/03/2024", "01/04/2024", "01/05/2024", "02/01/2024", "02/02/2024"]).formats == ("%m/%d/%Y",)
 
 
+def test_a_column_that_mixes_iso_and_another_format_names_both():
+    values = ["2024-01-02 10:00:00", "2024-01-03 10:00:00", "31/01/2024"]
+
+    found = decide(values)
+
+    assert found.formats == ("%Y-%m-%d %H:%M:%S", "%d/%m/%Y")
+    assert confirmed(values, found.formats) == 3
+
+
 def test_a_column_that_mixes_both_orders_says_so():
     found = decide(["13/01/2024", "01/13/2024", "14/01/2024"])
 

@@ -140,6 +140,18 @@ def test_the_same_names_in_another_case_and_order_are_one_dataset(tmp_path):
     assert dataset.rows == 4
 
 
+def test_a_file_beyond_the_budget_is_sampled_and_said_to_be(shop, monkeypatch):
+    whole = propose([shop / "drops"], shop).dataset("purchases")
+    monkeypatch.setattr("sahara_assets.onboarding.scan._ALL_BYTES", 9_000)
+
+    sampled = propose([shop / "drops"], shop).dataset("purchases")
+
+    assert whole.extent.startswith("all ")
+    assert 0 < sampled.rows < whole.rows
+    assert "rows read of 10 of 10 files" in sampled.extent
+    assert sampled.columns == whole.columns
+
+
 def test_a_header_alone_is_mapped_by_its_words(tmp_path):
     (tmp_path / "orders.csv").write_text("Order ID,Customer ID,SKU,Quantity,Unit Price,Order Date\n")
 
@@ -191,6 +203,23 @@ def test_what_would_be_rejected_is_said_beforehand(tmp_path):
     assert "e-mail addresses" in told
     assert "no time of day" in told
     assert proposal.currency.value == "USD"
+
+
+def test_day_or_month_first_is_said_loudly_where_no_value_decides(tmp_path):
+    rows = "".join(
+        f"{line.order},{line.customer},S{line.product},{line.quantity},{line.price},{min(line.at.day, 12):02}/{line.at.month:02}/2023\n"
+        for line in lines()
+    )
+    (tmp_path / "orders.csv").write_text("order,customer,sku,qty,price,order date\n" + rows)
+
+    proposal = propose([tmp_path / "orders.csv"], tmp_path)
+    written = render_config(proposal)
+
+    assert proposal.dataset("purchases").date_formats.value == ("%d/%m/%Y",)  # the rows stand in order of time
+    assert proposal.dataset("purchases").date_formats.sure <= 0.7
+    assert "!!! DAY OR MONTH FIRST COULD NOT BE DECIDED" in written
+    assert '# date_formats = ["%m/%d/%Y"]' in written
+    assert any("DAY OR MONTH FIRST could not be decided" in line for line in proposal.summary_lines)
 
 
 @pytest.mark.parametrize("given", [[], ["absent.csv"], ["folder"]])
@@ -252,7 +281,7 @@ _TABLES = st.builds(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.one_of(st.binary(max_size=300), _TABLES))
 def test_whatever_a_file_holds_the_written_settings_parse(tmp_path, content):
     (tmp_path / "orders.csv").write_bytes(content)

@@ -149,7 +149,7 @@ def drop(day: date, rows_read: int = 1776, rows_rejected: int = 0, **changes: An
 
 def trading_days(count: int = 305, first: date = date(2010, 12, 1)) -> list[dict[str, Any]]:
     """Daily drops without Saturdays, busier towards Christmas, with a few rejected rows and a kept-out file."""
-    drops = []
+    drops: list[dict[str, Any]] = []
     day = first
     while len(drops) < count:
         if day.weekday() != 5:
@@ -233,14 +233,14 @@ def report_data(**changes: Any) -> ReportData:
             reject("9 fields where the header has 8", 77, '536594,22423,REGENCY "CAKESTAND, 3 TIER,1,2010-12-09 17:20:00,12.75,15235.0,United Kingdom', None),
         ],
         "step_counts": [
-            {"table_name": "purchases", "position": 0, "reason": "in", "row_count": 541909},
-            {"table_name": "purchases", "position": 1, "reason": "the same line in an overlapping drop", "row_count": 0},
+            {"table_name": "customers", "position": 0, "reason": "in: purchases", "row_count": 541909},
+            {"table_name": "customers", "position": 1, "reason": "anonymous lines", "row_count": 135080},
+            {"table_name": "customers", "position": 2, "reason": "further lines of a customer", "row_count": 402457},
+            {"table_name": "customers", "position": 3, "reason": "customers of the customer file without lines (added)", "row_count": 12},
+            {"table_name": "customers", "position": 4, "reason": "out", "row_count": 4384},
+            {"table_name": "purchases", "position": 0, "reason": "in: raw_purchases", "row_count": 541909},
+            {"table_name": "purchases", "position": 1, "reason": "the same line in a newer drop that overlaps", "row_count": 0},
             {"table_name": "purchases", "position": 2, "reason": "out", "row_count": 541909},
-            {"table_name": "customer_features", "position": 0, "reason": "in", "row_count": 541909},
-            {"table_name": "customer_features", "position": 1, "reason": "anonymous line", "row_count": 132603},
-            {"table_name": "customer_features", "position": 2, "reason": "cancellation", "row_count": 8905},
-            {"table_name": "customer_features", "position": 3, "reason": "adjustment, return or free line", "row_count": 2517},
-            {"table_name": "customer_features", "position": 4, "reason": "out", "row_count": 397884},
         ],
         "audience_files": [
             {"file_name": "ga4_user_data.csv", "format": "ga4", "row_count": 4338, "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "left_out": 0},

@@ -211,16 +211,19 @@ def test_a_negative_share_reaches_to_the_left_of_the_others():
 
 def test_the_map_puts_recent_left_and_big_spenders_up():
     rows = [
-        profile(1, median_recency_days=5, mean_gross_spend=9000),
-        profile(2, median_recency_days=200, mean_gross_spend=100),
+        profile(1, median_recency_days=5, mean_gross_spend=100),
+        profile(2, median_recency_days=200, mean_gross_spend=9000),
+        profile(3, median_recency_days=100, mean_gross_spend=900),
     ]
-    first, second = with_class(parsed(charts.segment_map(rows)), "circle", "rim")
+    discs = with_class(parsed(charts.segment_map(rows)), "circle", "rim")
     places = {
-        disc.find(f"{SVG}title").text.split(":")[0]: (float(disc.get("cx")), float(disc.get("cy")))
-        for disc in (first, second)
+        disc.find(f"{SVG}title").text.split(":")[0]: (float(disc.get("cx")), float(disc.get("cy"))) for disc in discs
     }
-    assert places["Loyal big spenders"][0] < places["Regular buyers"][0]
-    assert places["Loyal big spenders"][1] < places["Regular buyers"][1]
+    (days_5, spend_100), (days_200, spend_9000), (days_100, spend_900) = (places[row["segment_name"]] for row in rows)
+    assert (days_100 - days_5) / (days_200 - days_100) == pytest.approx(0.95, abs=0.01)
+    # 900 is 9 x 100 and 9,000 is 10 x 900: logarithmic, because the spends are far apart.
+    assert (spend_100 - spend_900) / (spend_900 - spend_9000) == pytest.approx(0.954, abs=0.01)
+    assert spend_9000 < spend_900
 
 
 def test_a_discs_area_beyond_the_smallest_grows_with_its_customers():
@@ -259,6 +262,14 @@ def test_the_sweep_marks_the_chosen_k_once_in_every_panel_and_greys_the_disquali
     assert len(hints(root, "circle", "hollow")) == len(disqualified) * len(PANELS)
     assert len(hints(root, "circle", "first")) == (len(swept) - len(disqualified) - 1) * len(PANELS)
     assert "Disqualified: k = 4, 12, 13, 14, 15." in root[1].text
+
+
+def test_a_k_that_is_in_use_without_having_qualified_is_marked_as_in_use():
+    swept = [{**row, "score": None} for row in sweep(3, 5, 4)]
+    root = parsed(sweep_plot(swept))
+    assert [hint.split(":")[0] for hint in hints(root, "circle", "second")] == ["k = 4"] * len(PANELS)
+    assert "k = 4 is in use" in root[1].text
+    assert root[1].text.endswith("Disqualified: k = 3, 5.")
 
 
 def test_the_order_of_the_rows_does_not_matter_to_sweep_and_history():

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from importlib.resources import files
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -53,9 +54,7 @@ class Outline(HTMLParser):
     def handle_data(self, data):
         if "style" in self.stack:
             return
-        if (self.stack and re.fullmatch(r"h[1-6]", self.stack[-1])) or (
-            len(self.stack) > 1 and re.fullmatch(r"h[1-6]", self.stack[-2])
-        ):
+        if any(re.fullmatch(r"h[1-6]", tag) for tag in self.stack[-3:]):
             level, text = self.headings[-1]
             self.headings[-1] = (level, text + data)
         if "svg" not in self.stack:
@@ -169,7 +168,7 @@ def test_headings_go_down_one_level_at_a_time_and_segments_come_first(pages):
         levels = [level for level, _ in Outline(page).headings]
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after <= before + 1 for before, after in pairwise(levels))
     sections = [text for level, text in Outline(pages["full"]).headings if level == 2]
     assert sections == [
         "Segments", "Overview", "Why 5\xa0segments", "What changed at the last retraining", "Data quality", "Audience files", "Checks",
@@ -253,6 +252,40 @@ def test_a_repeat_is_counted_as_such_and_its_rows_once():
     assert "1 drop with 100 rows: 100 loaded, 0 rejected." in text
 
 
+def test_steps_stand_in_the_order_of_the_pipeline_with_signs_that_add_up():
+    text = Outline(render_report(report_data())).text
+    account = text[
+        text.index("What left at each step") : text.index("Audience files", text.index("What left at each step"))
+    ]
+    assert account.index("raw_purchases") < account.index("anonymous lines")
+    for said in (
+        "taken in from purchases541,909", "anonymous lines−135,080", "further lines of a customer−402,457",
+        "customers of the customer file without lines (added)12", "handed on4,384",
+    ):  # fmt: skip
+        assert re.sub(r"\s", "", said) in re.sub(r"\s", "", account)
+
+
+def test_a_verdict_does_not_repeat_what_stands_beside_it():
+    verdict = (
+        "k = 5: out, because its stability of 0.729 is under the minimum of 0.800 (silhouette 0.313, stability 0.729)."
+    )
+    text = Outline(render_report(report_data(k_sweep=[{**sweep(5, 5)[0], "verdict": verdict}]))).text
+    assert "Out, because its stability of 0.729 is under the minimum of 0.800." in text
+    assert "(silhouette 0.313" not in text.split("Every number tried")[1]
+
+
+def test_the_newest_drops_stand_first_by_the_date_of_the_file():
+    days = [date(2011, 3, 1), date(2011, 3, 9), date(2011, 3, 5)]
+    page = render_report(
+        ReportData(
+            project_name="x", drops=[drop(day, loaded_at=datetime(2012, 1, day.day, tzinfo=UTC)) for day in days]
+        )
+    )
+    text = Outline(page).text
+    places = [text.index(f"purchases/{day.isoformat()}.csv") for day in sorted(days, reverse=True)]
+    assert places == sorted(places)
+
+
 def test_examples_of_rejects_name_file_and_line_and_are_cut():
     example = reject("Quantity holds 'n/a'; write a number", 118, "x" * 1000)
     summary = [{"dataset": "purchases", "column_name": "Quantity", "reason": example["reason"], "row_count": 2}]
@@ -293,6 +326,13 @@ def test_the_last_change_of_the_champion_is_shown():
     )
     assert "Current" in text
     assert "Other k" not in text
+
+
+def test_the_first_model_is_not_told_as_a_change():
+    first = [{**row, "change": "new", "old_name": None, "customers_stayed": 0} for row in report_data().segment_changes]
+    text = Outline(render_report(report_data(segment_changes=first))).text
+    assert "Nothing yet: this is the first model." in text
+    assert "in another segment than before" not in text
 
 
 def test_failed_checks_are_told_at_the_top_errors_first():

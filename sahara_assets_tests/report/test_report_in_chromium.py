@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from sahara_assets.report.page import ReportData, render_report
@@ -88,7 +90,7 @@ def test_every_visible_picture_has_a_title_and_shows_one_size_only(page):
 def test_headings_go_down_one_level_at_a_time(page):
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => +h.tagName[1])")
     assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -1,0 +1,82 @@
+"""A shop of a few lines for tests: deliver files, take them in, build tables, read them."""
+
+import csv
+import io
+import itertools
+from datetime import datetime
+
+from sahara_assets import stages
+from sahara_assets.builds import Run
+from sahara_assets.drops.loading import load_drops
+from sahara_assets.settings import parse_settings
+from sahara_assets.warehouse.duckdb import DuckDBWarehouse
+
+NOW = datetime(2026, 1, 1)
+
+
+class SmallShop:
+    """A drop folder and a warehouse in memory.
+
+    `settings` are the parts of sahara.toml that differ from the defaults.
+    """
+
+    def __init__(self, folder, **settings):
+        self.folder = folder / "drops"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.root = folder
+        self.set(**settings)
+        self.warehouse = DuckDBWarehouse(None)
+        self.warehouse.prepare()
+        self.runs = itertools.count(1)
+
+    def set(self, **settings):
+        """Other settings from now on."""
+        document = {"drops": {"folder": "drops"}, "rules": {"fee_codes": []}, **settings}
+        self.settings = parse_settings(document, root=self.root)
+
+    def deliver(self, path, rows):
+        """Write a file of dictionaries, or of text as it is."""
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(rows, str):
+            target.write_text(rows)
+            return target
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        target.write_text(text.getvalue())
+        return target
+
+    def load(self):
+        """Take in what is new."""
+        return load_drops(self.warehouse, self.settings, run_id=f"run-{next(self.runs)}", now=NOW)
+
+    def build(self, *, features=True):
+        """Load, then build everything down to the features."""
+        report = self.load()
+        run = Run("test", NOW)
+        for stage in (stages.purchases, stages.orders, stages.products, stages.customers):
+            stage(self.warehouse, self.settings, run)
+        if features:
+            stages.customer_features(self.warehouse, self.settings, run)
+        return report
+
+    def rows(self, table):
+        """A declared table's rows."""
+        return self.warehouse.rows(table)
+
+
+def line(order="1", customer="ann", product="mug", quantity="1", price="2.50", at="2025-03-01 10:00:00", **more):
+    """One purchase line with usual values."""
+    return {
+        "order_id": order,
+        "customer_id": customer,
+        "product_id": product,
+        "description": more.pop("description", f"a {product}"),
+        "quantity": quantity,
+        "unit_price": price,
+        "ordered_at": at,
+        **more,
+    }

@@ -1,0 +1,277 @@
+"""What every warehouse must do alike; a gap is a marked exception with its reason."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import ibis
+import pytest
+
+from sahara_assets.schema import ALL_TABLES
+from sahara_assets.tables import AUDIENCE_FILES, BUILDS, ORDERS, STEP_COUNTS, TOP_CATEGORIES, Kind
+from sahara_assets.warehouse.expressions import (
+    any_row,
+    count_where,
+    ids_of_both,
+    is_one_of,
+    latest,
+    money,
+    money_where,
+    most_frequent,
+    ratio,
+    starts_with_code,
+    whole_days_between,
+)
+
+NOON = datetime(2025, 3, 1, 12, 0, 0, 123456)
+
+
+def _order(order_id, **changes):
+    row = {
+        "order_id": order_id,
+        "customer_id": None,
+        "ordered_at": NOON,
+        "ordered_at_local": NOON,
+        "ordered_on": NOON.date(),
+        "line_count": 1,
+        "unit_count": Decimal("1.0000"),
+        "gross_spend": Decimal("10.0000"),
+        "returned_value": Decimal("0.0000"),
+        "net_spend": Decimal("10.0000"),
+        "has_sale": True,
+        "has_return": False,
+        "has_cancellation": False,
+        "has_adjustment": False,
+    }
+    return {**row, **changes}
+
+
+def _step(position, count=1):
+    return {"table_name": "orders", "position": position, "reason": "in", "row_count": count}
+
+
+def test_every_declared_table_is_there_and_empty(warehouse):
+    for table in ALL_TABLES:
+        assert warehouse.count(table) == 0
+        assert warehouse.table(table).columns == table.column_names
+
+
+def test_preparing_twice_changes_nothing(warehouse):
+    warehouse.insert(STEP_COUNTS, [_step(1)])
+    warehouse.prepare()
+    assert warehouse.rows(STEP_COUNTS) == [_step(1)]
+
+
+def test_a_declared_column_that_a_table_lacks_is_added(warehouse):
+    warehouse.reader.execute('ALTER TABLE "audience_files" DROP COLUMN "left_out"')
+    warehouse.prepare()
+    assert "left_out" in warehouse.table(AUDIENCE_FILES).columns
+
+
+def test_values_of_every_kind_come_back_as_they_went_in(warehouse):
+    row = _order("Ä'\"; DROP TABLE orders; --", customer_id="00017", unit_count=Decimal("-99999999999999.9999"))
+    warehouse.insert(ORDERS, [row])
+    assert warehouse.rows(ORDERS) == [row]
+
+
+def test_a_column_that_a_row_lacks_is_null(warehouse):
+    row = _order("1")
+    del row["customer_id"]
+    warehouse.insert(ORDERS, [row])
+    assert warehouse.rows(ORDERS)[0]["customer_id"] is None
+
+
+def test_a_required_column_refuses_null(warehouse):
+    with pytest.raises(Exception, match="(?i)null"):
+        warehouse.insert(ORDERS, [_order("1", gross_spend=None)])
+
+
+def test_an_undeclared_column_is_refused(warehouse):
+    with pytest.raises(KeyError, match="nonsense"):
+        warehouse.insert(ORDERS, [_order("1", nonsense=1)])
+
+
+def test_rows_come_in_the_order_of_the_key_sorted_bytewise(warehouse):
+    warehouse.insert(ORDERS, [_order(name) for name in ("b", "B", "a", "10", "9", "é", "z")])
+    assert [row["order_id"] for row in warehouse.rows(ORDERS)] == ["10", "9", "B", "a", "b", "z", "é"]
+
+
+def test_replacing_leaves_exactly_the_new_rows(warehouse):
+    warehouse.insert(STEP_COUNTS, [_step(1), _step(2)])
+    assert warehouse.replace(STEP_COUNTS, [_step(3, 7)]) == 1
+    assert warehouse.rows(STEP_COUNTS) == [_step(3, 7)]
+
+
+def test_replacing_by_an_expression_casts_to_the_declared_kinds(warehouse):
+    warehouse.insert(STEP_COUNTS, [_step(1), _step(2)])
+    steps = warehouse.table(STEP_COUNTS)
+    content = steps.select(
+        rank=steps.position, category=steps.reason, gross_spend=steps.row_count, spend_share=steps.row_count
+    )
+    assert warehouse.replace(TOP_CATEGORIES, content) == 2
+    first = warehouse.rows(TOP_CATEGORIES)[0]
+    assert (first["gross_spend"], first["spend_share"]) == (Decimal("1.0000"), 1.0)
+    assert isinstance(first["spend_share"], float)
+
+
+def test_replacing_keeps_required_columns_required(warehouse):
+    warehouse.replace(ORDERS, [_order("1")])
+    with pytest.raises(Exception, match="(?i)null"):
+        warehouse.insert(ORDERS, [_order("2", has_sale=None)])
+
+
+def test_deleting_takes_the_named_rows_only(warehouse):
+    warehouse.insert(STEP_COUNTS, [_step(1), _step(2), {**_step(2), "table_name": "products"}])
+    warehouse.delete(STEP_COUNTS, {"table_name": ["orders"], "position": [2, 3]})
+    assert [(row["table_name"], row["position"]) for row in warehouse.rows(STEP_COUNTS)] == [
+        ("orders", 1),
+        ("products", 2),
+    ]
+
+
+def test_deleting_none_deletes_nothing(warehouse):
+    warehouse.insert(STEP_COUNTS, [_step(1)])
+    warehouse.delete(STEP_COUNTS, {"position": []})
+    warehouse.delete(STEP_COUNTS, {})
+    assert warehouse.count(STEP_COUNTS) == 1
+
+
+def test_a_transaction_that_fails_leaves_nothing(warehouse):
+    def fail():
+        warehouse.insert(STEP_COUNTS, [_step(2)])
+        warehouse.replace(BUILDS, [])
+        raise RuntimeError("half way")
+
+    warehouse.insert(STEP_COUNTS, [_step(1)])
+    with pytest.raises(RuntimeError, match="half way"), warehouse.transaction():
+        fail()
+    assert warehouse.rows(STEP_COUNTS) == [_step(1)]
+
+
+def test_an_inner_transaction_joins_the_outer_one(warehouse):
+    def fail():
+        with warehouse.transaction():
+            warehouse.insert(STEP_COUNTS, [_step(1)])
+        raise RuntimeError("after the inner block")
+
+    with pytest.raises(RuntimeError, match="after the inner"), warehouse.transaction():
+        fail()
+    assert warehouse.count(STEP_COUNTS) == 0
+
+
+def test_what_was_committed_is_there_after_reopening(warehouse, tmp_path):
+    warehouse.insert(STEP_COUNTS, [_step(1)])
+    warehouse.close()
+    warehouse.close()
+    again = type(warehouse)(tmp_path / "contract.duckdb", read_only=True)
+    assert again.rows(STEP_COUNTS) == [_step(1)]
+    again.close()
+
+
+def test_arrow_has_the_declared_kinds(warehouse):
+    warehouse.insert(ORDERS, [_order("1")])
+    schema = {field.name: str(field.type) for field in warehouse.arrow(ORDERS).schema}
+    words = {
+        Kind.TEXT: "string", Kind.DECIMAL: "decimal128(18, 4)", Kind.INTEGER: "int64", Kind.FLOAT: "double",
+        Kind.TIMESTAMP: "timestamp[us]", Kind.DATE: "date32[day]", Kind.BOOLEAN: "bool",
+    }  # fmt: skip
+    assert schema == {column.name: words[column.kind] for column in ORDERS.columns}
+
+
+# --- parity of the wrapped expressions -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lines(warehouse):
+    """Orders standing in for lines: three customers, ties and nulls included."""
+    at = [datetime(2025, 1, day) for day in range(1, 8)]
+    rows = [
+        ("1", "a", at[0], "10.1000", 1), ("2", "a", at[1], "0.2000", 2), ("3", "a", at[2], "0.3000", 1),
+        ("4", "b", at[3], "-5.0000", 2), ("5", "b", at[4], "7.0000", 1), ("6", None, at[5], "1.0000", 9),
+    ]  # fmt: skip
+    warehouse.insert(
+        ORDERS,
+        [
+            _order(
+                order_id,
+                customer_id=who,
+                ordered_at=when,
+                ordered_at_local=when,
+                gross_spend=Decimal(spend),
+                line_count=count,
+            )
+            for order_id, who, when, spend, count in rows
+        ],
+    )
+    return warehouse.table(ORDERS)
+
+
+def _by(warehouse, expression, key):
+    return {row[key]: row for row in warehouse.rows(expression)}
+
+
+def test_whole_days_round_down(warehouse, lines):
+    later = datetime(2025, 1, 3, 23, 59, 59)
+    found = warehouse.rows(lines.order_by("order_id").select(days=whole_days_between(lines.ordered_at, later)))
+    assert [row["days"] for row in found] == [2, 1, 0, -1, -2, -3]
+
+
+def test_sums_and_counts_with_a_condition_are_exact_and_never_null(warehouse, lines):
+    grouped = lines.group_by("customer_id").aggregate(
+        n=count_where(lines.line_count == 1),
+        spend=money_where(lines.line_count == 1, lines.gross_spend),
+        many=any_row(lines.line_count > 8),
+    )
+    found = _by(warehouse, grouped, "customer_id")
+    assert (found["a"]["n"], found["a"]["spend"], found["a"]["many"]) == (2, Decimal("10.4000"), False)
+    assert (found[None]["n"], found[None]["spend"], found[None]["many"]) == (0, Decimal("0.0000"), True)
+
+
+def test_a_ratio_by_nothing_is_nothing(warehouse, lines):
+    shares = lines.select(
+        lines.order_id,
+        by_nothing=ratio(lines.gross_spend, lines.line_count - lines.line_count),
+        half=ratio(lines.gross_spend, lines.gross_spend * 2),
+    )
+    assert {(row["by_nothing"], row["half"]) for row in warehouse.rows(shares)} == {(0.0, 0.5)}
+
+
+def test_the_most_frequent_value_wins_and_ties_go_to_the_latest(warehouse, lines):
+    texts = lines.mutate(word=(lines.line_count == 1).ifelse("one", "more"))
+    found = _by(warehouse, most_frequent(texts, "customer_id", "word", "ordered_at"), "customer_id")
+    assert found["a"]["word"] == "one"
+    assert found["b"]["word"] == "one"
+
+
+def test_the_latest_value_wins(warehouse, lines):
+    found = _by(warehouse, latest(lines, "customer_id", "order_id", "ordered_at", name="last"), "customer_id")
+    assert (found["a"]["last"], found["b"]["last"]) == ("3", "5")
+
+
+def test_a_prefix_needs_a_digit_behind_it(warehouse):
+    warehouse.insert(ORDERS, [_order(name) for name in ("C1", "C", "CARD", "c1", "1C1", "CN7")])
+    orders = warehouse.table(ORDERS)
+    hits = orders.filter(starts_with_code(orders.order_id, ["C", "CN"]))
+    assert [row["order_id"] for row in warehouse.rows(hits.order_by("order_id"))] == ["C1", "CN7"]
+    assert warehouse.rows(orders.filter(starts_with_code(orders.order_id, []))) == []
+
+
+def test_one_of_no_words_is_false(warehouse, lines):
+    assert warehouse.rows(lines.filter(is_one_of(lines.order_id, []))) == []
+    assert len(warehouse.rows(lines.filter(is_one_of(lines.order_id, ["1", "2", "x"])))) == 2
+
+
+def test_ids_of_both_sides_are_united_once(warehouse, lines):
+    other = lines.filter(lines.customer_id == "a").select("customer_id")
+    united = ids_of_both(lines.filter(lines.customer_id.notnull()), other, "customer_id")
+    assert sorted(row["customer_id"] for row in warehouse.rows(united)) == ["a", "b"]
+
+
+def test_money_is_rounded_half_away_from_nothing(warehouse, lines):
+    fine = ibis.literal("0.00005").cast("decimal(18, 10)")
+    row = warehouse.rows(lines.limit(1).select(up=money(fine), down=money(-fine)))[0]
+    assert (row["up"], row["down"]) == (Decimal("0.0001"), Decimal("-0.0001"))
+
+
+def test_a_local_day_is_a_date(warehouse, lines):
+    row = warehouse.rows(lines.order_by("order_id").limit(1).select(day=lines.ordered_at_local.date()))[0]
+    assert row["day"] == date(2025, 1, 1)
