@@ -27,7 +27,7 @@ class Treatment:
         scale: `standard` subtracts the mean and divides by the standard deviation (a constant feature becomes 0).
     """
 
-    missing: float | Literal["mean", "median"] | str = "mean"
+    missing: float | str = "mean"
     cap_quantile: float | None = 0.995
     transform: Literal["log1p", "none"] = "log1p"
     scale: Literal["standard", "none"] = "standard"
@@ -153,7 +153,23 @@ FEATURES: tuple[Feature, ...] = (
     ),
 )  # fmt: skip
 
+ECHOES: tuple[frozenset[str], ...] = (
+    frozenset({"gross_spend", "net_spend"}),
+    frozenset({"average_order_value", "median_order_value"}),
+    frozenset({"line_count", "unit_count", "distinct_products"}),
+)
+"""Features that say nearly the same: where a reader has room for three, one of each family is told."""
+
 BY_NAME: dict[str, Feature] = {feature.name: feature for feature in FEATURES}
 
 DEFAULT_MODEL_FEATURES: tuple[str, ...] = ("recency_days", "order_count", "gross_spend")
 """Recency, frequency, monetary value: what a marketer can name, and what few shops lack."""
+
+
+def family_of(name: str) -> frozenset[str]:
+    """The features that say nearly the same as one, itself included.
+
+    >>> sorted(family_of("net_spend"))
+    ['gross_spend', 'net_spend']
+    """
+    return next((echo for echo in ECHOES if name in echo), frozenset({name}))

@@ -17,7 +17,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sahara_assets.features.declarations import BY_NAME, FEATURES
+from sahara_assets.features.declarations import BY_NAME, FEATURES, family_of
 from sahara_assets.report.wording import in_unit, number_or_none, printable
 
 if TYPE_CHECKING:
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 
 NOTABLE = 0.25
 """Standard deviations under which a segment counts as close to the others."""
-
-# Of each family one feature is told: they say nearly the same, and a reader has room for three.
-_FAMILIES = (
-    {"gross_spend", "net_spend"},
-    {"average_order_value", "median_order_value"},
-    {"line_count", "unit_count", "distinct_products"},
-)
 
 
 @dataclass(frozen=True)
@@ -100,7 +93,7 @@ def told_differences(differences: Sequence[Difference], most: int = 3) -> list[D
     """
     told: list[Difference] = []
     for difference in sorted(differences, key=lambda d: (-abs(d.z or 0.0), d.feature)):
-        family = _family(difference.feature)
+        family = family_of(difference.feature)
         if difference.z is None or any(other.feature in family for other in told):
             continue
         is_close = abs(difference.z) < NOTABLE
@@ -160,14 +153,10 @@ def shown_features(tables: Sequence[Collection[Difference]], most: int) -> list[
     order = {feature.name: index for index, feature in enumerate(FEATURES)}
     chosen: list[str] = []
     for name in sorted(entries, key=weight):
-        if not any(other in _family(name) for other in chosen):
+        if not any(other in family_of(name) for other in chosen):
             chosen.append(name)
     chosen = chosen[:most]
     return [entries[name][0] for name in sorted(chosen, key=lambda name: (order.get(name, len(order)), name))]
-
-
-def _family(name: str) -> set[str]:
-    return next((names for names in _FAMILIES if name in names), {name})
 
 
 def _label_and_unit(name: str) -> tuple[str, str]:

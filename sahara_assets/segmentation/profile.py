@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sahara_assets.features.declarations import BY_NAME
+from sahara_assets.features.declarations import BY_NAME, family_of
 from sahara_assets.segmentation.model import centroid_in_units
 from sahara_assets.segmentation.portrait import measure, portraits
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sahara_assets.segmentation.portrait import NumberStanding, Portrait
     from sahara_assets.segmentation.preprocess import IntArray
 
-DIFFERENCE_COUNT = 6
+DIFFERENCE_COUNT = 12
 """How many differences a profile lists."""
 _TELLING = 0.2  # standard deviations below which a difference is not worth a phrase of the description
 
@@ -144,18 +144,11 @@ def description(portrait: Portrait, found: list[dict[str, Any]]) -> str:
     return f"{people} and {worth}; medians: {_listed(phrases)}."
 
 
-_ECHOES = (
-    {"gross_spend", "net_spend"},
-    {"average_order_value", "median_order_value"},
-    {"line_count", "unit_count", "distinct_products"},
-)
-
-
 def _worth_telling(portrait: Portrait, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Up to three differences, one of each family of features that say nearly the same."""
     told: list[dict[str, Any]] = []
     for entry in found:
-        family = next((echo for echo in _ECHOES if entry["feature"] in echo), {entry["feature"]})
+        family = family_of(entry["feature"])
         standing: NumberStanding | None = portrait.numbers.get(entry["feature"])
         if (
             standing is None

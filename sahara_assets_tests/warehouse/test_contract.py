@@ -81,7 +81,7 @@ def test_a_column_that_a_row_lacks_is_null(warehouse):
 
 
 def test_a_required_column_refuses_null(warehouse):
-    with pytest.raises(Exception, match="(?i)null"):
+    with pytest.raises(Exception, match=r"(?i)null"):
         warehouse.insert(ORDERS, [_order("1", gross_spend=None)])
 
 
@@ -115,7 +115,7 @@ def test_replacing_by_an_expression_casts_to_the_declared_kinds(warehouse):
 
 def test_replacing_keeps_required_columns_required(warehouse):
     warehouse.replace(ORDERS, [_order("1")])
-    with pytest.raises(Exception, match="(?i)null"):
+    with pytest.raises(Exception, match=r"(?i)null"):
         warehouse.insert(ORDERS, [_order("2", has_sale=None)])
 
 
