@@ -6,7 +6,11 @@ run finds out for itself what they are.
 
 import hashlib
 import json
+import os
+import socket
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -14,13 +18,24 @@ import dagster as dg
 from sahara_assets.drops.discovery import FoundFile, find_drops
 from sahara_assets.drops.ledger import ledger_rows
 from sahara_assets.errors import DropError, SaharaError, WarehouseError
+from sahara_assets.locking import hold_lock
 from sahara_assets.resources import Project
 from sahara_assets.settings import Settings
 from sahara_assets.warehouse.opening import open_warehouse
+from sahara_assets.wording import counted
 
 SIGNATURE_TAG = "sahara/drops"
+HOLDER_TAG = "sahara/process"
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
+_TIME_TO_START = timedelta(minutes=5)
+_AT_WORK = (
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
 
 sahara_run = dg.define_asset_job(
     "sahara_run",
@@ -52,6 +67,33 @@ def folder_signature(files: list[FoundFile]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+@dataclass(frozen=True)
+class History:
+    """What became of the runs for one state of the drop folder.
+
+    Attributes:
+        runs: how many there were.
+        at_work: whether one is queued or running.
+        failures: how many failed since the last that did not.
+        last_failure: when the last of them ended.
+    """
+
+    runs: int = 0
+    at_work: bool = False
+    failures: int = 0
+    last_failure: datetime | None = None
+
+
+def pause_after(failures: int) -> timedelta:
+    """How long to wait after so many failures in a row: 1, 2, 4 … minutes, an hour at most.
+
+    >>> [int(pause_after(n).total_seconds() // 60) for n in (1, 2, 3, 7, 8, 5000)]
+    [1, 2, 4, 60, 60, 60]
+    """
+    doublings = min(failures - 1, 10)
+    return min(FIRST_PAUSE * int(2**doublings), LONGEST_PAUSE)
+
+
 @dg.sensor(
     job=sahara_run,
     minimum_interval_seconds=30,
@@ -61,71 +103,134 @@ def folder_signature(files: list[FoundFile]) -> str:
 def drop_sensor(context: dg.SensorEvaluationContext, project: Project) -> dg.SensorResult | dg.SkipReason:
     """One run for any number of new drops, none for none."""
     try:
-        settings = project.settings
-        files = find_drops(settings)
+        return _ring_or_not(context, project.settings, datetime.now(tz=UTC))
     except (DropError, OSError) as error:
         # A network folder that is away for a while must not stop the sensor: the next tick looks again.
         return dg.SkipReason(f"the drop folder cannot be read: {error}")
+    except WarehouseError as error:
+        return dg.SkipReason(f"the ledger cannot be read now: {error}")
     except SaharaError as error:
         return dg.SkipReason(str(error))
+
+
+def _ring_or_not(
+    context: dg.SensorEvaluationContext, settings: Settings, now: datetime
+) -> dg.SensorResult | dg.SkipReason:
+    files = settled_files(settings, now)
+    bury_killed_runs(context.instance, settings, now)
     signature = folder_signature(files)
-    seen = json.loads(context.cursor) if context.cursor else {}
-    failures, last_failure = _failures(context.instance, signature)
-    if failures:
-        return _ring_again(signature, failures, last_failure)
-    if seen.get("signature") == signature:
-        return dg.SkipReason(f"nothing new among {len(files)} drops")
+    history = history_of(context.instance, signature)
+    waiting = why_wait(history, now)
+    if waiting:
+        return dg.SkipReason(waiting)
     cursor = json.dumps({"signature": signature})
-    try:
-        new = _unknown_files(settings, files)
-    except WarehouseError as error:
-        return dg.SkipReason(f"a run is at work: {error}")
-    if not new:
-        context.update_cursor(cursor)
-        return dg.SkipReason(f"all {len(files)} drops are in the ledger")
-    context.log.info(f"{len(new)} new drops")
-    return dg.SensorResult(run_requests=[_request(signature, 0)], cursor=cursor)
+    if not history.failures:
+        if context.cursor == cursor:
+            return dg.SkipReason(f"nothing new among {counted(len(files), 'drop')}")
+        new = unknown_files(settings, files)
+        if not new:
+            context.update_cursor(cursor)
+            return dg.SkipReason(f"{counted(len(files), 'drop')}, all in the ledger")
+        context.log.info("%s new", counted(len(new), "drop"))
+    # The runs so far are in the key, because Dagster never starts a second run under a key it has seen.
+    request = dg.RunRequest(run_key=f"{signature}-{history.runs}", tags={SIGNATURE_TAG: signature})
+    return dg.SensorResult(run_requests=[request], cursor=cursor)
 
 
-def _request(signature: str, attempt: int) -> dg.RunRequest:
-    return dg.RunRequest(run_key=f"{signature}-{attempt}", tags={SIGNATURE_TAG: signature})
+def settled_files(settings: Settings, now: datetime) -> list[FoundFile]:
+    """The drops that a run would read; one that is still being written must change the signature once it is whole.
+
+    Raises:
+        DropError: the folder is not there.
+    """
+    settled_before = now.replace(tzinfo=None) - timedelta(seconds=settings.drops.settle_seconds)
+    waits = settings.drops.settle_seconds > 0
+    return [file for file in find_drops(settings) if not waits or file.modified_at <= settled_before]
 
 
-def _unknown_files(settings: Settings, files: list[FoundFile]) -> list[FoundFile]:
-    """Files that the ledger does not know as they are now; all of them where there is no warehouse yet."""
+def unknown_files(settings: Settings, files: list[FoundFile]) -> list[FoundFile]:
+    """Files that the ledger does not know as they are now; all of them where there is no warehouse yet.
+
+    Raises:
+        WarehouseError: a run holds the warehouse.
+    """
+    import duckdb
+
     if not settings.warehouse_path.exists():
         return files
     with open_warehouse(settings, read_only=True, wait_seconds=0) as warehouse:
         try:
             known = {(row["path"], row["signature"]) for row in ledger_rows(warehouse) if row["drop_id"]}
-        except Exception:  # noqa: BLE001 - a file that holds no ledger yet: every drop is new to it
-            return files
+        except (duckdb.CatalogException, duckdb.BinderException):
+            return files  # it holds no ledger yet, so every drop is new to it
     return [file for file in files if (file.path, file.signature) not in known]
 
 
-def _failures(instance: dg.DagsterInstance, signature: str) -> tuple[int, datetime]:
-    """How often a run for this state of the folder has failed since the last that did not, and when it last did."""
-    records = instance.get_run_records(
-        filters=dg.RunsFilter(job_name=sahara_run.name, tags={SIGNATURE_TAG: signature}), limit=50
-    )
-    failed = 0
-    last = datetime.now(tz=UTC)
+def history_of(instance: dg.DagsterInstance, signature: str) -> History:
+    """The runs that were started for this state of the folder."""
+    filters = dg.RunsFilter(job_name=sahara_run.name, tags={SIGNATURE_TAG: signature})
+    records = instance.get_run_records(filters=filters, limit=50)
+    failed = []
     for record in records:
-        if record.dagster_run.status != dg.DagsterRunStatus.FAILURE:
+        if record.dagster_run.status is not dg.DagsterRunStatus.FAILURE:
             break
-        if failed == 0:
-            last = datetime.fromtimestamp(record.end_time, tz=UTC) if record.end_time else record.update_timestamp
-        failed += 1
-    return failed, last
+        failed.append(record)
+    ended = failed[0] if failed else None
+    last = None
+    if ended is not None:
+        last = datetime.fromtimestamp(ended.end_time, tz=UTC) if ended.end_time else ended.update_timestamp
+    return History(
+        runs=instance.get_runs_count(filters=filters),
+        at_work=bool(records) and records[0].dagster_run.status in _AT_WORK,
+        failures=len(failed),
+        last_failure=last,
+    )
 
 
-def _ring_again(signature: str, failures: int, last_failure: datetime) -> dg.SensorResult | dg.SkipReason:
-    """Another try after a pause that doubles with every failure."""
-    pause = min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
-    left = last_failure + pause - datetime.now(tz=UTC)
-    if left > timedelta(0):
-        return dg.SkipReason(f"{failures} runs for these drops failed; the next try is in {left.total_seconds():.0f} seconds")
-    return dg.SensorResult(run_requests=[_request(signature, failures)])
+def why_wait(history: History, now: datetime) -> str | None:
+    """Why the bell stays silent although the drops may be new, or None."""
+    if history.at_work:
+        return "a run for these drops is at work"
+    if not history.failures or history.last_failure is None:
+        return None
+    left = history.last_failure + pause_after(history.failures) - now
+    if left <= timedelta(0):
+        return None
+    return f"{counted(history.failures, 'run')} for these drops failed; the next try is in {counted(round(left.total_seconds()), 'second')}"
+
+
+def bury_killed_runs(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> None:
+    """Mark runs whose process is gone as failed: they would seem to be at work for ever, and no other run would start beside them.
+
+    A run of the command line names its process. One that Dagster started holds the project's lock from its first step to its last.
+    """
+    filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
+    for record in instance.get_run_records(filters=filters, limit=50):
+        run = record.dagster_run
+        host, _, process = run.tags.get(HOLDER_TAG, "").rpartition(".")
+        if process:
+            gone = host == socket.gethostname()[:40] and not _is_alive(int(process))
+        else:
+            gone = now - record.update_timestamp.replace(tzinfo=UTC) > _TIME_TO_START and _is_free(settings)
+        if gone:
+            instance.report_run_failed(run, "the process that ran it is gone; the next run goes on where it stood")
+
+
+def holder_tag() -> dict[str, str]:
+    """The tag by which a run of the command line names its process."""
+    return {HOLDER_TAG: f"{socket.gethostname()[:40]}.{os.getpid()}"}
+
+
+def _is_alive(process: int) -> bool:
+    return not Path("/proc").is_dir() or Path(f"/proc/{process}").exists()
+
+
+def _is_free(settings: Settings) -> bool:
+    try:
+        with hold_lock(settings, wait_seconds=0):
+            return True
+    except WarehouseError:
+        return False
 
 
 def all_automation() -> dict[str, Any]:

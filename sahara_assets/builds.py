@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from sahara_assets.warehouse.base import Warehouse
 
 
+RUN = "run"
+"""The name under which a completed run is remembered; the line goes with the first thing that is built after it."""
+
+_SOURCES = {".py", ".html", ".css"}
+
+
 @dataclass(frozen=True)
 class Run:
     """What one run carries through the pipeline: its id and its moment (naive UTC), the only clock the tables see."""
@@ -60,14 +66,20 @@ def combine(*parts: str) -> str:
 
 @cache
 def code_fingerprint(*places: str) -> str:
-    """A hash of the package's source at some places (modules or folders below `sahara_assets`, without `.py`)."""
+    """A hash of the package's source at some places (modules or folders below `sahara_assets`, without `.py`).
+
+    >>> code_fingerprint("drops") == code_fingerprint("sales")
+    False
+    """
     root = Path(__file__).parent
     digest = hashlib.sha256()
     for place in places:
         folder = root / place
-        for path in sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]:
-            digest.update(path.relative_to(root).as_posix().encode())
-            digest.update(path.read_bytes())
+        files = sorted(folder.rglob("*")) if folder.is_dir() else [folder.with_suffix(".py")]
+        for path in files:
+            if path.suffix in _SOURCES:
+                digest.update(path.relative_to(root).as_posix().encode())
+                digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -107,8 +119,12 @@ def rebuild(
 def record(
     warehouse: Warehouse, run: Run, name: str, fingerprint: str, row_count: int, details: dict[str, Any]
 ) -> None:
-    """Write a build's line; inside the transaction that writes what it speaks of."""
-    warehouse.delete(BUILDS, {"name": [name]})
+    """Write a build's line; inside the transaction that writes what it speaks of.
+
+    With it goes the line of the last completed run: until the next one is complete, what depends on this build may be older than it.
+    A kill right after a retrain has left a new champion beside segments of the old one, and must not look like "nothing new".
+    """
+    warehouse.delete(BUILDS, {"name": [name, RUN]})
     warehouse.insert(
         BUILDS,
         [

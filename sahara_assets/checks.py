@@ -29,7 +29,9 @@ def _stage_checks(stage: str, questions: list[Question]) -> dg.AssetChecksDefini
     @dg.multi_asset_check(
         name=f"{stage}_checks",
         specs=[
-            dg.AssetCheckSpec(question.name, asset=question.asset, description=question.description, blocking=question.blocking)
+            dg.AssetCheckSpec(
+                question.name, asset=question.asset, description=question.description, blocking=question.blocking
+            )
             for question in questions
         ],
         can_subset=True,

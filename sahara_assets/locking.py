@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sahara_assets.errors import WarehouseError
@@ -26,11 +26,12 @@ def hold_lock(settings: Settings, *, wait_seconds: float = WAIT_SECONDS) -> Iter
     """Hold the project's lock for the block. The kernel lets go of it when the process dies, however it dies.
 
     Raises:
-        WarehouseError: another run holds it for longer than that; the message names it.
+        WarehouseError: another run holds it for longer than that, and the message names it; or the folder cannot be written.
     """
     from filelock import FileLock, Timeout
 
     lock = FileLock(settings.lock_path)
+    holder = _holder_path(settings.lock_path)
     try:
         lock.acquire(timeout=wait_seconds)
     except Timeout as error:
@@ -38,13 +39,23 @@ def hold_lock(settings: Settings, *, wait_seconds: float = WAIT_SECONDS) -> Iter
             f"{settings.lock_path.name}: another run holds the project ({_holder(settings.lock_path)}) for more than "
             f"{wait_seconds:.0f} seconds; wait for it to end and run again"
         ) from error
-    holder = _holder_path(settings.lock_path)
+    except OSError as error:
+        raise WarehouseError(
+            f"{settings.lock_path}: the lock cannot be made ({error.strerror or error}); make its folder writable"
+        ) from error
     try:
-        holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}))
+        # Who holds it is for people; a run does not fail because that cannot be written down.
+        with suppress(OSError):
+            holder.write_text(json.dumps(_me()))
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _me() -> dict[str, str | int]:
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
 
 
 def _holder_path(lock_path: Path) -> Path:
@@ -54,6 +65,6 @@ def _holder_path(lock_path: Path) -> Path:
 def _holder(lock_path: Path) -> str:
     try:
         found = json.loads(_holder_path(lock_path).read_text())
-    except (OSError, ValueError):
+        return f"process {found['pid']} on {found['host']} since {found['since']}"
+    except (OSError, ValueError, TypeError, KeyError):
         return "a process that left no name"
-    return f"process {found.get('pid')} on {found.get('host')} since {found.get('since')}"

@@ -7,6 +7,7 @@ follows; a warning goes into the report and, with `--strict`, into the exit code
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from sahara_assets.tables import (
     STEP_COUNTS,
     Table,
 )
+from sahara_assets.wording import counted, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -86,7 +88,9 @@ def _loaded(warehouse: Warehouse, dataset: str | None = None) -> list[Row]:
 
 def _counts_by(warehouse: Warehouse, table: Table, column: str) -> dict[str, int]:
     rows = warehouse.table(table)
-    return {row["value"]: row["n"] for row in warehouse.rows(rows.group_by(value=rows[column]).aggregate(n=rows.count()))}
+    return {
+        row["value"]: row["n"] for row in warehouse.rows(rows.group_by(value=rows[column]).aggregate(n=rows.count()))
+    }
 
 
 def _conservation(warehouse: Warehouse, _: Settings) -> Answer:
@@ -103,7 +107,11 @@ def _conservation(warehouse: Warehouse, _: Settings) -> Answer:
                 wrong.append(f"{row['path']}: {row['rows_read']} read, {found[0]} loaded, {found[1]} rejected")
     read = sum(row["rows_read"] for row in _loaded(warehouse))
     if wrong:
-        return False, f"{len(wrong)} drops lost or gained rows: {_some(wrong)}. Forget and load them again", {"drops": wrong[:50]}
+        return (
+            False,
+            f"{counted(len(wrong), 'drop')} lost or gained rows: {some(wrong)}. Forget and load again",
+            {"drops": wrong[:50]},
+        )
     return True, f"{read:,} rows read, every one loaded or rejected", {"rows_read": read}
 
 
@@ -116,23 +124,31 @@ def _exactly_once(warehouse: Warehouse, _: Settings) -> Answer:
         wrong += [f"{table.name} holds {d[:12]}, which no path delivers" for d in sorted(present - set(current))]
         wrong += [f"{table.name} lacks {d[:12]}" for d in sorted(set(current) - present) if current[d]]
     if wrong:
-        return False, f"{_some(wrong)}. Forget and load those drops again", {"contents": wrong[:50]}
+        return False, f"{some(wrong)}. Forget and load those drops again", {"contents": wrong[:50]}
     rows = _loaded(warehouse)
     contents = {(r["dataset"], r["drop_id"]) for r in rows}
-    return True, f"{len(rows):,} files deliver {len(contents):,} contents, each stored once", {"contents": len(contents)}
+    return (
+        True,
+        f"{counted(len(rows), 'file')} with {counted(len(contents), 'content')}, each stored once",
+        {"contents": len(contents)},
+    )
 
 
 def _no_held_drops(warehouse: Warehouse, _: Settings) -> Answer:
     held = [f"{row['path']}: {row['reason']}" for row in ledger_rows(warehouse) if row["status"] == Status.HELD]
     if held:
-        return False, f"{len(held)} replacements are held. {_some(held, 3)}", {"held": held[:50]}
+        return (
+            False,
+            f"{counted(len(held), 'replacement is held', 'replacements are held')}. {some(held, 3)}",
+            {"held": held[:50]},
+        )
     return True, "no replacement is held", {}
 
 
 def _no_rejected_drops(warehouse: Warehouse, _: Settings) -> Answer:
     refused = [str(row["reason"]) for row in ledger_rows(warehouse) if row["status"] == Status.REJECTED]
     if refused:
-        return False, f"{len(refused)} drops could not be read. {_some(refused, 3)}", {"drops": refused[:50]}
+        return False, f"{counted(len(refused), 'drop')} could not be read. {some(refused, 3)}", {"drops": refused[:50]}
     return True, "every drop could be read", {}
 
 
@@ -144,10 +160,10 @@ def _no_rejected_rows(warehouse: Warehouse, _: Settings) -> Answer:
         share = rejected / max(read, 1)
         return (
             False,
-            f"{rejected:,} of {read:,} rows ({share:.2%}) were rejected; `sahara rejects` says why, `--csv` writes them for correcting",
+            f"{rejected:,} of {counted(read, 'row')} rejected ({share:.2%}); `sahara rejects` says why, `--csv` writes them for correcting",
             {"rows_rejected": rejected, "rows_read": read},
         )
-    return True, f"no row of {read:,} was rejected", {"rows_read": read}
+    return True, f"none of {counted(read, 'row')} was rejected", {"rows_read": read}
 
 
 def _no_drift(warehouse: Warehouse, _: Settings) -> Answer:
@@ -155,21 +171,34 @@ def _no_drift(warehouse: Warehouse, _: Settings) -> Answer:
     changed: list[str] = []
     for dataset in RAW_TABLES:
         rows = _loaded(warehouse, dataset)
-        if not rows:
-            continue
-        for what, column in (("has undeclared", "undeclared_columns"), ("lacks", "absent_columns")):
-            usual: dict[str, int] = {}
-            for row in rows:
-                usual[row[column] or "[]"] = usual.get(row[column] or "[]", 0) + 1
-            common = max(sorted(usual), key=lambda key: usual[key])
-            for row in rows:
-                here, there = set(json.loads(row[column] or "[]")), set(json.loads(common))
-                odd = sorted(here ^ there)
-                if odd:
-                    changed.append(f"{row['path']} {what} {', '.join(odd)}" if here - there else f"{row['path']}: {', '.join(odd)} is no longer so")
+        extra = [set(json.loads(row["undeclared_columns"] or "[]")) for row in rows]
+        lacking = [set(json.loads(row["absent_columns"] or "[]")) for row in rows]
+        usual_extra, usual_lacking = _most_frequent(extra), _most_frequent(lacking)
+        for row, has, lacks in zip(rows, extra, lacking, strict=True):
+            # A column that the others lack is more than usual, one that they all have beside the declared ones is less.
+            more = sorted((has - usual_extra) | (usual_lacking - lacks))
+            less = sorted((lacks - usual_lacking) | (usual_extra - has))
+            parts = [f"has {', '.join(more)} besides"] if more else []
+            parts += [f"lacks {', '.join(less)}"] if less else []
+            if parts:
+                changed.append(f"{row['path']} {' and '.join(parts)}")
     if changed:
-        return False, f"{len(changed)} drops differ in columns from the others: {_some(changed)}", {"drops": changed[:50]}
+        verb = "differs" if len(changed) == 1 else "differ"
+        return (
+            False,
+            (
+                f"{counted(len(changed), 'drop')} {verb} in columns from the others of the dataset: {some(changed)}. Undeclared ones are "
+                "kept in _extra; map those that matter under [datasets]"
+            ),
+            {"drops": changed[:50]},
+        )
     return True, "all drops of a dataset have the same columns", {}
+
+
+def _most_frequent(sets: list[set[str]]) -> set[str]:
+    counts: Counter[frozenset[str]] = Counter(frozenset(names) for names in sets)
+    ranked = sorted(counts, key=lambda names: (-counts[names], sorted(names)))
+    return set(ranked[0]) if ranked else set()
 
 
 def _nothing_stale(warehouse: Warehouse, settings: Settings) -> Answer:
@@ -182,7 +211,11 @@ def _nothing_stale(warehouse: Warehouse, settings: Settings) -> Answer:
         if row["reading_fingerprint"] != reading_fingerprint(settings, dataset)
     ]
     if stale:
-        return False, f"{len(stale)} drops were read under other settings and their files are gone: {_some(stale)}. Put them back", {"drops": stale[:50]}
+        return (
+            False,
+            f"{counted(len(stale), 'drop was', 'drops were')} read under other settings and cannot be read again, because the files are gone: {some(stale)}. Put them back",
+            {"drops": stale[:50]},
+        )
     return True, "every drop was read under the present settings", {}
 
 
@@ -194,14 +227,18 @@ def _contract(table: Table) -> Callable[[Warehouse, Settings], Answer]:
         total = warehouse.count(table)
         required = [column.name for column in table.columns if not column.nullable]
         nulls = warehouse.rows(rows.aggregate(**{name: rows[name].isnull().ifelse(1, 0).sum() for name in required}))[0]
-        faults = [f"{name} is null in {count} rows" for name, count in nulls.items() if count]
+        faults = [f"{name} is null in {counted(count, 'row')}" for name, count in nulls.items() if count]
         keys = rows.select(*table.key).distinct()
         different = int(warehouse.rows(keys.aggregate(n=keys.count()))[0]["n"])
         if different != total:
-            faults.append(f"{', '.join(table.key)} repeats in {total - different} rows")
+            faults.append(f"{', '.join(table.key)} repeats in {counted(total - different, 'row')}")
         if faults:
-            return False, f"{table.name}: {'; '.join(faults)}", {"row_count": total}
-        return True, f"{total:,} rows, {', '.join(table.key)} unique, nothing missing", {"row_count": total}
+            return (
+                False,
+                f"{'; '.join(faults)}; `sahara run` builds it anew once its inputs are right",
+                {"row_count": total},
+            )
+        return True, f"{counted(total, 'row')}, {', '.join(table.key)} unique, nothing missing", {"row_count": total}
 
     return ask
 
@@ -215,7 +252,11 @@ def _account_balances(warehouse: Warehouse, _: Settings) -> Answer:
     left = sum(row["row_count"] for row in lines[1:-1])
     raw, now = warehouse.count(RAW_TABLES["purchases"]), warehouse.count(PURCHASES)
     if (taken, given) != (raw, now) or taken != left + given:
-        return False, f"{taken:,} lines in, {left:,} left by reason, {given:,} out; the tables hold {raw:,} and {now:,}", {}
+        return (
+            False,
+            f"{taken:,} lines in, {left:,} left by reason, {given:,} out; the tables hold {raw:,} and {now:,}",
+            {},
+        )
     return True, f"{taken:,} lines in, {left:,} left by reason, {given:,} out", {"in": taken, "out": given}
 
 
@@ -224,7 +265,11 @@ def _one_currency(warehouse: Warehouse, settings: Settings) -> Answer:
         return True, f"every line is in {settings.project.currency} or has a rate", {}
     codes = sorted(code for code in _counts_by(warehouse, RAW_TABLES["purchases"], "currency") if code)
     if len(codes) > 1:
-        return False, f"the lines are in {', '.join(codes)}: set project.currency and project.currency_rates", {"currencies": codes}
+        return (
+            False,
+            f"the lines are in {', '.join(codes)}: set project.currency and project.currency_rates",
+            {"currencies": codes},
+        )
     return True, f"one currency{f' ({codes[0]})' if codes else ''}", {}
 
 
@@ -233,7 +278,11 @@ def _no_future_lines(warehouse: Warehouse, _: Settings) -> Answer:
     dated_later = lines.filter(lines.is_future)
     future = int(warehouse.rows(dated_later.aggregate(n=dated_later.count()))[0]["n"])
     if future:
-        return False, f"{future:,} lines are dated more than a day after their file was written; they do not move the cut-off", {"lines": future}
+        return (
+            False,
+            f"{counted(future, 'line is', 'lines are')} dated more than a day after the file was written and do not move the cut-off; look at the dates",
+            {"lines": future},
+        )
     return True, "no line is dated after its file was written", {}
 
 
@@ -271,10 +320,11 @@ def _choice_qualified(warehouse: Warehouse, _: Settings) -> Answer:
     rows = [row for row in warehouse.rows(K_SWEEP) if row["is_chosen"]]
     if not rows:
         return False, "no k is chosen yet", {}
+    # The verdict begins with its k.
     chosen = rows[0]
     if chosen["score"] is None:
-        return False, f"k = {chosen['k']} is in use though it does not qualify: {chosen['verdict']}", {"k": chosen["k"]}
-    return True, f"k = {chosen['k']}: {chosen['verdict']}", {"k": chosen["k"]}
+        return False, f"in use though it does not qualify: {chosen['verdict']}", {"k": chosen["k"]}
+    return True, str(chosen["verdict"]), {"k": chosen["k"]}
 
 
 def _everyone_scored_once(warehouse: Warehouse, _: Settings) -> Answer:
@@ -284,7 +334,7 @@ def _everyone_scored_once(warehouse: Warehouse, _: Settings) -> Answer:
     lacking = int(warehouse.rows(missing.aggregate(n=missing.count()))[0]["n"])
     if lacking or customers != scored:
         return False, f"{customers:,} customers, {scored:,} rows scored, {lacking:,} without a segment", {}
-    return True, f"all {customers:,} customers have one segment", {}
+    return True, f"each of {counted(customers, 'customer')} has one segment", {}
 
 
 def _two_ways_agree(warehouse: Warehouse, _: Settings) -> Answer:
@@ -304,8 +354,12 @@ def _two_ways_agree(warehouse: Warehouse, _: Settings) -> Answer:
     apart = int((by_sql != scores.segment).sum()) if len(by_sql) == len(scores.segment) else len(by_sql)
     gap = float(np.abs(stored.column("distance").to_numpy() - scores.distance).max(initial=0.0)) if not apart else 0.0
     if apart or gap > 1e-9:
-        return False, f"SQL and NumPy differ on {apart:,} customers (distances by up to {gap:.1e}); please report it", {}
-    return True, f"SQL and NumPy agree on all {len(by_sql):,} customers", {"largest_gap": gap}
+        return (
+            False,
+            f"SQL and NumPy differ on {counted(apart, 'customer')} (distances by up to {gap:.1e}); please report it",
+            {},
+        )
+    return True, f"SQL and NumPy agree on {counted(len(by_sql), 'customer')}", {"largest_gap": gap}
 
 
 def _segments_still_fit(warehouse: Warehouse, settings: Settings) -> Answer:
@@ -314,8 +368,8 @@ def _segments_still_fit(warehouse: Warehouse, settings: Settings) -> Answer:
     limit = settings.segmentation.minimum_share / 2
     small = [f"{row['segment_name']} ({row['customer_share']:.1%})" for row in rows if row["customer_share"] < limit]
     if small:
-        return False, f"{', '.join(small)} has become very small: consider `sahara run --retrain`", {"segments": small}
-    return True, f"all {len(rows)} segments hold at least {limit:.1%} of customers", {}
+        return False, f"very small by now: {', '.join(small)}; consider `sahara run --retrain`", {"segments": small}
+    return True, f"all {counted(len(rows), 'segment')} hold at least {limit:.1%} of customers", {}
 
 
 def _files_keep_the_format(warehouse: Warehouse, settings: Settings) -> Answer:
@@ -324,14 +378,13 @@ def _files_keep_the_format(warehouse: Warehouse, settings: Settings) -> Answer:
     findings = lint(settings.export_folder, settings.export)
     if findings:
         shown = [f"{f.file}{f':{f.line}' if f.line else ''}: {f.message}" for f in findings]
-        return False, f"{len(findings)} faults: {_some(shown, 3)}. `sahara run` writes the files anew", {"faults": shown[:50]}
+        return (
+            False,
+            f"{counted(len(findings), 'fault')}: {some(shown, 3)}. `sahara run` writes the files anew",
+            {"faults": shown[:50]},
+        )
     names = [row["file_name"] for row in warehouse.rows(AUDIENCE_FILES)]
     return True, f"{', '.join(names)} keep to the format's rules", {"files": names}
-
-
-def _some(items: list[str], most: int = 5) -> str:
-    more = f" and {len(items) - most} more" if len(items) > most else ""
-    return "; ".join(items[:most]) + more
 
 
 def _contracts() -> Iterable[Question]:
@@ -347,22 +400,54 @@ def _contracts() -> Iterable[Question]:
 
 QUESTIONS: tuple[Question, ...] = (
     Question("conservation", "drops", "Rows read = rows loaded + rows rejected, for every drop.", True, _conservation),
-    Question("exactly_once", "drops", "Raw tables hold exactly the contents that a path points at, once.", True, _exactly_once),
-    Question("no_held_drops", "drops", "No replacement waits because it would take too many lines away.", True, _no_held_drops),
+    Question(
+        "exactly_once",
+        "drops",
+        "Raw tables hold exactly the contents that a path points at, once.",
+        True,
+        _exactly_once,
+    ),
+    Question(
+        "no_held_drops",
+        "drops",
+        "No replacement waits because it would take too many lines away.",
+        True,
+        _no_held_drops,
+    ),
     Question("no_rejected_drops", "drops", "Every drop could be read as its dataset.", False, _no_rejected_drops),
-    Question("no_rejected_rows", "rejected_rows", "Every row could be typed and keeps the rules.", False, _no_rejected_rows),
+    Question(
+        "no_rejected_rows", "rejected_rows", "Every row could be typed and keeps the rules.", False, _no_rejected_rows
+    ),
     Question("no_drift", "drops", "All drops of a dataset have the same columns.", False, _no_drift),
     Question("nothing_stale", "drops", "Every drop was read under the present settings.", False, _nothing_stale),
-    Question("account_balances", "purchases", "Lines in = lines that leave by reason + lines out.", True, _account_balances),
+    Question(
+        "account_balances", "purchases", "Lines in = lines that leave by reason + lines out.", True, _account_balances
+    ),
     Question("one_currency", "purchases", "Money that is added up is in one currency.", True, _one_currency),
     Question("no_future_lines", "purchases", "No line is dated after its file was written.", False, _no_future_lines),
     Question("sales_are_usual", "purchases", "Most lines are sales.", False, _sales_are_usual),
-    Question("spend_adds_up", "customer_features", "Gross spend equals the sale lines it is made of.", True, _spend_adds_up),
+    Question(
+        "spend_adds_up", "customer_features", "Gross spend equals the sale lines it is made of.", True, _spend_adds_up
+    ),
     Question("choice_qualified", "k_sweep", "The k in use passes the gates of the rule.", False, _choice_qualified),
-    Question("everyone_scored_once", "customer_segments", "Every customer has exactly one segment.", True, _everyone_scored_once),
+    Question(
+        "everyone_scored_once",
+        "customer_segments",
+        "Every customer has exactly one segment.",
+        True,
+        _everyone_scored_once,
+    ),
     Question("two_ways_agree", "customer_segments", "SQL and NumPy score every customer alike.", True, _two_ways_agree),
-    Question("segments_still_fit", "segment_profiles", "No segment has emptied since training.", False, _segments_still_fit),
-    Question("files_keep_the_format", "audience_files", "Audience files keep to the format's rules.", True, _files_keep_the_format),
+    Question(
+        "segments_still_fit", "segment_profiles", "No segment has emptied since training.", False, _segments_still_fit
+    ),
+    Question(
+        "files_keep_the_format",
+        "audience_files",
+        "Audience files keep to the format's rules.",
+        True,
+        _files_keep_the_format,
+    ),
     *_contracts(),
 )
 

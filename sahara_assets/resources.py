@@ -5,7 +5,7 @@ The in-process executor keeps one for a whole run, so that the lock is held from
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable  # noqa: TC003 - Dagster reads the annotations of a resource when it runs
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
     _now: datetime | None = PrivateAttr(default=None)
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Project]:
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Project]:  # noqa: ARG002 - Dagster's shape
         """Hold whatever was opened until the run ends."""
         try:
             yield self

@@ -1,7 +1,8 @@
-"""One whole run from the command line: look, stop early where nothing is new, else let Dagster run the job in this process.
+"""What the commands do to a project: a whole run, a look at what one would do, another model, and Dagster's UI.
 
-The job is the same that the UI and the sensor start; its history goes into the project's Dagster home, so that a nightly
-`sahara run` shows in the UI. Dagster is imported only when there is work.
+A run looks first and stops early where nothing is new; else it lets Dagster run the job in this process. The job is the same that the
+UI and the sensor start; its history goes into the project's Dagster home, so that a nightly `sahara run` shows in the UI. Dagster is
+imported only when there is work.
 """
 
 from __future__ import annotations
@@ -9,23 +10,27 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sahara_assets.builds import Run, built, code_fingerprint, combine, record
+from sahara_assets.drops.discovery import find_drops
 from sahara_assets.drops.ledger import ledger_rows
 from sahara_assets.drops.loading import LoadReport, load_drops, plan_load
 from sahara_assets.drops.plan import Status
-from sahara_assets.errors import BlockedError, SaharaError
+from sahara_assets.errors import BlockedError, SaharaError, WarehouseError
 from sahara_assets.locking import hold_lock
-from sahara_assets.quality import Verdict
+from sahara_assets.quality import Verdict, run_checks
+from sahara_assets.settings import config_file
 from sahara_assets.warehouse.duckdb import DuckDBWarehouse
 from sahara_assets.warehouse.opening import open_warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sahara_assets.settings import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
@@ -33,17 +38,17 @@ if TYPE_CHECKING:
 RUN = "run"
 """The name under which a completed run is remembered in `builds`."""
 
-_HOLDER_TAG = "sahara/process"
-
 _DAGSTER_YAML = """\
 # Written by sahara; edit it freely, it is never overwritten.
 telemetry:
+  enabled: false
+nux:
   enabled: false
 concurrency:
   runs:
     max_concurrent_runs: 1
 compute_logs:
-  module: dagster._core.storage.noop_compute_log_manager
+  module: dagster.core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
 """
 
@@ -58,7 +63,8 @@ class Summary:
         drop_count, row_count, rejected_count: what the ledger holds now.
         model: version, k, why, cut-off.
         segments: the profiles' rows.
-        files: paths of the audience files and the report.
+        audience_files, report: paths of what was written.
+        notices: what the export wants to be known.
         verdicts: the checks.
     """
 
@@ -91,18 +97,121 @@ def dagster_home(settings: Settings) -> Path:
     return home
 
 
+class StepFailedError(RuntimeError):
+    """A step failed with an error that nobody raised on purpose; `details` is where it happened."""
+
+    def __init__(self, message: str, details: str = "") -> None:
+        self.details = details
+        super().__init__(message)
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[Warehouse]:
+    """The warehouse, open for looking only.
+
+    Raises:
+        WarehouseError: there is none yet, another process holds it, or it holds no tables of this version.
+    """
+    import duckdb
+
+    with open_warehouse(settings, read_only=True) as warehouse:
+        try:
+            yield warehouse
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise WarehouseError(
+                f"{settings.warehouse_path.name}: holds no tables of this version of Sahara; `sahara run` makes or updates them"
+            ) from error
+
+
+@contextmanager
+def changing(settings: Settings) -> Iterator[Warehouse]:
+    """The warehouse, open for writing, with the project's lock held.
+
+    Raises:
+        WarehouseError: there is none yet, or another process holds it.
+    """
+    if not settings.warehouse_path.exists():
+        raise WarehouseError(f"{settings.warehouse_path.name}: there is no warehouse yet; `sahara run` builds it")
+    with hold_lock(settings, wait_seconds=30), open_warehouse(settings) as warehouse:
+        yield warehouse
+
+
+def this_moment(run_id: str = "cli") -> Run:
+    """What a command carries through the stages that it builds."""
+    return Run(run_id, datetime.now(tz=UTC).replace(tzinfo=None))
+
+
 def preview(settings: Settings) -> LoadReport:
     """What a run would load, replace or retract (`--dry-run`); nothing is written."""
     now = datetime.now(tz=UTC).replace(tzinfo=None)
-    if not settings.warehouse_path.exists():
-        empty = DuckDBWarehouse(None)
+    if settings.warehouse_path.exists():
+        with reading(settings) as warehouse:
+            return plan_load(warehouse, settings, now=now)
+    with closing(DuckDBWarehouse(None)) as empty:
+        empty.prepare()
+        return plan_load(empty, settings, now=now)
+
+
+def use_model(settings: Settings, k: int) -> int | None:
+    """Make another model of the last sweep the champion, and bring everything below it in line.
+
+    Returns:
+        The number of segments before, or None where it is the same.
+
+    Raises:
+        SaharaError: there is no such model, or the settings fix another k.
+        BlockedError: a blocking check failed; the audience files are still the old ones.
+    """
+    from sahara_assets import stages
+    from sahara_assets.segmentation.registry import candidate, champion
+    from sahara_assets.segmentation.training import promote
+
+    with changing(settings) as warehouse:
+        candidate(warehouse, k)
+        if settings.segmentation.k not in {None, k}:
+            raise SaharaError(
+                f"segmentation.k = {settings.segmentation.k} is set, and the next run would go by it; change it there"
+            )
+        before = champion(warehouse)
+        run = this_moment()
+        promote(warehouse, run, k)
+        stages.customer_segments(warehouse, run)
+        stages.segment_profiles(warehouse, run)
+        _stop_where_blocked(run_checks(warehouse, settings), before_asset="audience_files")
+        stages.audience_files(warehouse, settings, run)
+        stages.report(warehouse, settings, run)
+    return None if before is None or before.model.k == k else before.model.k
+
+
+def _stop_where_blocked(verdicts: list[Verdict], *, before_asset: str) -> None:
+    failed = [v for v in verdicts if v.blocking and not v.passed and v.asset != before_asset]
+    if failed:
+        lines = [f"{v.asset}: {v.name}: {v.text}" for v in failed]
+        raise BlockedError(
+            f"a blocking check failed, so {before_asset} and the report stay as they were:\n  " + "\n  ".join(lines)
+        )
+
+
+def ui_command(settings: Settings, config: Path | None, port: int) -> tuple[list[str], dict[str, str]]:
+    """The command that serves Dagster for this project on loopback, and its environment.
+
+    Raises:
+        SaharaError: something else listens on the port.
+    """
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            empty.prepare()
-            return plan_load(empty, settings, now=now)
-        finally:
-            empty.close()
-    with open_warehouse(settings, read_only=True) as warehouse:
-        return plan_load(warehouse, settings, now=now)
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SaharaError(f"port {port}: {error.strerror}; choose another with --port") from error
+    environment = dict(os.environ)
+    environment["DAGSTER_HOME"] = str(dagster_home(settings).resolve())
+    found = config_file(config)
+    if found is not None:
+        # Absolute, because the code server that Dagster starts need not share this working folder.
+        environment["SAHARA_CONFIG"] = str(found.resolve())
+    module = ["-m", "sahara_assets.definitions"]
+    return [sys.executable, "-m", "dagster", "dev", *module, "-h", "127.0.0.1", "-p", str(port)], environment
 
 
 def run_everything(
@@ -119,13 +228,14 @@ def run_everything(
         BlockedError: a blocking check failed; what it guards was not rebuilt.
         SaharaError: anything else that a person can mend.
     """
+    find_drops(settings)  # a folder that is not there is said before anything is made
     with hold_lock(settings), open_warehouse(settings) as warehouse:
         before = _overall_fingerprint(warehouse, settings)
         if not retrain and _nothing_to_do(warehouse, settings, before):
             return summarise(warehouse, settings)
     run_id = _execute_job(settings, config_path, retrain=retrain, progress=progress, debug=debug)
     with hold_lock(settings), open_warehouse(settings) as warehouse:
-        done = Run("cli", datetime.now(tz=UTC).replace(tzinfo=None))
+        done = this_moment(run_id)
         with warehouse.transaction():
             record(warehouse, done, RUN, _overall_fingerprint(warehouse, settings), 1, {})
         return summarise(warehouse, settings, run_id=run_id)
@@ -134,7 +244,14 @@ def run_everything(
 def _overall_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
     """Of everything a run depends on: the ledger, the settings, the code."""
     rows = [
-        [row["dataset"], row["path"], row["drop_id"], row["status"], row["reading_fingerprint"], str(row["modified_at"])]
+        [
+            row["dataset"],
+            row["path"],
+            row["drop_id"],
+            row["status"],
+            row["reading_fingerprint"],
+            str(row["modified_at"]),
+        ]
         for row in ledger_rows(warehouse)
     ]
     document = settings.model_dump(mode="json")
@@ -176,25 +293,28 @@ def _execute_job(
     """Run the job in this process, and turn its failure into the error behind it; returns the run's id."""
     import dagster as dg
 
+    from sahara_assets.automation import bury_killed_runs, holder_tag
     from sahara_assets.definitions import defs
     from sahara_assets.resources import Project, show_progress
 
     show_progress(progress)
     definitions = defs()
-    holder = f"{socket.gethostname()}.{os.getpid()}"[:63]
     with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
-        _bury_killed_runs(instance)
+        bury_killed_runs(instance, settings, datetime.now(tz=UTC))
         job = definitions.resolve_job_def("sahara_run")
-        result = job.execute_in_process(
-            instance=instance,
-            resources={"project": Project(config_path=str(config_path) if config_path else "")},
-            run_config={
-                "ops": {"train": {"config": {"retrain": retrain}}},
-                "loggers": {"console": {"config": {"log_level": "DEBUG" if debug else "CRITICAL"}}},
-            },
-            tags={_HOLDER_TAG: holder},
-            raise_on_error=False,
-        )
+        try:
+            result = job.execute_in_process(
+                instance=instance,
+                resources={"project": Project(config_path=str(config_path.resolve()) if config_path else "")},
+                run_config={
+                    "ops": {"train": {"config": {"retrain": retrain}}},
+                    "loggers": {"console": {"config": {"log_level": "DEBUG" if debug else "CRITICAL"}}},
+                },
+                tags=holder_tag(),
+                raise_on_error=False,
+            )
+        except dg.DagsterExecutionInterruptedError as error:
+            raise KeyboardInterrupt from error
         if result.success:
             return str(result.run_id)
         failed = [e for e in result.get_asset_check_evaluations() if not e.passed and e.blocking]
@@ -204,28 +324,36 @@ def _execute_job(
         raise _error_behind(result)
 
 
-def _error_behind(result: Any) -> Exception:  # noqa: ANN401
-    """The error of the step that failed first."""
+def _error_behind(result: Any) -> BaseException:  # noqa: ANN401
+    """The error of the step that failed first, as it was raised: Ctrl-C, ours by name, anything else with where it happened."""
+    ours = {cls.__name__: cls for cls in _family(SaharaError)}
     for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error.cause is not None:
-                error = error.cause
+        if not event.is_step_failure:
+            continue
+        # Dagster keeps errors as text. From the outside in, the first of ours is the one that was meant for a person.
+        error = event.step_failure_data.error
+        innermost = error
+        while error is not None:
+            if error.cls_name == "DagsterExecutionInterruptedError":
+                return KeyboardInterrupt()
             name, _, text = error.message.partition(": ")
-            if name.startswith("sahara_assets.") or error.cls_name.endswith("Error") and name.split(".")[0] == "sahara_assets":
-                return SaharaError(text.strip())
-            return RuntimeError(f"{event.step_key}: {error.to_string()}")
-    return RuntimeError("the run failed without a failed step")
+            if error.cls_name in ours and name.startswith("sahara_assets."):
+                return (
+                    BlockedError(text.strip())
+                    if ours[error.cls_name].exit_code == BlockedError.exit_code
+                    else SaharaError(text.strip())
+                )
+            innermost, error = error, error.cause
+        return StepFailedError(
+            f"{event.step_key}: {innermost.message.strip()}", event.step_failure_data.error.to_string()
+        )
+    return StepFailedError("the run failed without a failed step")
 
 
-def _bury_killed_runs(instance: Any) -> None:  # noqa: ANN401
-    """Runs of this machine whose process is gone are marked as failed, so that the UI does not show them at work for ever."""
-    import dagster as dg
-
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]), limit=50):
-        host, _, pid = run.tags.get(_HOLDER_TAG, "").rpartition(".")
-        if host == socket.gethostname() and pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc").exists():
-            instance.report_run_failed(run, "the process that ran it is gone; the next run goes on where it stood")
+def _family(cls: type[SaharaError]) -> Iterator[type[SaharaError]]:
+    yield cls
+    for child in cls.__subclasses__():
+        yield from _family(child)
 
 
 def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = None) -> Summary:

@@ -1,8 +1,10 @@
 """One validated `Settings`, from `sahara.toml` and the environment.
 
 The file is read once, validated as a whole, and passed down; nothing below reads the environment or the file again. Every problem is
-listed at once. Secrets never stand in the file: a password in a warehouse URL belongs in `SAHARA_WAREHOUSE_URL`. The documentation
-of every key is derived from the field descriptions here (`settings_reference.py`).
+listed at once. Secrets never stand in the file: a password in a warehouse URL belongs in `SAHARA_WAREHOUSE_URL`.
+
+Here is what a single value may be. How the environment overrides lives in `settings_environment.py`; what is wrong between values,
+and how faults are worded, in `settings_problems.py`. `settings_reference.py` derives the documentation from the fields here.
 """
 
 from __future__ import annotations
@@ -12,28 +14,42 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from sahara_assets.errors import SettingsError
 from sahara_assets.features.declarations import BY_NAME as FEATURES_BY_NAME
 from sahara_assets.features.declarations import DEFAULT_MODEL_FEATURES
-from sahara_assets.settings_problems import describe_problems, unknown_key
-from sahara_assets.tables import DATASETS, Kind
+from sahara_assets.settings_environment import with_environment
+from sahara_assets.settings_problems import describe_problems, document_problems, listed, unknown_key
+from sahara_assets.tables import DATASETS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CONFIG_NAME = "sahara.toml"
-ENVIRONMENT_PREFIX = "SAHARA_"
+
+_DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
+"""The strptime directives that DuckDB reads."""
 
 Normaliser = Literal["strip_float_suffix", "strip_leading_zeros", "upper", "lower", "strip_spaces"]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    # Strict, because a quoted number in the file is more likely a slip than a number; the environment's text is converted before.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class WarehouseSettings(_Section):
@@ -48,21 +64,30 @@ class WarehouseSettings(_Section):
 
     @field_validator("url")
     @classmethod
-    def _known_scheme(cls, url: str, info: ValidationInfo) -> str:
+    def _duckdb_file(cls, url: str, info: ValidationInfo) -> str:
         parts = urlsplit(url)
-        if parts.scheme != "duckdb":
-            raise ValueError(f"no warehouse for {parts.scheme or url!r}; this version knows duckdb:///FILE")
-        if not parts.path.strip("/"):
-            raise ValueError("names no file; write duckdb:///sahara.duckdb")
         if parts.password and (info.context or {}).get("source") == "file":
             raise ValueError("holds a password; put the whole URL into the environment as SAHARA_WAREHOUSE_URL")
+        if parts.scheme != "duckdb":
+            raise ValueError(f"no warehouse for {parts.scheme or url!r}; this version knows duckdb:///FILE")
+        if parts.netloc or not parts.path.strip("/"):
+            raise ValueError("names no file; write duckdb:///sahara.duckdb, with three slashes")
+        if parts.query or parts.fragment:
+            raise ValueError("a DuckDB file takes no options in its URL; write %3F and %23 for ? and # in its name")
         return url
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _size(cls, limit: str) -> str:
+        if limit and not re.fullmatch(r"\d+(\.\d+)? ?([KMGT]i?B|%)", limit):
+            raise ValueError(f"{limit!r} is not a size such as 2GB")
+        return limit
 
 
 class DropSettings(_Section):
     """Where drops land."""
 
-    folder: str = Field("drops", description="The folder that is watched, relative to sahara.toml.")
+    folder: str = Field("data", description="The folder that is watched, relative to sahara.toml.")
     settle_seconds: float = Field(
         0.0,
         ge=0,
@@ -79,7 +104,7 @@ class ProjectSettings(_Section):
         "",
         description="The project's one currency, such as `GBP`; lines in another are rejected. Empty: not checked, but two currencies in the lines block.",
     )
-    currency_rates: dict[str, float] = Field(
+    currency_rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict,
         description="Units of the project's currency that one unit of another is worth, such as `EUR = 0.86`.",
     )
@@ -91,16 +116,15 @@ class ProjectSettings(_Section):
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"no such time zone: {name!r}; use an IANA name such as Europe/London") from error
+            zones = sorted(available_timezones(), key=lambda zone: (zone.startswith(("Etc/", "posix")), zone))
+            hint = unknown_key(name, zones, noun="time zone")
+            remedy = (
+                hint
+                if "did you mean" in hint
+                else f"unknown time zone {name!r}; use an IANA name such as Europe/London"
+            )
+            raise ValueError(remedy) from error
         return name
-
-    @field_validator("currency_rates")
-    @classmethod
-    def _positive(cls, rates: dict[str, float]) -> dict[str, float]:
-        for code, rate in rates.items():
-            if not rate > 0:
-                raise ValueError(f"the rate of {code} must be above 0, not {rate}")
-        return rates
 
 
 class DatasetSettings(_Section):
@@ -161,10 +185,28 @@ class DatasetSettings(_Section):
     @field_validator("patterns")
     @classmethod
     def _relative(cls, patterns: list[str]) -> list[str]:
-        for pattern in patterns:
-            if not pattern or pattern.startswith("/") or ".." in Path(pattern).parts:
-                raise ValueError(f"{pattern!r} must be a glob below the drop folder, such as purchases/*.csv")
+        wrong = [p for p in patterns if not p or p.startswith("/") or ".." in Path(p).parts or "\\" in p]
+        if wrong:
+            shown = " and ".join(repr(pattern) for pattern in wrong)
+            raise ValueError(
+                f"{shown} must be a glob below the drop folder, with forward slashes, such as purchases/*.csv"
+            )
         return patterns
+
+    @field_validator("date_formats")
+    @classmethod
+    def _directives(cls, formats: list[str]) -> list[str]:
+        wrong = []
+        for form in formats:
+            used = re.findall(r"%-?(.?)", form)
+            unknown = [f"%{letter}" for letter in used if letter not in _DATE_DIRECTIVES or not letter]
+            if unknown:
+                wrong.append(f"{form!r} holds {', '.join(unknown)}, which strptime does not know")
+            elif not set(used) & set("yYcxs"):
+                wrong.append(f"{form!r} names no year; write it like %d/%m/%Y %H:%M")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return formats
 
 
 class RuleSettings(_Section):
@@ -177,7 +219,8 @@ class RuleSettings(_Section):
         ["A"], description="An order id that starts with one of these, followed by a digit, is an adjustment document."
     )
     fee_codes: list[str] = Field(
-        default_factory=list, description="Product ids that are fees (postage, bank charges), not merchandise."
+        ["POST", "DOT", "GIFTWRAP", "BANK CHARGES"],
+        description="Product ids that are fees (postage, wrapping, bank charges), not merchandise; compared exactly.",
     )
     fees_count_as_spend: bool = Field(True, description="Whether fee lines count in orders, spend and features.")
 
@@ -206,18 +249,22 @@ class FeatureSettings(_Section):
     @field_validator("model")
     @classmethod
     def _declared(cls, names: list[str]) -> list[str]:
-        for name in names:
-            if name not in FEATURES_BY_NAME:
-                raise ValueError(unknown_key(name, list(FEATURES_BY_NAME), noun="feature"))
-        if len(set(names)) != len(names):
-            raise ValueError("names a feature twice")
+        known = list(FEATURES_BY_NAME)
+        wrong = [unknown_key(name, known, noun="feature") for name in names if name not in FEATURES_BY_NAME]
+        wrong += [f"names {name!r} twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return names
+
+    @field_validator("cut_off", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        # TOML has dates of its own: 2011-12-10 without quotes is one.
+        return value.isoformat() if isinstance(value, date) else value
 
     @field_validator("cut_off")
     @classmethod
     def _moment(cls, value: str) -> str:
-        from datetime import datetime
-
         if value:
             try:
                 moment = datetime.fromisoformat(value)
@@ -233,7 +280,12 @@ class SegmentationSettings(_Section):
 
     k_min: int = Field(3, ge=2, le=100, description="Fewest segments to try.")
     k_max: int = Field(15, ge=2, le=100, description="Most segments to try.")
-    k: int | None = Field(None, ge=1, le=100, description="Use exactly so many segments, whatever the sweep says.")
+    k: int | None = Field(
+        None,
+        ge=2,
+        le=100,
+        description="Use exactly so many segments, whatever the sweep says; it may lie outside k_min and k_max.",
+    )
     minimum_share: float = Field(0.01, ge=0, le=0.5, description="Smallest share of customers that a segment may hold.")
     minimum_stability: float = Field(0.8, ge=0, le=1, description="Lowest mean adjusted Rand index over resamples.")
     outlier_quantile: float = Field(
@@ -243,12 +295,6 @@ class SegmentationSettings(_Section):
         description="A customer further from its centroid than this quantile of the training customers is an outlier.",
     )
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.k_min > self.k_max:
-            raise ValueError(f"k_min ({self.k_min}) is above k_max ({self.k_max})")
-        return self
-
 
 class ExportSettings(_Section):
     """What is written for marketing tools."""
@@ -256,7 +302,9 @@ class ExportSettings(_Section):
     folder: str = Field(
         "exports", description="Where audience files and the report are written, relative to sahara.toml."
     )
-    stream_id: str = Field("", description="GA4 web stream id, for files keyed by client_id.")
+    stream_id: str = Field(
+        "", description="Number of the GA4 web stream (not the G-… measurement id), for files keyed by client_id."
+    )
     segment_property: str = Field("sahara_segment", description="GA4 user property that takes the segment's name.")
     tier_property: str = Field("sahara_tier", description="GA4 user property that takes the tier.")
     ga360_segment_dimension: int = Field(
@@ -270,14 +318,6 @@ class ExportSettings(_Section):
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,23}", name):
             raise ValueError(f"{name!r} must be a letter, then letters, digits or _, 24 characters at most")
         return name
-
-    @model_validator(mode="after")
-    def _apart(self) -> Self:
-        if self.segment_property == self.tier_property:
-            raise ValueError("segment_property and tier_property are the same")
-        if self.ga360_segment_dimension == self.ga360_tier_dimension:
-            raise ValueError("ga360_segment_dimension and ga360_tier_dimension are the same")
-        return self
 
 
 _DEFAULT_PATTERNS: dict[str, list[str]] = {
@@ -304,33 +344,12 @@ class Settings(_Section):
 
     @field_validator("datasets")
     @classmethod
-    def _known_datasets(cls, datasets: dict[str, DatasetSettings]) -> dict[str, DatasetSettings]:
-        for name, dataset in datasets.items():
-            if name not in DATASETS:
-                raise ValueError(unknown_key(name, list(DATASETS), noun="dataset"))
-            declared = DATASETS[name]
-            for what, names in (("columns", dataset.columns), ("normalise", dataset.normalise)):
-                for column in names:
-                    if column not in declared.column_names:
-                        raise ValueError(
-                            f"{name}.{what}: {unknown_key(column, list(declared.column_names), noun='column')}"
-                        )
-            for column in dataset.normalise:
-                if declared.column(column).kind is not Kind.TEXT:
-                    raise ValueError(f"{name}.normalise: {column} is no text column")
-            if dataset.version_column and dataset.version_column not in declared.column_names:
-                raise ValueError(
-                    f"{name}.version_column: {unknown_key(dataset.version_column, list(declared.column_names), noun='column')}"
-                )
-            sources = list(dataset.columns.values())
-            twice = sorted({source for source in sources if source and sources.count(source) > 1})
-            if twice:
-                raise ValueError(f"{name}.columns: the header's {twice[0]!r} is mapped twice")
-        if "purchases" not in datasets:
-            raise ValueError("purchases is missing: without order lines there is nothing to segment")
+    def _usual_patterns(cls, datasets: dict[str, DatasetSettings]) -> dict[str, DatasetSettings]:
         # A dataset without patterns of its own takes the usual ones, so that a mapping can be given alone.
         return {
-            name: dataset if dataset.patterns else dataset.model_copy(update={"patterns": _DEFAULT_PATTERNS[name]})
+            name: dataset
+            if dataset.patterns
+            else dataset.model_copy(update={"patterns": _DEFAULT_PATTERNS.get(name, [])})
             for name, dataset in datasets.items()
         }
 
@@ -354,7 +373,7 @@ class Settings(_Section):
     @property
     def warehouse_path(self) -> Path:
         """The embedded warehouse's file, absolute."""
-        return (self.root / urlsplit(self.warehouse.url).path.removeprefix("/")).resolve()
+        return (self.root / unquote(urlsplit(self.warehouse.url).path).removeprefix("/")).resolve()
 
     def fingerprint(self, *sections: str) -> str:
         """A hash of the named sections, such as `"rules"` or `"datasets.purchases"`: what a table built from them depends on."""
@@ -374,25 +393,38 @@ def load_settings(path: Path | None = None, environment: Mapping[str, str] | Non
     Args:
         path: the file; without one, `$SAHARA_CONFIG`, else `sahara.toml` in the working folder; where that is absent the defaults hold.
         environment: what to read overrides from; the process's own where it is not given. `SAHARA_WAREHOUSE_URL` overrides
-            `warehouse.url`, and so on for every single-valued key of a section (datasets excepted).
+            `warehouse.url`, and so on for every key of a section (datasets excepted). An empty variable overrides nothing.
 
     Raises:
         SettingsError: the file cannot be read or holds problems; all of them are listed.
     """
     environment = os.environ if environment is None else environment
-    named = path or (Path(environment["SAHARA_CONFIG"]) if environment.get("SAHARA_CONFIG") else None)
-    file = named or Path(CONFIG_NAME)
+    file = config_file(path, environment)
     document: dict[str, Any] = {}
-    if file.is_file():
+    if file is not None:
+        source = f"{file} (from $SAHARA_CONFIG)" if path is None and environment.get("SAHARA_CONFIG") else str(file)
         try:
             document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(str(file), [f"is not valid TOML: {error}"]) from error
+        except FileNotFoundError as error:
+            remedy = "there is no such file; `sahara init FILE…` writes one from your CSVs"
+            raise SettingsError(source, [remedy]) from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(source, [f"is not UTF-8 (byte {error.start}); save it as UTF-8"]) from error
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(source, [f"is not valid TOML: {error}"]) from error
         except OSError as error:
-            raise SettingsError(str(file), [f"cannot be read: {error.strerror}"]) from error
-    elif named is not None:
-        raise SettingsError(str(file), ["there is no such file; `sahara init FILE…` writes one from your CSVs"])
-    return parse_settings(document, root=file.resolve().parent, source=str(file), environment=environment)
+            raise SettingsError(source, [f"cannot be read: {error.strerror}"]) from error
+    root = (file or Path(CONFIG_NAME)).resolve().parent
+    return parse_settings(document, root=root, source=str(file or CONFIG_NAME), environment=environment)
+
+
+def config_file(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Path | None:
+    """The settings file in force: the one named, else `$SAHARA_CONFIG`, else `sahara.toml` here; None where the defaults hold."""
+    named = (os.environ if environment is None else environment).get("SAHARA_CONFIG")
+    if path is not None or named:
+        return path or Path(str(named))
+    usual = Path(CONFIG_NAME)
+    return usual if usual.exists() else None
 
 
 def parse_settings(
@@ -403,54 +435,20 @@ def parse_settings(
     Raises:
         SettingsError: the document holds problems; all of them are listed, unknown keys with the nearest known one.
     """
-    problems: list[str] = []
-    overridden = _with_environment(document, environment or {}, problems)
-    if "root" in document:
-        problems.append(unknown_key("root", [name for name in Settings.model_fields if name != "root"], noun="key"))
-        overridden.pop("root", None)
+    overridden, variables, problems = with_environment(document, environment or {}, Settings)
+    if overridden.pop("root", None) is not None:
+        problems.append(
+            ((), unknown_key("root", [name for name in Settings.model_fields if name != "root"], noun="key"))
+        )
     settings: Settings | None = None
     try:
-        url_from_file = not (environment or {}).get("SAHARA_WAREHOUSE_URL")
         settings = Settings.model_validate(
-            overridden | {"root": root}, context={"source": "file" if url_from_file else "environment"}
+            overridden | {"root": root},
+            context={"source": "environment" if ("warehouse", "url") in variables else "file"},
         )
     except ValidationError as error:
         problems.extend(describe_problems(error, Settings))
+    problems.extend(document_problems(overridden, Settings().model_dump()))
     if problems or settings is None:
-        raise SettingsError(source, problems)
+        raise SettingsError(source, listed(problems, variables))
     return settings
-
-
-def _with_environment(document: dict[str, Any], environment: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
-    """The document with every `SAHARA_SECTION_KEY` of the environment laid over it."""
-    known = {
-        f"{ENVIRONMENT_PREFIX}{section}_{key}".upper(): (section, key)
-        for section, field in Settings.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section)
-        for key in field.annotation.model_fields
-    }
-    merged = {name: dict(value) if isinstance(value, dict) else value for name, value in document.items()}
-    for variable, value in sorted(environment.items()):
-        if not variable.startswith(ENVIRONMENT_PREFIX) or variable == "SAHARA_CONFIG":
-            continue
-        if variable not in known:
-            problems.append(f"environment: {unknown_key(variable, list(known), noun='variable')}")
-            continue
-        section, key = known[variable]
-        target = merged.setdefault(section, {})
-        if isinstance(target, dict):
-            target[key] = _environment_value(section, key, value)
-    return merged
-
-
-def _environment_value(section: str, key: str, value: str) -> Any:  # noqa: ANN401 - what a setting holds
-    """A variable's text as its setting wants it: lists are comma-separated, tables are JSON."""
-    annotation = str(Settings.model_fields[section].annotation.model_fields[key].annotation)  # type: ignore[union-attr]
-    if annotation.startswith("list"):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    if annotation.startswith("dict"):
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    return value

@@ -1,14 +1,50 @@
-"""Turns what the validator found into lines a person can act on, with the nearest known key for a misspelt one."""
+"""Finds what is wrong with a settings document, and says it in lines a person can act on.
+
+Two kinds of fault meet here: what the models of `settings.py` refuse about one value, put into plain words, and what no single value
+shows (`document_problems`): names that only the declared tables know, and values that contradict each other. The second kind is asked
+of the document as it stands, so that it is listed beside the first rather than after it.
+"""
 
 from __future__ import annotations
 
 import difflib
+import json
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from sahara_assets.tables import DATASETS, Kind
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sahara_assets.tables import Dataset
+
+Place = tuple[str, ...]
+"""Where a fault is: section, key, and so on down."""
+
+_WORDS = {
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number, neither infinite nor nan",
+    "string_type": "must be text in quotes",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": 'must be a list, such as ["a", "b"]',
+    "dict_type": "must be a table of keys and values",
+    "model_type": "must be a table of keys and values",
+    "model_attributes_type": "must be a table of keys and values",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "greater_than": "must be above {gt}",
+    "less_than": "must be below {lt}",
+    "literal_error": "must be one of {expected}",
+    "too_short": "must not be empty",
+}
+_AUDIENCE_COLUMNS = ("client_id", "stream_id", "user_id")
 
 
 def unknown_key(name: str, known: Sequence[str], *, noun: str) -> str:
@@ -17,41 +53,135 @@ def unknown_key(name: str, known: Sequence[str], *, noun: str) -> str:
     >>> unknown_key("recency", ["recency_days", "order_count"], noun="feature")
     "unknown feature 'recency'; did you mean 'recency_days'?"
     """
-    near = (
-        difflib.get_close_matches(name, known, n=1, cutoff=0.6) or [k for k in known if name and k.startswith(name)][:1]
-    )
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known[:20])}"
+    lower = {key.lower(): key for key in reversed(known)}
+    near = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.6)
+    near = near or [key for key in lower if len(name) > 1 and key.startswith(name.lower())][:1]
+    hint = f"did you mean {lower[near[0]]!r}?" if near else f"known: {', '.join(known[:20])}"
     return f"unknown {noun} {name!r}; {hint}"
 
 
-def describe_problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """One line for every problem: `section.key: what is wrong`."""
+def listed(problems: Sequence[tuple[Place, str]], variables: Mapping[Place, str]) -> list[str]:
+    """One line for every problem, `section.key: what is wrong`; a value that came from the environment goes by its variable."""
+    lines: dict[str, None] = {}
+    for place, sentence in problems:
+        named = next(
+            (variables[place[:depth]] for depth in range(len(place), 0, -1) if place[:depth] in variables), None
+        )
+        where = f"environment: {named}" if named else ".".join(place)
+        lines[f"{where}: {sentence}" if where else sentence] = None
+    return list(lines)
+
+
+def describe_problems(error: ValidationError, model: type[BaseModel]) -> list[tuple[Place, str]]:
+    """What the validator found, in our words."""
     return [_describe(dict(problem), model) for problem in error.errors(include_url=False)]
 
 
-def _describe(problem: dict[str, Any], model: type[BaseModel]) -> str:
-    location = [str(part) for part in problem["loc"]]
-    place = ".".join(location)
+def _describe(problem: dict[str, Any], model: type[BaseModel]) -> tuple[Place, str]:
+    place = tuple(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        parent = ".".join(location[:-1])
-        sentence = unknown_key(location[-1], _keys_at(model, location[:-1]), noun="key")
-        return f"{parent}: {sentence}" if parent else sentence
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    shown = (
-        ""
-        if problem["type"] in {"value_error", "missing"} or isinstance(problem["input"], dict)
-        else f" (found {problem['input']!r})"
+        return place[:-1], unknown_key(place[-1], _keys_at(model, place[:-1]), noun="key")
+    if problem["type"] == "value_error":
+        return place, str(problem["msg"]).removeprefix("Value error, ")
+    words = _WORDS.get(problem["type"], str(problem["msg"])).format(**problem.get("ctx", {}))
+    found = (
+        "a table"
+        if isinstance(problem["input"], dict)
+        else json.dumps(problem["input"], default=str, ensure_ascii=False)
     )
-    return f"{place}: {message}{shown}" if place else f"{message}{shown}"
+    return place, f"{words} (found {found})"
 
 
-def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
+def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
     """The keys that the model knows at a place in the document."""
     current: Any = model
-    for part in location:
+    for part in place:
         fields = getattr(current, "model_fields", None)
         # Below a table of tables (datasets.NAME) the next part is a name, and the value's model is the last type argument.
         annotation = fields[part].annotation if fields and part in fields else current
         arguments = [a for a in get_args(annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
         current = arguments[-1] if arguments else annotation
     return [name for name in getattr(current, "model_fields", {}) if name != "root"]
+
+
+def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """What is wrong between values, or with names that the declared tables know; a value of a wrong type is left to the models.
+
+    Args:
+        document: what was set.
+        defaults: the same for what was not.
+    """
+    datasets = document.get("datasets")
+    if isinstance(datasets, dict):
+        if "purchases" not in datasets:
+            yield (
+                ("datasets",),
+                "purchases is missing; without order lines there is nothing to segment. Add [datasets.purchases]",
+            )
+        for name, dataset in datasets.items():
+            if name not in DATASETS:
+                yield ("datasets",), unknown_key(name, list(DATASETS), noun="dataset")
+            elif isinstance(dataset, dict):
+                for place, sentence in _dataset_problems(DATASETS[name], dataset):
+                    yield ("datasets", name, *place), sentence
+    yield from _segmentation_problems(_section(document, "segmentation"), defaults["segmentation"])
+    yield from _export_problems(_section(document, "export"), defaults["export"])
+    project = _section(document, "project")
+    if isinstance(project.get("currency_rates"), dict) and project["currency_rates"] and not project.get("currency"):
+        yield ("project", "currency_rates"), "needs project.currency: the one that the rates lead to"
+
+
+def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _dataset_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    known = list(dataset.column_names)
+    columns, normalise = _section(found, "columns"), _section(found, "normalise")
+    for key, names in (("columns", columns), ("normalise", normalise)):
+        for column in names:
+            if column not in known:
+                yield (key,), unknown_key(column, known, noun="column")
+    for column in normalise:
+        if column in known and dataset.column(column).kind is not Kind.TEXT:
+            yield ("normalise", column), "is not a text column; only ids and other text can be normalised"
+    version = found.get("version_column")
+    if isinstance(version, str) and version and version not in known:
+        yield ("version_column",), unknown_key(version, known, noun="column")
+    sources = [source for source in columns.values() if isinstance(source, str) and source]
+    for source in dict.fromkeys(source for source in sources if sources.count(source) > 1):
+        twins = " and ".join(column for column, name in columns.items() if name == source)
+        yield ("columns",), f"the header's {source!r} is mapped to {twins}; a header's column can mean one thing only"
+    if isinstance(found.get("quote"), str) and found["quote"] and found["quote"] == found.get("delimiter"):
+        yield ("quote",), "is the delimiter too"
+
+
+def _segmentation_problems(found: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    effective = {**defaults, **found}
+    fewest, most = effective["k_min"], effective["k_max"]
+    if isinstance(fewest, int) and isinstance(most, int) and fewest > most:
+        # The one that was set is at fault: with k_max = 2 alone it is not k_min.
+        yield ("segmentation", "k_min" if "k_min" in found else "k_max"), f"k_min ({fewest}) is above k_max ({most})"
+
+
+def _export_problems(found: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    effective = {**defaults, **found}
+    stream = effective["stream_id"]
+    if isinstance(stream, str) and stream and not (stream.isascii() and stream.isdigit()):
+        what = "is a measurement id" if stream.upper().startswith("G-") else "is not a number"
+        yield (
+            ("export", "stream_id"),
+            f"{stream!r} {what}; the import wants the web stream's number, such as 1234567890 (Admin, Data streams)",
+        )
+    pairs = (("segment_property", "tier_property"), ("ga360_segment_dimension", "ga360_tier_dimension"))
+    for one, other in pairs:
+        if effective[one] == effective[other]:
+            at_fault = other if other in found else one
+            yield ("export", at_fault), f"{one} and {other} are the same ({effective[one]!r})"
+    for key in ("segment_property", "tier_property"):
+        if effective[key] in _AUDIENCE_COLUMNS:
+            yield (
+                ("export", key),
+                f"{effective[key]!r} is a key column of the audience file; give the property another name",
+            )

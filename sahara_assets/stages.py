@@ -142,7 +142,9 @@ def cut_off(warehouse: Warehouse) -> datetime:
     return datetime.fromisoformat(_needed(warehouse, CUSTOMER_FEATURES.name).details["cut_off"])
 
 
-def segmentation_model(warehouse: Warehouse, settings: Settings, run: Run, *, retrain: bool) -> tuple[Registered, str | None]:
+def segmentation_model(
+    warehouse: Warehouse, settings: Settings, run: Run, *, retrain: bool
+) -> tuple[Registered, str | None]:
     """The champion, trained if there is a reason to.
 
     Returns:

@@ -50,14 +50,19 @@ def _dataset(dataset: Dataset) -> list[str]:
         return "in every row" if name in dataset.required else "in the header" if name in dataset.expected else ""
 
     rows = [f"| `{c.name}` | {_KINDS[c.kind]} | {need(c.name)} | {c.description} |" for c in dataset.columns]
-    key = f" Key: `{', '.join(dataset.key)}`; a newer row replaces an older one." if dataset.key else " No key: every line counts."
+    key = (
+        f" Key: `{', '.join(dataset.key)}`; a newer row replaces an older one."
+        if dataset.key
+        else " No key: every line counts."
+    )
     head = ["| column | kind | needed | meaning |", "|---|---|---|---|"]
     return [f"### {dataset.name}", "", dataset.description + key, "", *head, *rows, ""]
 
 
 def _table(table: Table) -> list[str]:
     rows = [
-        f"| `{c.name}` | {_KINDS[c.kind]} | {'' if c.nullable else 'never null'} | {c.description} |" for c in table.columns
+        f"| `{c.name}` | {_KINDS[c.kind]} | {'' if c.nullable else 'never null'} | {c.description} |"
+        for c in table.columns
     ]
     head = ["| column | kind | | meaning |", "|---|---|---|---|"]
     key = f"Stage: {table.stage}. Key: `{', '.join(table.key)}`."

@@ -5,24 +5,15 @@ from typing import Any
 import dagster as dg
 
 from sahara_assets import stages
-from sahara_assets.assets.presentation import result_of, sample, table_metadata
+from sahara_assets.assets.presentation import OWNERS, result_of, sample, table_asset
 from sahara_assets.resources import Project
 from sahara_assets.tables import AUDIENCE_FILES
 
-GROUP = "activation"
 
-
-@dg.asset(
-    deps=["customer_segments", "customers"],
-    group_name=GROUP,
-    description="Files that Google Analytics imports, one key a row, with a manifest that names their hashes.",
-    kinds={"csv", "googleanalytics"},
-    owners=["team:sahara"],
-    metadata=table_metadata(AUDIENCE_FILES),
-)
+@table_asset(AUDIENCE_FILES, deps=["customer_segments", "customers"], kinds={"csv", "googleanalytics"})
 def audience_files(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Write the audience files unless those on disk are current."""
-    built = stages.audience_files(project.warehouse, project.settings, project.run(context.run_id))
+    built = stages.audience_files(project.warehouse, project.settings, project.run(context.run.run_id))
     rows = project.warehouse.rows(AUDIENCE_FILES)
     shown = sample(rows, ["file_name", "format", "row_count", "left_out", "sha256"])
     return result_of(built, written=shown, folder=dg.MetadataValue.path(str(project.settings.export_folder)))
@@ -30,12 +21,20 @@ def audience_files(context: dg.AssetExecutionContext, project: Project) -> dg.Ma
 
 @dg.asset(
     deps=["segment_profiles", "k_sweep", "segment_changes", "drops", "rejected_rows", "audience_files"],
-    group_name=GROUP,
+    group_name=AUDIENCE_FILES.stage,
     description="One HTML file for people: segments first, then how they were found and what the data were like.",
     kinds={"html"},
-    owners=["team:sahara"],
+    owners=OWNERS,
 )
 def report(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Write the report where it says something new."""
-    built = stages.report(project.warehouse, project.settings, project.run(context.run_id))
-    return result_of(built)
+    built = stages.report(project.warehouse, project.settings, project.run(context.run.run_id))
+    verdicts = sorted(built.details["verdicts"], key=lambda verdict: verdict["passed"])
+    return dg.MaterializeResult(
+        metadata={
+            "rebuilt": built.rebuilt,
+            "page": dg.MetadataValue.path(built.details["path"]),
+            "checks": sample(verdicts, ["asset", "name", "passed", "blocking", "text"], 50),
+        },
+        data_version=dg.DataVersion(built.fingerprint),
+    )

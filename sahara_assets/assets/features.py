@@ -6,24 +6,17 @@ from typing import Any
 import dagster as dg
 
 from sahara_assets import stages
-from sahara_assets.assets.presentation import column_lineage, picture, result_of, sample, table_metadata
+from sahara_assets.assets.presentation import column_lineage, picture, result_of, sample, table_spec
 from sahara_assets.features.declarations import FEATURES
 from sahara_assets.report.charts import category_shares
 from sahara_assets.resources import Project
 from sahara_assets.schema import CUSTOMER_FEATURES
 from sahara_assets.tables import TOP_CATEGORIES
 
+_KINDS = {"ibis", "duckdb", "gold"}
 _SPECS = [
-    dg.AssetSpec(
-        table.name,
-        deps=["purchases", "customers"] if table is CUSTOMER_FEATURES else ["purchases"],
-        group_name="features",
-        description=table.description,
-        kinds={"ibis", "duckdb", "gold"},
-        owners=["team:sahara"],
-        metadata=table_metadata(table),
-    )
-    for table in (TOP_CATEGORIES, CUSTOMER_FEATURES)
+    table_spec(TOP_CATEGORIES, deps=["purchases"], kinds=_KINDS),
+    table_spec(CUSTOMER_FEATURES, deps=["purchases", "customers"], kinds=_KINDS),
 ]
 
 
@@ -31,15 +24,19 @@ _SPECS = [
 def feature_assets(context: dg.AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult[Any]]:
     """Measure every customer with at least one sale before the cut-off."""
     warehouse = project.warehouse
-    built = stages.customer_features(warehouse, project.settings, project.run(context.run_id))
+    built = stages.customer_features(warehouse, project.settings, project.run(context.run.run_id))
     categories = warehouse.rows(TOP_CATEGORIES)
     yield dg.MaterializeResult(
         asset_key=TOP_CATEGORIES.name,
         metadata={
             "dagster/row_count": len(categories),
-            "category_shares": picture("Biggest categories", category_shares(categories, project.settings.project.currency)),
+            "category_shares": picture(
+                "Biggest categories", category_shares(categories, project.settings.project.currency)
+            ),
             "dagster/column_lineage": column_lineage(
-                TOP_CATEGORIES, [], {"category": [("purchases", "category")], "gross_spend": [("purchases", "line_total")]}
+                TOP_CATEGORIES,
+                [],
+                {"category": [("purchases", "category")], "gross_spend": [("purchases", "line_total")]},
             ),
         },
         data_version=dg.DataVersion(built.fingerprint),
@@ -51,6 +48,8 @@ def feature_assets(context: dg.AssetExecutionContext, project: Project) -> Itera
     best = warehouse.rows(features.order_by([features.gross_spend.desc(), features.customer_id.asc()]).limit(10))
     yield result_of(
         built,
-        biggest_customers=sample(best, ["customer_id", "recency_days", "order_count", "gross_spend", "net_spend", "country"]),
-        **{"dagster/column_lineage": column_lineage(CUSTOMER_FEATURES, [], made_from)},
+        column_lineage(CUSTOMER_FEATURES, [], made_from),
+        biggest_customers=sample(
+            best, ["customer_id", "recency_days", "order_count", "gross_spend", "net_spend", "country"]
+        ),
     )

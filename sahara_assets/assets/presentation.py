@@ -1,10 +1,11 @@
-"""What an asset shows in the Dagster UI: row count, column schema, lineage, a few rows, and a picture.
+"""How an asset is declared and what it shows in the Dagster UI: row count, column schema, lineage, a few rows, and a picture.
 
 The pictures themselves are drawn in `report/`; this module only dresses them for Dagster.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -12,10 +13,12 @@ import dagster as dg
 from sahara_assets.tables import Kind, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sahara_assets.builds import Built
-    from sahara_assets.warehouse.base import Row
+    from sahara_assets.warehouse.base import Row, Warehouse
+
+OWNERS = ["team:sahara"]
 
 _UI_TYPES = {
     Kind.TEXT: "text",
@@ -58,12 +61,24 @@ def column_lineage(
     return dg.TableColumnLineage(deps_by_column=deps)
 
 
-def table_metadata(table: Table, description_of_owner: str = "") -> dict[str, Any]:
-    """What is known of a table before it is built: its schema, and where it is."""
-    found: dict[str, Any] = {"dagster/column_schema": column_schema(table), "dagster/table_name": table.name}
-    if description_of_owner:
-        found["note"] = description_of_owner
-    return found
+def table_spec(table: Table, *, kinds: set[str], deps: Sequence[str] = (), key: str = "") -> dg.AssetSpec:
+    """The asset that a declared table is, called `key` where that is not the table's name; the table's stage is its group."""
+    return dg.AssetSpec(
+        key or table.name,
+        deps=deps,
+        group_name=table.stage,
+        description=table.description,
+        kinds=kinds,
+        owners=OWNERS,
+        metadata={"dagster/column_schema": column_schema(table), "dagster/table_name": table.name},
+    )
+
+
+def table_asset(
+    table: Table, *, deps: Sequence[str], kinds: set[str]
+) -> Callable[[Callable[..., dg.MaterializeResult[Any]]], dg.AssetsDefinition]:
+    """The decorator of a function that builds one declared table."""
+    return dg.multi_asset(name=f"build_{table.name}", specs=[table_spec(table, deps=deps, kinds=kinds)])
 
 
 def picture(title: str, svg: str) -> dg.MarkdownMetadataValue:
@@ -80,22 +95,39 @@ def sample(rows: Sequence[Row], columns: Sequence[str], most: int = 10) -> dg.Ma
     return dg.MetadataValue.md("\n".join([head, *lines]))
 
 
+def counts(warehouse: Warehouse, table: Table, by: str, adding: str | None = None) -> dg.MarkdownMetadataValue:
+    """How many rows of a table have each value of a column, and what another column comes to; the most frequent ten."""
+    rows = warehouse.table(table)
+    total = {adding: rows[adding].sum()} if adding else {}
+    grouped = rows.group_by(by).aggregate(rows=rows.count(), **total)
+    found = warehouse.rows(grouped.order_by([grouped["rows"].desc(), grouped[by].asc()]).limit(10))
+    return sample(found, [by, "rows", *total])
+
+
 def _cell(value: object) -> str:
-    text = "" if value is None else f"{value:,.2f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float | Decimal):
+        text = f"{value:,.3f}" if abs(value) < 10 else f"{value:,.2f}"
+    else:
+        text = "" if value is None else "yes" if value is True else "" if value is False else str(value)
     text = text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def result_of(built: Built, asset_key: str | None = None, **metadata: Any) -> dg.MaterializeResult[Any]:  # noqa: ANN401
-    """A build as Dagster's result: rows, whether it was rebuilt, what the builder remembered, and what is shown."""
+def result_of(
+    built: Built,
+    lineage: dg.TableColumnLineage | None = None,
+    **metadata: Any,  # noqa: ANN401 - what Dagster takes
+) -> dg.MaterializeResult[Any]:
+    """A build as Dagster's result: rows, whether it was rebuilt, what the builder remembered, lineage, and what is shown."""
     details = {
         name: value if isinstance(value, int | float | str) else dg.MetadataValue.json(value)
         for name, value in built.details.items()
     }
     return dg.MaterializeResult(
-        asset_key=asset_key or built.name,
+        asset_key=built.name,
         metadata={
             "dagster/row_count": built.row_count,
+            **({"dagster/column_lineage": lineage} if lineage else {}),
             "rebuilt": built.rebuilt,
             **details,
             **metadata,

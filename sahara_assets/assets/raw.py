@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from sahara_assets.assets.presentation import picture, sample, table_metadata
+from sahara_assets.assets.presentation import picture, sample, table_spec
 from sahara_assets.drops.ledger import ledger_rows, raw_fingerprint, rejected_rows
 from sahara_assets.drops.loading import load_drops
 from sahara_assets.report.drop_charts import drop_history, reject_reasons
@@ -13,44 +13,20 @@ from sahara_assets.report.publishing import summarise_rejects
 from sahara_assets.resources import Project
 from sahara_assets.tables import DROPS, RAW_TABLES, REJECTED_ROWS
 
-GROUP = "raw"
-OWNERS = ["team:sahara"]
-
 _SPECS = [
-    *(
-        dg.AssetSpec(
-            table.name,
-            group_name=GROUP,
-            description=table.description,
-            kinds={"csv", "duckdb", "bronze"},
-            owners=OWNERS,
-            metadata=table_metadata(table),
-        )
-        for table in RAW_TABLES.values()
-    ),
-    *(
-        dg.AssetSpec(
-            table.name,
-            group_name=GROUP,
-            description=table.description,
-            kinds={"duckdb", "bronze"},
-            owners=OWNERS,
-            metadata=table_metadata(table),
-        )
-        for table in (DROPS, REJECTED_ROWS)
-    ),
+    *(table_spec(table, kinds={"csv", "duckdb", "bronze"}) for table in RAW_TABLES.values()),
+    table_spec(DROPS, kinds={"duckdb", "bronze"}),
+    table_spec(REJECTED_ROWS, kinds={"duckdb", "bronze"}),
 ]
 
 
 @dg.multi_asset(specs=_SPECS, name="load_drops")
 def raw_assets(context: dg.AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult[Any]]:
     """Take in every drop that the ledger lacks."""
-    warehouse, run = project.warehouse, project.run(context.run_id)
+    warehouse, run = project.warehouse, project.run(context.run.run_id)
     report = load_drops(warehouse, project.settings, run_id=run.run_id, now=run.now, progress=run.progress)
-    context.log.info(
-        f"{len(report.outcomes)} drops acted on, {report.unchanged} unchanged: "
-        f"{report.rows_read} rows read, {report.rows_loaded} loaded, {report.rows_rejected} rejected"
-    )
+    acted, read, loaded = len(report.outcomes), report.rows_read, report.rows_loaded
+    context.log.info("%s drops acted on, %s unchanged; %s rows read, %s loaded", acted, report.unchanged, read, loaded)
     ledger, rejects = ledger_rows(warehouse), rejected_rows(warehouse)
     for dataset, table in RAW_TABLES.items():
         yield dg.MaterializeResult(

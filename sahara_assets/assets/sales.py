@@ -5,29 +5,20 @@ from typing import Any
 import dagster as dg
 
 from sahara_assets import stages
-from sahara_assets.assets.presentation import column_lineage, result_of, sample, table_metadata
+from sahara_assets.assets.presentation import column_lineage, counts, result_of, sample, table_asset
 from sahara_assets.resources import Project
-from sahara_assets.tables import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES, RAW_TABLES, Table
+from sahara_assets.tables import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES, RAW_TABLES
 
 _RAW_PURCHASES, _RAW_PRODUCTS, _RAW_CUSTOMERS = (RAW_TABLES[n] for n in ("purchases", "products", "customers"))
 
 
-def _declared(table: Table, upstream: list[str]) -> dict[str, Any]:
-    return {
-        "name": table.name,
-        "deps": upstream,
-        "group_name": "sales",
-        "description": table.description,
-        "kinds": {"ibis", "duckdb", "silver"},
-        "owners": ["team:sahara"],
-        "metadata": table_metadata(table),
-    }
+_KINDS = {"ibis", "duckdb", "silver"}
 
 
-@dg.asset(**_declared(PURCHASES, ["raw_purchases", "raw_products", "drops"]))
+@table_asset(PURCHASES, deps=["raw_purchases", "raw_products", "drops"], kinds=_KINDS)
 def purchases(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Every order line once, classified."""
-    built = stages.purchases(project.warehouse, project.settings, project.run(context.run_id))
+    built = stages.purchases(project.warehouse, project.settings, project.run(context.run.run_id))
     lineage = column_lineage(
         PURCHASES,
         [_RAW_PURCHASES],
@@ -40,44 +31,55 @@ def purchases(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
             "category": [("raw_purchases", "category"), ("raw_products", "category")],
         },
     )
-    return result_of(built, **{"dagster/column_lineage": lineage})
+    return result_of(built, lineage, kinds=counts(project.warehouse, PURCHASES, "line_kind", "line_total"))
 
 
-@dg.asset(**_declared(ORDERS, ["purchases"]))
+@table_asset(ORDERS, deps=["purchases"], kinds=_KINDS)
 def orders(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """One row per order."""
-    built = stages.orders(project.warehouse, project.settings, project.run(context.run_id))
+    built = stages.orders(project.warehouse, project.settings, project.run(context.run.run_id))
     lineage = column_lineage(
         ORDERS,
         [PURCHASES],
         {
             "unit_count": [("purchases", "quantity"), ("purchases", "line_kind")],
-            **{c: [("purchases", "line_total"), ("purchases", "line_kind")] for c in ("gross_spend", "returned_value", "net_spend")},
-            **{c: [("purchases", "line_kind")] for c in ("has_sale", "has_return", "has_cancellation", "has_adjustment")},
+            **{
+                c: [("purchases", "line_total"), ("purchases", "line_kind")]
+                for c in ("gross_spend", "returned_value", "net_spend")
+            },
+            **{
+                c: [("purchases", "line_kind")]
+                for c in ("has_sale", "has_return", "has_cancellation", "has_adjustment")
+            },
         },
     )
-    return result_of(built, **{"dagster/column_lineage": lineage})
+    table = project.warehouse.table(ORDERS)
+    biggest = project.warehouse.rows(table.order_by([table.gross_spend.desc(), table.order_id.asc()]).limit(10))
+    shown = sample(
+        biggest, ["order_id", "customer_id", "ordered_on", "line_count", "unit_count", "gross_spend", "net_spend"]
+    )
+    return result_of(built, lineage, biggest_orders=shown)
 
 
-@dg.asset(**_declared(PRODUCTS, ["purchases", "raw_products"]))
+@table_asset(PRODUCTS, deps=["purchases", "raw_products"], kinds=_KINDS)
 def products(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """One row per product that was sold or is in the catalogue."""
     warehouse = project.warehouse
-    built = stages.products(warehouse, project.settings, project.run(context.run_id))
+    built = stages.products(warehouse, project.settings, project.run(context.run.run_id))
     lineage = column_lineage(PRODUCTS, [PURCHASES, _RAW_PRODUCTS], {"gross_spend": [("purchases", "line_total")]})
     table = warehouse.table(PRODUCTS)
     best = warehouse.rows(table.order_by([table.gross_spend.desc(), table.product_id.asc()]).limit(10))
     shown = sample(best, ["product_id", "description", "category", "sale_line_count", "unit_count", "gross_spend"])
-    return result_of(built, best_sellers=shown, **{"dagster/column_lineage": lineage})
+    return result_of(built, lineage, best_sellers=shown)
 
 
-@dg.asset(**_declared(CUSTOMERS, ["purchases", "raw_customers"]))
+@table_asset(CUSTOMERS, deps=["purchases", "raw_customers"], kinds=_KINDS)
 def customers(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """One row per known customer, buyers or not."""
-    built = stages.customers(project.warehouse, project.settings, project.run(context.run_id))
+    built = stages.customers(project.warehouse, project.settings, project.run(context.run.run_id))
     lineage = column_lineage(
         CUSTOMERS,
         [PURCHASES, _RAW_CUSTOMERS],
         {c: [("purchases", "ordered_at")] for c in ("first_ordered_at", "last_ordered_at")},
     )
-    return result_of(built, **{"dagster/column_lineage": lineage})
+    return result_of(built, lineage, countries=counts(project.warehouse, CUSTOMERS, "country"))

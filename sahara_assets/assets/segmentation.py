@@ -6,14 +6,20 @@ from typing import Any
 import dagster as dg
 
 from sahara_assets import stages
-from sahara_assets.assets.presentation import column_lineage, picture, result_of, sample, table_metadata
+from sahara_assets.assets.presentation import (
+    column_lineage,
+    counts,
+    picture,
+    result_of,
+    sample,
+    table_asset,
+    table_spec,
+)
 from sahara_assets.report.charts import profile_heat_map, segment_map, segment_sizes
 from sahara_assets.report.sweep_chart import sweep_plot
 from sahara_assets.resources import Project
 from sahara_assets.schema import CUSTOMER_FEATURES
-from sahara_assets.tables import CUSTOMER_SEGMENTS, K_SWEEP, SEGMENT_CHANGES, SEGMENT_PROFILES, SEGMENTATION_MODELS, Table
-
-GROUP = "segmentation"
+from sahara_assets.tables import CUSTOMER_SEGMENTS, K_SWEEP, SEGMENT_CHANGES, SEGMENT_PROFILES, SEGMENTATION_MODELS
 
 
 class Training(dg.Config):
@@ -22,23 +28,17 @@ class Training(dg.Config):
     retrain: bool = False
 
 
-def _declared(table: Table, deps: list[str], kinds: set[str]) -> dict[str, Any]:
-    return {
-        "deps": deps,
-        "group_name": GROUP,
-        "description": table.description,
-        "kinds": kinds,
-        "owners": ["team:sahara"],
-        "metadata": table_metadata(table),
-    }
-
-
 @dg.multi_asset(
     name="train",
     specs=[
-        dg.AssetSpec("k_sweep", **_declared(K_SWEEP, ["customer_features"], {"numpy", "duckdb"})),
-        dg.AssetSpec("segmentation_model", **_declared(SEGMENTATION_MODELS, ["customer_features", "k_sweep"], {"numpy", "json"})),
-        dg.AssetSpec("segment_changes", **_declared(SEGMENT_CHANGES, ["segmentation_model"], {"duckdb"})),
+        table_spec(K_SWEEP, deps=["customer_features"], kinds={"numpy", "duckdb"}),
+        table_spec(
+            SEGMENTATION_MODELS,
+            key="segmentation_model",
+            deps=["customer_features", "k_sweep"],
+            kinds={"numpy", "json"},
+        ),
+        table_spec(SEGMENT_CHANGES, deps=["segmentation_model"], kinds={"numpy", "duckdb"}),
     ],
 )
 def model_assets(
@@ -47,14 +47,22 @@ def model_assets(
     """Keep the champion, or train: when there is none, when the model's settings changed, or when asked."""
     warehouse = project.warehouse
     champion, reason = stages.segmentation_model(
-        warehouse, project.settings, project.run(context.run_id), retrain=config.retrain
+        warehouse, project.settings, project.run(context.run.run_id), retrain=config.retrain
     )
     context.log.info(f"trained: {reason}" if reason else "the champion stays")
     sweep = warehouse.rows(K_SWEEP)
     version = dg.DataVersion(f"{champion.model.version}-{champion.model.k}")
+    features = tuple(("customer_features", name) for name in project.settings.features.model)
     yield dg.MaterializeResult(
         asset_key="k_sweep",
-        metadata={"dagster/row_count": len(sweep), "sweep": picture("Measures by k", sweep_plot(sweep))},
+        metadata={
+            "dagster/row_count": len(sweep),
+            "sweep_plot": picture("Measures by k", sweep_plot(sweep)),
+            "measures": sample(
+                sweep, [c for c in K_SWEEP.column_names if c not in {"silhouette_sample_size", "verdict"}], 30
+            ),
+            "dagster/column_lineage": column_lineage(K_SWEEP, [], dict.fromkeys(K_SWEEP.column_names, features)),
+        },
         data_version=version,
     )
     yield dg.MaterializeResult(
@@ -76,44 +84,48 @@ def model_assets(
         metadata={
             "dagster/row_count": warehouse.count(SEGMENT_CHANGES),
             "last_change": sample(
-                changes, ["change", "segment", "old_name", "new_name", "customers_stayed", "customers_joined", "customers_left"], 30
+                changes,
+                ["change", "segment", "old_name", "new_name", "customers_stayed", "customers_joined", "customers_left"],
+                30,
             ),
         },
         data_version=version,
     )
 
 
-@dg.asset(
-    name="customer_segments",
-    **_declared(CUSTOMER_SEGMENTS, ["customer_features", "segmentation_model"], {"ibis", "duckdb", "gold"}),
-)
+@table_asset(CUSTOMER_SEGMENTS, deps=["customer_features", "segmentation_model"], kinds={"ibis", "duckdb", "gold"})
 def customer_segments(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Score every customer with the champion, as SQL in the warehouse."""
-    built = stages.customer_segments(project.warehouse, project.run(context.run_id))
-    model = [("segmentation_model", "model")]
+    built = stages.customer_segments(project.warehouse, project.run(context.run.run_id))
+    model = (("segmentation_model", "model"),)
     lineage = column_lineage(
         CUSTOMER_SEGMENTS,
         [CUSTOMER_FEATURES],
-        {name: model for name in ("segment", "segment_name", "tier", "distance", "is_outlier")},
+        dict.fromkeys(("segment", "segment_name", "tier", "distance", "is_outlier"), model),
     )
-    return result_of(built, **{"dagster/column_lineage": lineage})
+    return result_of(built, lineage, customers=counts(project.warehouse, CUSTOMER_SEGMENTS, "segment_name"))
 
 
-@dg.asset(
-    name="segment_profiles",
-    **_declared(SEGMENT_PROFILES, ["customer_segments", "customer_features", "top_categories"], {"numpy", "duckdb", "gold"}),
+@table_asset(
+    SEGMENT_PROFILES,
+    deps=["customer_segments", "customer_features", "top_categories"],
+    kinds={"numpy", "duckdb", "gold"},
 )
 def segment_profiles(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Describe every segment, name it, and suggest what to do."""
     warehouse = project.warehouse
-    built = stages.segment_profiles(warehouse, project.run(context.run_id))
+    built = stages.segment_profiles(warehouse, project.run(context.run.run_id))
     rows, currency = warehouse.rows(SEGMENT_PROFILES), project.settings.project.currency
     lineage = column_lineage(SEGMENT_PROFILES, [CUSTOMER_SEGMENTS, CUSTOMER_FEATURES])
     return result_of(
         built,
-        sizes=picture("Share of customers and of spend", segment_sizes(rows)),
+        lineage,
+        segment_sizes=picture("Share of customers and of spend", segment_sizes(rows)),
         heat_map=picture("What sets the segments apart", profile_heat_map(rows, currency)),
-        map=picture("Recency and spend", segment_map(rows, currency)),
-        segments=sample(rows, ["segment", "segment_name", "tier", "customer_count", "customer_share", "spend_share", "action"], 20),
-        **{"dagster/column_lineage": lineage},
+        recency_and_spend=picture("Recency and spend", segment_map(rows, currency)),
+        segments=sample(
+            rows,
+            ["segment", "segment_name", "tier", "customer_count", "customer_share", "spend_share", "outlier_count"],
+            20,
+        ),
     )

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sahara_assets.drops.fields import BLANKS
+from sahara_assets.drops.records import Care
 from sahara_assets.tables import Column, Dataset, Kind
 
 if TYPE_CHECKING:
@@ -20,16 +21,20 @@ if TYPE_CHECKING:
     from sahara_assets.drops.header import Layout
     from sahara_assets.settings import DatasetSettings, ProjectSettings
 
-_NUMBER = r"[+-]?([0-9]{1,14}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?"
+_PLAIN_NUMBER = r"[+-]?([0-9]{1,14}(\.[0-9]*)?|\.[0-9]+)"
+# As programs write it: one digit before the point where the exponent is negative. So limited, a detour over 24 decimals is exact.
+_SCIENTIFIC_NUMBER = r"[+-]?([0-9]{1,14}(\.[0-9]{0,17})?[eE]\+?[0-9]{1,2}|[0-9](\.[0-9]{0,17})?[eE]-[0-9]{1,2})"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+_OFFSET = r"(Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)"
 _MOMENT = rf"{_DATE}([ T]{_CLOCK})?"
-_MOMENT_WITH_OFFSET = rf"{_DATE}[ T]{_CLOCK} ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)"
-_BLANK_AT_EDGE = r"^[\s\x{00A0}\x{FEFF}]|[\s\x{00A0}\x{FEFF}]$"
-_BLANKS = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160) || chr(65279)"
+_MOMENT_WITH_OFFSET = rf"{_DATE}[ T]{_CLOCK} ?{_OFFSET}"
 
-EARLIEST, LATEST = "1900-01-01", "2200-01-01"
-"""Moments outside this range are typing errors or a format's slip (`%Y` reads `11` as the year 11)."""
+EARLIEST, LATEST = "1901-01-01", "2200-01-01"
+"""Moments outside this range are typing errors or a format's slip: `%Y` reads `11` as the year 11, and 1900 is what DuckDB's strptime
+makes of a format without a year, and of the words `epoch` and `infinity` under any format."""
+
+_SEPARATOR, _NULL, _ESCAPE = "chr(31)", "chr(30)", "chr(29)"
 
 
 def literal(text: str) -> str:
@@ -100,10 +105,16 @@ def _cast(
     return Cast(column, _text(position, settings), values, failure, remedy)
 
 
-def trimmed(position: int) -> str:
-    """A staged field without the blanks around it; only the few fields that have odd ones pay for taking them off."""
+def trimmed(position: int, care: Care) -> str:
+    """A staged field without the blanks around it (`fields.BLANKS`); what cannot occur in the text at hand is not looked for."""
     field = f"c{position}"
-    return f"CASE WHEN regexp_matches({field}, '{_BLANK_AT_EDGE}') THEN trim({field}, {_BLANKS}) ELSE {field} END"
+    if care is Care.NONE:
+        return field
+    if care is Care.SPACES:
+        return f"CASE WHEN {field} < '!' OR ends_with({field}, ' ') THEN trim({field}) ELSE {field} END"
+    blanks = "".join(f"\\x{{{ord(blank):04X}}}" for blank in BLANKS)
+    listed = " || ".join(f"chr({ord(blank)})" for blank in BLANKS)
+    return f"CASE WHEN regexp_matches({field}, '^[{blanks}]|[{blanks}]$') THEN trim({field}, {listed}) ELSE {field} END"
 
 
 def _text(position: int | None, settings: DatasetSettings) -> str:
@@ -128,14 +139,24 @@ def _normalised(text: str, normalisers: Sequence[str]) -> str:
 
 
 def _decimal(text: str, settings: DatasetSettings) -> str:
+    """A number with four decimals; further decimals are rounded, halves away from zero (`2.5500000000000003` is how floats print)."""
     if settings.decimal_mark == ",":
         # A point in a file of decimal commas is a thousands separator or a mistake: neither is guessed at here.
         text = f"(CASE WHEN contains({text}, '.') THEN NULL ELSE replace({text}, ',', '.') END)"
-    return f"(CASE WHEN regexp_full_match({text}, '{_NUMBER}') THEN TRY_CAST({text} AS DECIMAL(18, 4)) END)"
+    # Cast directly, DuckDB makes 0.0001 of 5e-6.
+    return (
+        f"(CASE WHEN regexp_full_match({text}, '{_PLAIN_NUMBER}') THEN TRY_CAST({text} AS DECIMAL(18, 4)) "
+        f"WHEN regexp_full_match({text}, '{_SCIENTIFIC_NUMBER}') "
+        f"THEN TRY_CAST(TRY_CAST({text} AS DECIMAL(38, 24)) AS DECIMAL(18, 4)) END)"
+    )
 
 
 def _moment(text: str, settings: DatasetSettings, project: ProjectSettings) -> tuple[str, str]:
-    """Local and UTC expressions of a moment."""
+    """Local and UTC expressions of a moment.
+
+    A moment without an offset is local to the project. One that the clocks skipped in spring keeps the offset before the change; one
+    that they showed twice in autumn is the second.
+    """
     zone = literal(project.time_zone)
     is_utc = project.time_zone in {"UTC", "Etc/UTC"}
 
@@ -152,13 +173,17 @@ def _moment(text: str, settings: DatasetSettings, project: ProjectSettings) -> t
         locals_, utcs = [], []
         for form in settings.date_formats:
             parsed = f"try_strptime({text}, {literal(form)})"
-            local, utc = (local_of(parsed), utc_of(parsed)) if "%z" in form else pair(parsed)
+            # With an offset or a zone name DuckDB gives an instant.
+            has_zone = "%z" in form.replace("%%", "") or "%Z" in form.replace("%%", "")
+            local, utc = (local_of(parsed), utc_of(parsed)) if has_zone else pair(parsed)
             locals_.append(local)
             utcs.append(utc)
         return f"coalesce({', '.join(locals_)})", f"coalesce({', '.join(utcs)})"
     local, utc = pair(f"TRY_CAST({text} AS TIMESTAMP)")
-    # DuckDB wants the offset as +05:30 right behind the seconds.
-    tidy = f"regexp_replace(regexp_replace({text}, '([ T][0-9]{{2}}:[0-9]{{2}}) ?(Z|[+-])', '\\1:00\\2'), ' ?([+-][0-9]{{2}}):?([0-9]{{2}})?$', '\\1:\\2')"
+    # DuckDB wants seconds, and the offset as Z or +05:30 right behind them.
+    tight = rf"regexp_replace({text}, ' (Z|[+-][0-9:]+)$', '\1')"
+    with_seconds = rf"regexp_replace({tight}, '([ T][0-9]{{2}}:[0-9]{{2}})(Z|[+-])', '\1:00\2')"
+    tidy = rf"regexp_replace({with_seconds}, '([+-][0-9]{{2}}):?([0-9]{{2}})?$', '\1:\2')"
     instant = f"TRY_CAST(rtrim({tidy}, ':') AS TIMESTAMPTZ)"
     choose = "(CASE WHEN regexp_full_match({0}, '{1}') THEN {2} WHEN regexp_full_match({0}, '{3}') THEN {4} END)"
     return (
@@ -167,58 +192,81 @@ def _moment(text: str, settings: DatasetSettings, project: ProjectSettings) -> t
     )
 
 
-def line_hash(casts: Sequence[Cast]) -> str:
-    """The MD5 of a row's typed values: its identity where the dataset declares no key.
+def line_hash(casts: Sequence[Cast], care: Care) -> str:
+    """The MD5 of a row's typed declared values: its identity where the dataset declares no key.
 
-    Text goes in with its length before it, so that no value can spill into its neighbour; a null is a tilde.
+    The values' texts are joined by the unit separator (31) and a null is the record separator (30). Where a text holds one of these or
+    the group separator (29), that is written as 29 and a letter, so that no value can spill into its neighbour or pass for a null.
     """
     parts = []
     for cast in casts:
-        name = cast.column.name
-        if cast.column.kind is Kind.TEXT:
-            parts.append(f"coalesce(length({name}) || ':' || {name}, '~')")
-        else:
-            parts.append(f"coalesce(CAST({name} AS VARCHAR), '~')")
-    return f"md5({' || chr(31) || '.join(parts)})"
+        value = cast.column.name if cast.column.kind is Kind.TEXT else f"CAST({cast.column.name} AS VARCHAR)"
+        if cast.column.kind is Kind.TEXT and care is Care.FULL:
+            for code, letter in ((_ESCAPE, "g"), (_NULL, "r"), (_SEPARATOR, "u")):
+                value = f"replace({value}, {code}, {_ESCAPE} || '{letter}')"
+        parts.append(f"coalesce({value}, {_NULL})")
+    return f"md5(concat({f', {_SEPARATOR}, '.join(parts)}))"
 
 
 def extra_json(layout: Layout) -> str:
-    """The undeclared columns as canonical JSON text: sorted names, values as they stood; null where there are none."""
+    """The undeclared columns as canonical JSON text: names by code point, values as they stood; null where there are none."""
     if not layout.undeclared:
         return "CAST(NULL AS VARCHAR)"
-    members = ", ".join(f"{literal(name)}: coalesce(c{position}, '')" for name, position in sorted(layout.undeclared))
-    return f"CAST(to_json({{{members}}}) AS VARCHAR)"
+    members = ", ".join(f"{literal(name)}, coalesce(c{position}, '')" for name, position in sorted(layout.undeclared))
+    return f"CAST(json_object({members}) AS VARCHAR)"
 
 
 def looks_like_row(
     dataset: Dataset, layout: Layout, settings: DatasetSettings
-) -> Callable[[Sequence[str]], bool]:
-    """A test whether some fields could be a row: every required field is there and has its type's outline."""
+) -> Callable[[Sequence[str]], Sequence[int]]:
+    """A test of what shows some fields to be a row: the places of their typed values.
+
+    There are none where the fields cannot be a row: a required one is empty, or a typed one holds something else. Nor are there any in
+    a dataset of texts, whose rows cannot be told from the inside of a quoted field.
+    """
     positions = dict(layout.positions)
-    number = re.compile(_NUMBER)
+    nothing = {"", *settings.null_values}
+    outlines = {Kind.DECIMAL: _number_outline(settings), Kind.TIMESTAMP: _moment_outline(settings)}
+    outlines[Kind.DATE] = outlines[Kind.TIMESTAMP]
+    required = [positions[name] for name in dataset.required if name in positions]
+    typed = [(p, outlines[kind]) for name, p in positions.items() if (kind := dataset.column(name).kind) in outlines]
+
+    def evidence(fields: Sequence[str]) -> Sequence[int]:
+        texts = [field.strip(BLANKS) for field in fields]
+        filled = [(place, outline) for place, outline in typed if texts[place] not in nothing]
+        if any(texts[place] in nothing for place in required):
+            return ()
+        if not all(outline(texts[place]) for place, outline in filled):
+            return ()
+        return [place for place, _ in filled]
+
+    return evidence
+
+
+def _number_outline(settings: DatasetSettings) -> Callable[[str], bool]:
+    number = re.compile(rf"{_PLAIN_NUMBER}|{_SCIENTIFIC_NUMBER}")
+    return lambda text: number.fullmatch(text.replace(settings.decimal_mark, ".")) is not None
+
+
+def _moment_outline(settings: DatasetSettings) -> Callable[[str], bool]:
+    """The outline of a date: its length in digits and separators where there are formats, since Python's and DuckDB's differ."""
+    if settings.date_formats:
+        outlines = [_outline_of_format(form) for form in settings.date_formats]
+        return lambda text: any(outline.fullmatch(text) for outline in outlines)
     moment = re.compile(rf"{_MOMENT}|{_MOMENT_WITH_OFFSET}")
-    checks: list[tuple[int, Kind]] = [(positions[name], dataset.column(name).kind) for name in dataset.required]
+    return lambda text: moment.fullmatch(text) is not None
 
-    def is_moment(text: str) -> bool:
-        if not settings.date_formats:
-            return moment.fullmatch(text) is not None
-        for form in settings.date_formats:
-            try:
-                datetime.strptime(text, form)  # noqa: DTZ007 - only whether it parses is asked
-            except ValueError:
-                continue
-            return True
-        return False
 
-    def is_row(fields: Sequence[str]) -> bool:
-        for position, kind in checks:
-            text = fields[position].strip()
-            if not text:
-                return False
-            if kind is Kind.DECIMAL and number.fullmatch(text.replace(settings.decimal_mark, ".")) is None:
-                return False
-            if kind in {Kind.TIMESTAMP, Kind.DATE} and not is_moment(text):
-                return False
-        return True
+def _outline_of_format(form: str) -> re.Pattern[str]:
+    """What a strptime format reads, roughly: digits, or letters for names; Python's own strptime knows other directives than DuckDB's.
 
-    return is_row
+    >>> [bool(_outline_of_format("%d/%m/%Y %H:%M").fullmatch(text)) for text in ("1/12/2011 08:26", "12 rolls")]
+    [True, False]
+    """
+    lettered = {"a", "A", "b", "B", "p", "Z", "z", "c", "x", "X"}
+    pieces = re.split(r"%(-?[A-Za-z]|%)", form)
+    outline = [
+        re.escape(piece) if not i % 2 else "%" if piece == "%" else r"\S+( \S+)*" if piece in lettered else "[0-9]+"
+        for i, piece in enumerate(pieces)
+    ]
+    return re.compile("".join(outline))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+import stat
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sahara_assets.errors import DropError
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart", "~")
 """Name endings that senders give to files that are still being written."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+
+_LATEST_MICROSECOND = 7_258_118_400_000_000  # the year 2200: some file systems let a time be millennia away
 
 _NAME_DATE = re.compile(r"(?<!\d)(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
 
@@ -33,6 +38,7 @@ class FoundFile:
         modified_at: modification time, naive UTC.
         signature: size, times and inode: while it stays the same, the content is not hashed again. The change time is in it because
             a file can be uploaded again with equal size and a preserved modification time.
+        fault: why it cannot be opened, where that is known already.
     """
 
     dataset: str
@@ -40,6 +46,7 @@ class FoundFile:
     size_bytes: int
     modified_at: datetime
     signature: str
+    fault: str | None = field(default=None, compare=False)
 
     @property
     def file_date(self) -> date | None:
@@ -66,10 +73,11 @@ def date_in_name(path: str) -> date | None:
 def find_drops(settings: Settings) -> list[FoundFile]:
     """Every file in the drop folder that a dataset's patterns match, by dataset and path.
 
-    Hidden files and files that are still being written (`.tmp`, `.part`, …) are left alone.
+    Hidden files and files that are still being written (`.tmp`, `.part`, …) are left alone. A file that cannot be opened is found
+    all the same, with its fault, so that it is reported rather than overlooked.
 
     Raises:
-        DropError: the folder is not there, or a file is claimed by two datasets.
+        DropError: the folder is not there or one below it cannot be listed, or a file is claimed by two datasets.
     """
     folder = settings.drop_folder
     if not folder.is_dir():
@@ -81,39 +89,67 @@ def find_drops(settings: Settings) -> list[FoundFile]:
     for path, entry in _walk(folder):
         claims = [name for name, patterns in matchers.items() if any(p.fullmatch(path) for p in patterns)]
         if len(claims) > 1:
-            raise DropError(f"{path}: claimed by {' and '.join(claims)}; make their patterns in sahara.toml tell them apart")
-        if claims:
-            try:
-                status = entry.stat()
-            except FileNotFoundError:
-                continue  # it was moved away between the listing and now
-            found.append(_found(claims[0], path, status))
+            raise DropError(
+                f"{path}: claimed by {' and '.join(claims)}; make their patterns in sahara.toml tell them apart"
+            )
+        if claims and (file := _found(claims[0], path, entry)) is not None:
+            found.append(file)
     return sorted(found)
 
 
-def _found(dataset: str, path: str, status: os.stat_result) -> FoundFile:
+def _found(dataset: str, path: str, entry: os.DirEntry[str]) -> FoundFile | None:
+    """What the file system says of an entry; None for a pipe and the like, and for what was moved away since the folder was listed."""
+    fault = None
+    try:
+        status = entry.stat()
+    except OSError as error:
+        fault = f"cannot be opened ({error.strerror}); check where it links to"
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            return None
+    if fault is None and not stat.S_ISREG(status.st_mode):
+        return None
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        path = path.encode("utf-8", "backslashreplace").decode()
+        fault = "its name is not UTF-8; rename it"
+    # Counted from 1970 rather than asked of the system's calendar, which refuses times far from today.
+    microseconds = min(max(status.st_mtime_ns // 1000, 0), _LATEST_MICROSECOND)
     return FoundFile(
         dataset=dataset,
         path=path,
         size_bytes=status.st_size,
-        modified_at=datetime.fromtimestamp(status.st_mtime_ns // 1000 / 1e6, tz=UTC).replace(tzinfo=None),
+        modified_at=_EPOCH + timedelta(microseconds=microseconds),
         signature=f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}",
+        fault=fault,
     )
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Files below a folder with their relative paths; hidden and unfinished ones are left out."""
-    pending = [(folder, "")]
+    """All but folders below a folder, with relative paths; hidden and unfinished files are left out."""
+    pending = [""]
     while pending:
-        current, prefix = pending.pop()
-        with os.scandir(current) as entries:
-            for entry in entries:
-                if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append((folder / f"{prefix}{entry.name}", f"{prefix}{entry.name}/"))
-                elif entry.is_file():
-                    yield f"{prefix}{entry.name}", entry
+        prefix = pending.pop()
+        try:
+            with os.scandir(folder / prefix) as listing:
+                entries = list(listing)
+        except FileNotFoundError:
+            continue  # a folder that was moved away since its name was read
+        except OSError as error:
+            raise DropError(
+                f"{prefix or folder.name}: this folder cannot be listed ({error.strerror}); check its permissions, or move it away"
+            ) from error
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                # Not a folder of the shop's: every new disk has one that only root may list.
+                if entry.name != "lost+found":
+                    pending.append(f"{prefix}{entry.name}/")
+            else:
+                yield f"{prefix}{entry.name}", entry
 
 
 def glob_to_regex(pattern: str) -> re.Pattern[str]:
@@ -144,10 +180,10 @@ def glob_to_regex(pattern: str) -> re.Pattern[str]:
             parts.append("[^/]")
             position += 1
         elif bracket:
-            inner = bracket.group(2).replace("\\", "\\\\").replace("^", "\\^")
+            inner = re.sub(r"([\\^\[])", r"\\\1", bracket.group(2))
             parts.append(f"[{'^/' if bracket.group(1) else ''}{inner}]")
             position += bracket.end()
         else:
             parts.append(re.escape(rest[0]))
             position += 1
-    return re.compile("".join(parts))
+    return re.compile("".join(parts), re.DOTALL)

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sahara_assets.drops.records import split_record
+from sahara_assets.drops.casts import looks_like_row
+from sahara_assets.drops.fields import Outcome, RecordParser, fields_of_its_own
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from sahara_assets.settings import DatasetSettings
     from sahara_assets.tables import Dataset
 
 USUAL_DELIMITERS = (",", ";", "\t", "|")
+
+HEADER_BYTES = 1024 * 1024
+"""How much of a drop's start must be at hand to read its header, blank lines before it included."""
+
 _LONGEST_HEADER_LINES = 20
 
 
@@ -53,7 +60,7 @@ def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_n
     """Bind a drop's columns.
 
     Args:
-        text: the drop's clean text from its start (a whole chunk of lines).
+        text: the drop's clean text from its start: whole lines, `HEADER_BYTES` of them or all there are.
         dataset: what the drop should hold.
         settings: how it is read.
         file_name: for errors.
@@ -62,60 +69,86 @@ def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_n
         The layout, and how many bytes of `text` the header takes.
 
     Raises:
-        DropError: the file is empty, a column that must be there is not, or a mapped name stands twice.
+        DropError: the file is empty, its header is no text, a column that must be there is not, or a mapped name stands twice.
     """
-    candidates = USUAL_DELIMITERS if settings.delimiter == "auto" else (settings.delimiter,)
-    headers = [h for d in candidates if (h := _header_record(text, d, settings.quote)) is not None]
-    if not headers:
+    usual = tuple(delimiter for delimiter in USUAL_DELIMITERS if delimiter != settings.quote)
+    candidates = usual if settings.delimiter == "auto" else (settings.delimiter,)
+    start = _first_line_with_text(text)
+    if start is None:
         raise DropError(f"{file_name}: the file has no header line; the first line must name the columns")
     # The delimiter is the one under which the header holds most of our columns: known names decide, not statistics.
-    layouts = [_bind(header, dataset, settings, file_name) for header in headers]
-    best = max(range(len(layouts)), key=lambda i: (len(layouts[i].positions), -i))
-    layout = layouts[best]
+    bound = [
+        _bind(header, dataset, settings)
+        for delimiter in candidates
+        for header in _headers(text, start, delimiter, settings.quote)
+        if header.line_count == 1 or not _swallows_a_row(header, dataset, settings)
+    ]
+    layout, header = max(bound, key=lambda pair: len(pair[0].positions))
+    if "\0" in header.text or "\r" in header.text:
+        what = "NUL bytes" if "\0" in header.text else "carriage returns"
+        raise DropError(f"{file_name}: the header line holds {what}; save the file as UTF-8 text with one kind of line end")
+    _refuse_doubtful_names(layout, dataset, settings, file_name)
     needed = [c for c in (*dataset.required, *dataset.expected) if c in layout.absent]
     if needed:
         raise DropError(_missing(needed, layout, settings, file_name))
-    length = headers[best].length
-    return replace(layout, text=text[:length].decode("utf-8", errors="replace").strip("\n")), length
+    return layout, header.end
 
 
 @dataclass(frozen=True)
 class _Header:
+    """A header under one delimiter: its names and text, its last line's number, and where it ends."""
+
     delimiter: str
     names: list[str]
-    lines: int
-    length: int
+    text: str
+    line_count: int
+    last_line: int
+    end: int
 
 
-def _header_record(text: bytes, delimiter: str, quote: str) -> _Header | None:
-    """The first record that is not blank, split by a delimiter; names may run over lines inside quotes."""
-    position = 0
-    lines = 0
-    pending = ""
-    while position < len(text) and lines < _LONGEST_HEADER_LINES:
+def _first_line_with_text(text: bytes) -> int | None:
+    found = re.search(rb"[^\s]", text)
+    return None if found is None else text.rfind(b"\n", 0, found.start()) + 1
+
+
+def _headers(text: bytes, start: int, delimiter: str, quote: str) -> list[_Header]:
+    """How the header can be read under a delimiter: with names that run over lines inside quotes, and as its first line alone."""
+    lines_before = text.count(b"\n", 0, start)
+    parser = RecordParser(delimiter, quote)
+    position = start
+    lines: list[str] = []
+    outcome: Outcome = "open"
+    found: list[_Header] = []
+    while outcome == "open" and position < len(text) and len(lines) < _LONGEST_HEADER_LINES:
         end = text.find(b"\n", position)
         end = len(text) if end < 0 else end
-        line = text[position:end].decode("utf-8", errors="replace")
-        position = end + 1
-        lines += 1
-        if not pending and not line.strip():
-            continue
-        pending = f"{pending}\n{line}" if pending else line
-        fields = split_record(pending, delimiter, quote)
-        if isinstance(fields, list):
-            return _Header(delimiter, [_tidy(f) for f in fields], lines, min(position, len(text)))
-        if fields == "garbage":
-            break
-    if not pending:
-        return None
-    first = pending.split("\n", 1)[0]
-    length = text.find(first.encode()) + len(first.encode()) + 1
-    return _Header(delimiter, [_tidy(f) for f in first.split(delimiter)], text[:length].count(b"\n"), min(length, len(text)))
+        lines.append(text[position:end].decode("utf-8", errors="replace"))
+        position = min(end + 1, len(text))
+        outcome = parser.feed(lines[-1])
+    if outcome == "whole":
+        whole = "\n".join(lines).rstrip("\r")
+        found = [_Header(delimiter, parser.fields, whole, len(lines), lines_before + len(lines), position)]
+    if found and len(lines) == 1:
+        return found
+    # A quote that does not close ends at its line, here as in every other row.
+    first_end = text.find(b"\n", start) + 1 or len(text)
+    alone = lines[0].rstrip("\r")
+    return [*found, _Header(delimiter, alone.split(delimiter), alone, 1, lines_before + 1, first_end)]
+
+
+def _swallows_a_row(header: _Header, dataset: Dataset, settings: DatasetSettings) -> bool:
+    """Whether a header that runs over lines took a row of data for the inside of a name."""
+    first, *following = header.text.split("\n")
+    alone = _Header(header.delimiter, first.split(header.delimiter), first, 1, header.last_line, header.end)
+    layout, _ = _bind(alone, dataset, settings)
+    evidence = looks_like_row(dataset, layout, settings)
+    pieces = [fields_of_its_own(line, header.delimiter, settings.quote) for line in following]
+    return any(len(fields) == len(layout.names) and evidence(fields) for fields in pieces)
 
 
 def _tidy(name: str) -> str:
-    """A header name without the blanks, line breaks and NULs that exports leave in it."""
-    return re.sub(r"\s+", " ", name.replace("\0", "").replace("\ufeff", "")).strip()
+    """A header name without the blanks, line breaks and byte order marks that exports leave in it."""
+    return re.sub(r"\s+", " ", name.replace("\ufeff", "")).strip()
 
 
 def _loose(name: str) -> str:
@@ -127,40 +160,56 @@ def _loose(name: str) -> str:
     return re.sub(r"[\s_\-]+", "_", name.strip()).casefold()
 
 
-def _bind(header: _Header, dataset: Dataset, settings: DatasetSettings, file_name: str) -> Layout:
-    names = [name or f"column_{index + 1}" for index, name in enumerate(header.names)]
+def _bind(header: _Header, dataset: Dataset, settings: DatasetSettings) -> tuple[Layout, _Header]:
+    names = [_tidy(name) or f"column_{index + 1}" for index, name in enumerate(header.names)]
     positions: dict[str, int] = {}
-    absent: list[str] = []
-    for column in dataset.column_names:
+    # A mapped name is the column it is mapped to and no other, even where another column of ours bears that name.
+    for column in sorted(dataset.column_names, key=lambda column: column not in settings.columns):
+        taken = set(positions.values())
+        matches = [place for place in _matches(names, settings.columns.get(column, column)) if place not in taken]
+        if matches:
+            positions[column] = matches[0]
+    used = set(positions.values())
+    layout = Layout(
+        delimiter=header.delimiter,
+        names=tuple(names),
+        positions=tuple((column, positions[column]) for column in dataset.column_names if column in positions),
+        undeclared=tuple(_without_twins([(name, i) for i, name in enumerate(names) if i not in used])),
+        absent=tuple(column for column in dataset.column_names if column not in positions),
+        first_line=header.last_line + 1,
+        text=header.text,
+    )
+    return layout, header
+
+
+def _matches(names: Sequence[str], wanted: str) -> list[int]:
+    """Where a name stands in the header: as it is written, else as people read it."""
+    exact = [i for i, name in enumerate(names) if name == _tidy(wanted)]
+    return exact or [i for i, name in enumerate(names) if wanted and _loose(name) == _loose(wanted)]
+
+
+def _refuse_doubtful_names(layout: Layout, dataset: Dataset, settings: DatasetSettings, file_name: str) -> None:
+    for column, _ in layout.positions:
         wanted = settings.columns.get(column, column)
-        matches = [i for i, name in enumerate(names) if name == _tidy(wanted)]
-        if not matches and wanted:
-            matches = [i for i, name in enumerate(names) if _loose(name) == _loose(wanted)]
+        others = {i for name, i in layout.positions if name != column}
+        matches = [i for i in _matches(layout.names, wanted) if i not in others]
         if len(matches) > 1:
             places = " and ".join(str(i + 1) for i in matches)
             raise DropError(f"{file_name}: the header names {wanted!r} twice (columns {places}); which one is {column}?")
-        if matches:
-            positions[column] = matches[0]
-        else:
-            absent.append(column)
-    used = set(positions.values())
-    return Layout(
-        delimiter=header.delimiter,
-        names=tuple(names),
-        positions=tuple(positions.items()),
-        undeclared=tuple(_without_twins([(name, i) for i, name in enumerate(names) if i not in used])),
-        absent=tuple(absent),
-        first_line=header.lines + 1,
-    )
 
 
 def _without_twins(named: list[tuple[str, int]]) -> list[tuple[str, int]]:
     """Undeclared names made unique, so that each keeps its value in `_extra`: the second `note` is `note (2)`."""
-    seen: dict[str, int] = {}
+    taken = {name for name, _ in named}
+    seen: set[str] = set()
     unique = []
     for name, position in named:
-        seen[name] = seen.get(name, 0) + 1
-        unique.append((name if seen[name] == 1 else f"{name} ({seen[name]})", position))
+        called, number = name, 1
+        while called in seen or (number > 1 and called in taken):
+            number += 1
+            called = f"{name} ({number})"
+        seen.add(called)
+        unique.append((called, position))
     return unique
 
 
@@ -174,8 +223,13 @@ def _missing(needed: list[str], layout: Layout, settings: DatasetSettings, file_
         hint = next((f", perhaps {name!r}" for name in free if near and _loose(name) == near[0]), "")
         called = f"{wanted!r} (our {column})" if wanted != column else repr(column)
         parts.append(f"{called}{hint}")
-    shown = ", ".join(layout.names[:12]) + (", …" if len(layout.names) > 12 else "")
+    shown = ", ".join(_printable(layout.names[:12])) + (", …" if len(layout.names) > 12 else "")
     return (
         f"{file_name}: the header lacks {'; '.join(parts)}. It holds: {shown}. "
         f"If a column was renamed, set it under [datasets.….columns] in sahara.toml"
     )
+
+
+def _printable(names: Iterable[str]) -> list[str]:
+    """Header names as a message can show them, even where the file is no text at all."""
+    return ["".join(c if c.isprintable() else "\ufffd" for c in name[:60]) + ("…" if len(name) > 60 else "") for name in names]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.plan import Status, Version
 from sahara_assets.errors import DropError
-from sahara_assets.tables import DROPS, RAW_TABLES, REJECTED_ROWS
+from sahara_assets.tables import DATASETS, DROPS, RAW_TABLES, REJECTED_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,17 +22,21 @@ if TYPE_CHECKING:
     from sahara_assets.warehouse.base import Row, Warehouse
 
 READER_VERSION = 1
-"""Counts changes of what the reader makes of a file; a new one reads every drop again."""
+"""Counts changes of what the reader's code makes of a file; a new one reads every drop again."""
 
 
 def reading_fingerprint(settings: Settings, dataset: str) -> str:
-    """A hash of everything that decides what the rows of a dataset's drops become."""
+    """A hash of everything that decides what the rows of a dataset's drops become: settings, declared columns, the reader's version."""
     document = settings.model_dump(mode="json")
     reading = dict(document["datasets"][dataset])
     for key in ("patterns", "same_path", "hold_above", "version_column"):
         del reading[key]
-    project = {key: document["project"][key] for key in ("time_zone", "currency", "currency_rates")}
-    text = json.dumps([READER_VERSION, reading, project], sort_keys=True)
+    project = document["project"]
+    # Which currencies have a rate decides what is rejected; what the rates are does not reach the raw rows.
+    around = [project["time_zone"], project["currency"], sorted(project["currency_rates"])]
+    columns = [[column.name, column.kind, column.nullable] for column in DATASETS[dataset].columns]
+    declared = [columns, DATASETS[dataset].required, DATASETS[dataset].expected, DATASETS[dataset].key]
+    text = json.dumps([READER_VERSION, declared, reading, around], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -49,6 +54,10 @@ class Ledger:
         self._rows: dict[tuple[str, str], Row] = {
             (row["path"], row["drop_id"]): row for row in ledger_rows(warehouse) if row["dataset"] == dataset
         }
+        # A look at every row for every drop would take minutes where there are ten thousand of them.
+        self._paths: dict[str, set[str]] = defaultdict(set)
+        for path, drop_id in self._rows:
+            self._paths[drop_id].add(path)
         self._changed: set[str] = set()
 
     def versions(self) -> list[Version]:
@@ -62,27 +71,42 @@ class Ledger:
         """Rows by path and signature: files that were looked at and not touched since."""
         return {(row["path"], row["signature"]): row for row in self._rows.values() if row["drop_id"]}
 
-    def pointers(self, drop_id: str) -> list[str]:
-        """The paths whose current version has this content."""
-        return sorted(p for (p, d), row in self._rows.items() if d == drop_id and row["status"] == Status.LOADED)
+    def pointers(self, drop_id: str) -> list[Row]:
+        """The rows of the paths whose counting version has this content, by path."""
+        return self.content_rows(drop_id, Status.LOADED)
+
+    def content_rows(self, drop_id: str, *statuses: Status) -> list[Row]:
+        """The rows with this content and one of these statuses, by path."""
+        rows = (self._rows[path, drop_id] for path in sorted(self._paths[drop_id]))
+        return [row for row in rows if row["status"] in statuses]
 
     def get(self, path: str, drop_id: str) -> Row | None:
         """The row of a version."""
         return self._rows.get((path, drop_id))
 
-    def content_rows(self, drop_id: str) -> list[Row]:
-        """Every row with this content, whatever its status."""
-        return [row for (_, d), row in self._rows.items() if d == drop_id]
-
     def put(self, row: Row) -> None:
         """Set a version's row."""
         self._rows[row["path"], row["drop_id"]] = row
+        self._paths[row["drop_id"]].add(row["path"])
         self._changed.add(row["path"])
 
     def drop(self, path: str, drop_id: str) -> None:
-        """Take a version's row out (that of a file which could not be read and now can)."""
+        """Take a version's row out (that of a file which could not be opened and now can)."""
         if self._rows.pop((path, drop_id), None) is not None:
+            self._paths[drop_id].discard(path)
             self._changed.add(path)
+
+    def retract_unheld(self, drop_ids: Iterable[str]) -> None:
+        """Of these contents, take those out of the tables that no path points at.
+
+        The reject of a content that was refused whole stays while any path still delivers it.
+        """
+        gone = [drop_id for drop_id in sorted(set(drop_ids)) if not self.pointers(drop_id)]
+        unmentioned = [drop_id for drop_id in gone if not self.content_rows(drop_id, Status.REJECTED)]
+        if gone:
+            self._warehouse.delete(RAW_TABLES[self._dataset], {"_drop_id": gone})
+        if unmentioned:
+            self._warehouse.delete(REJECTED_ROWS, {"dataset": [self._dataset], "drop_id": unmentioned})
 
     def write(self) -> None:
         """Write what changed; inside the transaction that moves the rows it speaks of."""
@@ -99,21 +123,21 @@ def ledger_rows(warehouse: Warehouse) -> list[Row]:
 
 
 def rejected_rows(warehouse: Warehouse) -> list[Row]:
-    """Every reject with the path that delivered it (the first by name, where several point at the content)."""
-    paths: dict[tuple[str, str], str] = {}
+    """Every reject with the path that delivers it (the first by name, where several point at the content)."""
+    paths: dict[tuple[str, str], tuple[bool, str]] = {}
     for row in ledger_rows(warehouse):
         key = (row["dataset"], row["drop_id"])
-        if row["status"] != Status.REPLACED and (key not in paths or row["path"] < paths[key]):
-            paths[key] = row["path"]
+        candidate = (row["status"] not in {Status.LOADED, Status.REJECTED}, row["path"])
+        paths[key] = min(paths.get(key, candidate), candidate)
     rejects = warehouse.rows(REJECTED_ROWS)
     return sorted(
-        ({"path": paths.get((row["dataset"], row["drop_id"]), ""), **row} for row in rejects),
+        ({"path": paths.get((row["dataset"], row["drop_id"]), (True, ""))[1], **row} for row in rejects),
         key=lambda row: (row["dataset"], row["path"], row["line"]),
     )
 
 
 def retract_content(warehouse: Warehouse, dataset: str, drop_ids: Iterable[str]) -> None:
-    """Take contents out of the tables."""
+    """Take contents out of the tables, whoever points at them: they are about to be read again."""
     listed = sorted(set(drop_ids))
     if listed:
         warehouse.delete(RAW_TABLES[dataset], {"_drop_id": listed})
@@ -129,28 +153,42 @@ def forget_drops(warehouse: Warehouse, paths: Iterable[str], *, reason: str = "f
     Raises:
         DropError: a path is not in the ledger or counts nowhere.
     """
-    return _change(warehouse, paths, {Status.LOADED, Status.HELD, Status.REJECTED, Status.ALLOWED}, Status.FORGOTTEN, reason)
+    return _change(
+        warehouse, paths, {Status.LOADED, Status.HELD, Status.REJECTED, Status.ALLOWED}, Status.FORGOTTEN, reason
+    )
 
 
 def allow_drops(warehouse: Warehouse, paths: Iterable[str]) -> list[Row]:
     """Let held files in, or take forgotten ones back; the next run reads them.
 
+    Where a version of a path is held, that is what is allowed: a version that was forgotten earlier stays out.
+
     Raises:
         DropError: a path is neither held nor forgotten.
     """
-    return _change(warehouse, paths, {Status.HELD, Status.FORGOTTEN}, Status.ALLOWED, "allowed by hand")
+    return _change(
+        warehouse, paths, {Status.HELD, Status.FORGOTTEN}, Status.ALLOWED, "allowed by hand", first=Status.HELD
+    )
 
 
-def _change(warehouse: Warehouse, paths: Iterable[str], allowed: set[Status], to: Status, reason: str) -> list[Row]:
+def _change(
+    warehouse: Warehouse,
+    paths: Iterable[str],
+    allowed: set[Status],
+    to: Status,
+    reason: str,
+    *,
+    first: Status | None = None,
+) -> list[Row]:
     rows = ledger_rows(warehouse)
     changed: list[Row] = []
-    for path in paths:
+    for path in sorted(set(paths)):
         matches = [row for row in rows if row["path"] == path and Status(row["status"]) in allowed]
         if not matches:
             known = sorted({row["path"] for row in rows if Status(row["status"]) in allowed})
             listed = ", ".join(known[:5]) + (", …" if len(known) > 5 else "") if known else "there is none"
             raise DropError(f"{path}: no such drop that could be {to}; `sahara drops` lists them ({listed})")
-        changed.extend(matches)
+        changed.extend([row for row in matches if row["status"] == first] or matches)
     with warehouse.transaction():
         for dataset in sorted({row["dataset"] for row in changed}):
             ledger = Ledger(warehouse, dataset)
@@ -158,7 +196,7 @@ def _change(warehouse: Warehouse, paths: Iterable[str], allowed: set[Status], to
             for row in mine:
                 ledger.put({**row, "status": str(to), "reason": reason})
             # Only contents that no other path delivers leave the tables.
-            retract_content(warehouse, dataset, [r["drop_id"] for r in mine if not ledger.pointers(r["drop_id"])])
+            ledger.retract_unheld(row["drop_id"] for row in mine)
             ledger.write()
     return changed
 

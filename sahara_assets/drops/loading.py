@@ -1,35 +1,52 @@
-"""Taking drops in: look at the folder, plan, read what the ledger lacks, and commit rows and ledger together.
+"""Taking drops in: carry out the plan, and commit rows and ledger together.
 
-This is the only module that knows the whole way of a drop; each part of it lives beside it (`discovery`, `content`, `plan`,
-`reading`, `ledger`). A kill at any moment leaves whole transactions, so the next run goes on where this one stood.
+This is the only module that changes raw tables; what it needs for that lives beside it: what lies in the folder and what is to be
+done about it (`looking`, `plan`), how a file becomes rows (`reading`), the books (`ledger`). A kill at any moment leaves whole
+transactions, so the next run goes on where this one stood.
 """
 
 from __future__ import annotations
 
 import json
+from collections import deque
 from dataclasses import dataclass, field
-from datetime import timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from sahara_assets.drops.content import Content, inspect_content
-from sahara_assets.drops.discovery import FoundFile, find_drops
-from sahara_assets.drops.ledger import Ledger, reading_fingerprint, retract_content
-from sahara_assets.drops.plan import Act, Plan, Present, Status, Step, plan_drops
+from sahara_assets.drops.ledger import Ledger, retract_content
+from sahara_assets.drops.looking import Work, has_vanished, inspect_file, look_around
+from sahara_assets.drops.plan import Act, Status, Step
 from sahara_assets.drops.reading import DropReader, Reading
 from sahara_assets.errors import DropError
-from sahara_assets.tables import DATASETS, REJECTED_ROWS, Dataset
+from sahara_assets.tables import REJECTED_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from sahara_assets.drops.discovery import FoundFile
     from sahara_assets.settings import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
 TRANSACTION_BYTES = 256 * 1024 * 1024
 """Drops of about this size in all share a transaction, so that a kill in a long load loses minutes rather than hours."""
+
+_CONTENT_COLUMNS = (
+    "size_bytes",
+    "encoding",
+    "delimiter",
+    "header",
+    "undeclared_columns",
+    "absent_columns",
+    "rows_read",
+    "rows_loaded",
+    "rows_rejected",
+    "reason",
+    "reading_fingerprint",
+)
+"""The ledger columns that speak of a content rather than of the path that delivers it."""
 
 
 @dataclass(frozen=True)
@@ -81,26 +98,13 @@ class LoadReport:
         return sum(o.rows_rejected for o in self.outcomes if o.act != Act.POINT)
 
 
-@dataclass
-class _DatasetWork:
-    """One dataset's files, ledger and plan."""
-
-    dataset: Dataset
-    ledger: Ledger
-    files: dict[str, FoundFile]
-    contents: dict[str, Content]
-    unreadable: dict[str, str]
-    plan: Plan
-    fingerprint: str
-
-
 def plan_load(warehouse: Warehouse, settings: Settings, *, now: datetime) -> LoadReport:
     """What a load would do, without doing it (`--dry-run`)."""
     report = LoadReport()
-    for work in _prepare(warehouse, settings, now=now, report=report, remember=False):
+    for work in _look(warehouse, settings, now, report):
         for step in work.plan.steps:
             report.outcomes.append(
-                DropOutcome(work.dataset.name, step.path, step.act, "planned", replaces=step.replaces is not None)
+                DropOutcome(work.dataset.name, step.path, step.act, "planned", replaces=bool(step.replaces))
             )
         for path, reason in work.unreadable.items():
             report.outcomes.append(DropOutcome(work.dataset.name, path, Act.READ, Status.REJECTED, reason=reason))
@@ -128,70 +132,48 @@ def load_drops(
         DropError: the drop folder is not there.
     """
     report = LoadReport()
-    for work in _prepare(warehouse, settings, now=now, report=report, remember=True):
+    for work in _look(warehouse, settings, now, report):
         _Loader(warehouse, settings, work, run_id=run_id, now=now, report=report, progress=progress).run()
     return report
 
 
-def _prepare(
-    warehouse: Warehouse, settings: Settings, *, now: datetime, report: LoadReport, remember: bool
-) -> list[_DatasetWork]:
-    found = find_drops(settings)
-    settled_before = now - timedelta(seconds=settings.drops.settle_seconds)
-    works = []
-    for name, dataset in DATASETS.items():
-        if name not in settings.datasets:
-            continue
-        mine = [f for f in found if f.dataset == name]
-        if settings.drops.settle_seconds:
-            report.left_alone += [f.path for f in mine if f.modified_at > settled_before]
-            mine = [f for f in mine if f.modified_at <= settled_before]
-        works.append(_look_at(warehouse, settings, dataset, mine, report, remember=remember))
+def _look(warehouse: Warehouse, settings: Settings, now: datetime, report: LoadReport) -> list[Work]:
+    works = look_around(warehouse, settings, now=now)
+    for work in works:
+        report.left_alone += work.left_alone
+        report.held += work.plan.held
+        report.stale += work.plan.stale
+        report.unchanged += work.unchanged
     return works
 
 
-def _look_at(
-    warehouse: Warehouse, settings: Settings, dataset: Dataset, files: list[FoundFile], report: LoadReport, *, remember: bool
-) -> _DatasetWork:
-    """Hash the files that were touched since they were last looked at, and plan."""
-    reading = settings.datasets[dataset.name]
-    ledger = Ledger(warehouse, dataset.name)
-    signatures = ledger.signatures()
-    contents: dict[str, Content] = {}
-    unreadable: dict[str, str] = {}
-    present: list[Present] = []
-    for file in files:
-        known = signatures.get((file.path, file.signature))
-        if known is not None:
-            present.append(Present(file.path, known["drop_id"]))
-            continue
-        try:
-            content = inspect_content(settings.drop_folder / file.path, reading.encoding)
-        except DropError as error:
-            unreadable[file.path] = str(error)
-            continue
-        contents[file.path] = content
-        present.append(Present(file.path, content.drop_id))
-        row = ledger.get(file.path, content.drop_id)
-        if remember and row is not None:
-            # Touched, moved back or delivered again with the same content: known from now on by its new signature.
-            ledger.put({**row, "signature": file.signature, "modified_at": file.modified_at})
-    fingerprint = reading_fingerprint(settings, dataset.name)
-    plan = plan_drops(ledger.versions(), present, reading_fingerprint=fingerprint, same_path=reading.same_path)
-    report.held += plan.held
-    report.stale += plan.stale
-    report.unchanged += len(present) - len(plan.steps) - len(plan.held)
-    return _DatasetWork(dataset, ledger, {f.path: f for f in files}, contents, unreadable, plan, fingerprint)
+@dataclass(frozen=True)
+class _Task:
+    """One content to read.
+
+    Attributes:
+        drop_id: the content.
+        sources: the files that hold it; the first is read, the others stand in where it turns out that it cannot be.
+        steps: the pointers that move onto it; none for a content that is read again where it stands.
+    """
+
+    drop_id: str
+    sources: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
 
 
 class _Loader:
-    """Carries out one dataset's plan."""
+    """Carries out one dataset's plan.
+
+    Every transaction leaves the tables holding exactly the contents that the ledger points at, so that a kill between two of them
+    costs nothing but the rest of the work.
+    """
 
     def __init__(
         self,
         warehouse: Warehouse,
         settings: Settings,
-        work: _DatasetWork,
+        work: Work,
         *,
         run_id: str,
         now: datetime,
@@ -208,111 +190,154 @@ class _Loader:
         self._report = report
         self._progress = progress
         self._done = 0
+        self._failed: set[str] = set()
 
     def run(self) -> None:
-        plan = self._work.plan
-        for batch in _batches([s for s in plan.steps if s.act != Act.POINT], self._work.files):
-            self._read_batch(batch)
+        """Carry it out.
+
+        First the contents that stay get their new reading, so that what replaces them is held against that; then pointers move onto
+        contents that are there; then the others are read, each with all of its pointers.
+        """
+        steps = self._work.plan.steps
+        self._take_note()
+        again = [s for s in steps if s.act is Act.REREAD]
+        self._read_all([_Task(s.drop_id, tuple(self._work.sources[s.drop_id])) for s in again])
+        loads = {s.drop_id for s in steps if s.act is Act.READ}
+        self._point([s for s in steps if s.act is Act.POINT and s.drop_id not in loads and s.path not in self._failed])
+        rest = [s for s in steps if s.drop_id in loads and s.path not in self._failed]
+        groups = [tuple(same) for _, same in groupby(rest, key=lambda step: step.drop_id)]
+        self._read_all([_Task(same[0].drop_id, tuple(s.path for s in same), same) for same in groups])
+
+    def _take_note(self) -> None:
+        """Write down what needs no reading: files that were touched, that cannot be opened, and versions that no longer wait."""
         with self._warehouse.transaction():
-            outcomes = [self._settle(step, None) for step in plan.steps if step.act == Act.POINT]
+            for path, drop_id in self._work.plan.outdated:
+                self._end(path, drop_id, "its path holds another content now")
             for path, reason in self._work.unreadable.items():
                 self._refuse_unreadable(path, reason)
+            self._ledger.retract_unheld(drop_id for _, drop_id in self._work.plan.outdated)
             self._ledger.write()
-        self._report.outcomes += outcomes
-        self._report.held += [o.path for o in outcomes if o.status == Status.HELD]
 
-    def _read_batch(self, steps: Sequence[Step]) -> None:
-        """Read some drops in one transaction; where one spoils it, each goes by itself so that the others still load."""
-        try:
-            with self._warehouse.transaction():
-                readings = self._read(steps)
-                outcomes = [self._settle(step, readings[step.drop_id]) for step in steps]
-                self._ledger.write()
-        except (DropError, duckdb.Error) as error:
-            # What the failed transaction put into the ledger's memory is taken from the warehouse again.
-            self._ledger = Ledger(self._warehouse, self._work.dataset.name)
-            if len(steps) > 1:
-                for step in steps:
-                    self._read_batch([step])
-                return
-            with self._warehouse.transaction():
-                self._refuse_unreadable(steps[0].path, str(error))
-                self._ledger.write()
-            return
-        self._report.outcomes += outcomes
-        self._report.held += [o.path for o in outcomes if o.status == Status.HELD]
-        self._tick(len(steps))
+    def _point(self, steps: Sequence[Step]) -> None:
+        """Move pointers onto contents that the tables hold, all at once: what one path lets go of another may take up."""
+        contents = {step.drop_id: self._columns_in_ledger(step.drop_id) for step in steps}
+        with self._warehouse.transaction():
+            outcomes = [self._settle(step, contents[step.drop_id]) for step in steps]
+            self._finish(steps)
+        self._conclude(outcomes)
 
-    def _read(self, steps: Sequence[Step]) -> dict[str, Reading]:
+    def _read_all(self, tasks: Sequence[_Task]) -> None:
+        """Read contents, many to a transaction; where one spoils it, each goes by itself so that the others still load."""
+        pending = deque(_batches(tasks, self._work.files))
+        while pending:
+            batch = pending.popleft()
+            try:
+                with self._warehouse.transaction():
+                    outcomes = self._read(batch)
+            except (DropError, duckdb.Error) as error:
+                # What the failed transaction put into the ledger's memory is taken from the warehouse again.
+                self._ledger = Ledger(self._warehouse, self._work.dataset.name)
+                if len(batch) > 1:
+                    pending.extendleft([task] for task in reversed(batch))
+                else:
+                    pending.extendleft([rest] for rest in self._without_first_source(batch[0], error))
+                continue
+            self._conclude(outcomes)
+
+    def _without_first_source(self, task: _Task, error: Exception) -> list[_Task]:
+        """Refuse the file that could not be read; the content may still be had from another."""
+        path, *others = task.sources
+        self._failed.add(path)
+        if not has_vanished(error):
+            with self._warehouse.transaction():
+                self._refuse_unreadable(path, str(error))
+                self._ledger.write()
+        steps = tuple(step for step in task.steps if step.path != path)
+        return [_Task(task.drop_id, tuple(others), steps)] if others else []
+
+    def _read(self, tasks: Sequence[_Task]) -> list[DropOutcome]:
         readings: dict[str, Reading] = {}
-        for step in steps:
-            path = self._settings.drop_folder / step.path
-            content = self._work.contents.get(step.path) or inspect_content(path, self._reading_settings.encoding)
-            readings[step.drop_id] = Reading(step.drop_id, path, content)
+        for task in tasks:
+            path = task.sources[0]
+            content = self._work.contents.get(path)
+            if content is None:
+                content = inspect_file(self._settings, self._work.files[path], self._reading_settings.encoding)
+            readings[task.drop_id] = Reading(task.drop_id, self._settings.drop_folder / path, content)
         # A content that is read again leaves first; one whose earlier reading was refused leaves its old reject.
         retract_content(self._warehouse, self._work.dataset.name, readings)
         reader = DropReader(self._warehouse, self._work.dataset, self._reading_settings, self._settings.project)
         reader.read(list(readings.values()))
         self._warehouse.insert(REJECTED_ROWS, [reject for r in readings.values() for reject in r.rejects])
-        return readings
+        outcomes: list[DropOutcome] = []
+        for task in tasks:
+            columns = self._columns_as_read(readings[task.drop_id])
+            if not task.steps:
+                outcomes.append(self._settle_reread(task, columns))
+            outcomes += [self._settle(step, columns) for step in task.steps]
+        self._finish([step for task in tasks for step in task.steps])
+        return outcomes
 
-    def _settle(self, step: Step, reading: Reading | None) -> DropOutcome:
-        """Move the path's pointer, or hold or refuse the new version; `reading` is None for a content that is already there."""
-        content = self._content_columns(step, reading)
-        reason: str | None = content["reason"]
-        status = Status.LOADED if reason is None else Status.REJECTED
-        if status is Status.LOADED and step.may_be_held and step.replaces:
-            reason = self._lacking(step)
-            if reason is not None:
-                status = Status.HELD
-        counts = (content["rows_read"], content["rows_loaded"], content["rows_rejected"])
-        if status is not Status.LOADED:
-            counts = (counts[0], 0, counts[0])
+    def _finish(self, steps: Sequence[Step]) -> None:
+        """What no path points at any more leaves; last thing in the transaction that moved the pointers."""
+        self._ledger.retract_unheld(drop_id for step in steps for drop_id in (step.drop_id, *step.replaces))
+        self._ledger.write()
+
+    def _conclude(self, outcomes: Sequence[DropOutcome]) -> None:
+        self._report.outcomes += outcomes
+        self._report.held += [o.path for o in outcomes if o.status == Status.HELD]
+        self._done += len(outcomes)
+        if outcomes and self._progress is not None:
+            self._progress(f"raw_{self._work.dataset.name}", self._done, len(self._work.plan.steps))
+
+    def _settle_reread(self, task: _Task, columns: Row) -> DropOutcome:
+        """A content that was read again has new counts under every path that points at it."""
+        status = Status.LOADED if columns["reason"] is None else Status.REJECTED
+        for nth, row in enumerate(self._ledger.pointers(task.drop_id)):
+            # Only one of them says that this run read it, or its rows would count once for every path.
+            taken_in = {} if nth else {"loaded_at": self._now, "run_id": self._run_id}
+            self._ledger.put({**row, **columns, "status": str(status), **taken_in})
+        self._ledger.write()
+        return self._outcome(Act.REREAD, task.sources[0], status, columns)
+
+    def _settle(self, step: Step, columns: Row) -> DropOutcome:
+        """Move the path's pointer, or hold or refuse the new version; `columns` are what the ledger says of the content."""
+        status = Status.LOADED if columns["reason"] is None else Status.REJECTED
+        if status is Status.LOADED and step.may_be_held and (lacking := self._lacking(step)) is not None:
+            status = Status.HELD
+            columns = {**columns, "reason": lacking, "rows_loaded": 0, "rows_rejected": columns["rows_read"]}
         file = self._work.files[step.path]
         self._ledger.put(
             {
-                **content,
+                **columns,
                 "dataset": self._work.dataset.name,
                 "path": step.path,
                 "drop_id": step.drop_id,
                 "status": str(status),
-                "reason": reason,
-                "rows_read": counts[0],
-                "rows_loaded": counts[1],
-                "rows_rejected": counts[2],
                 "modified_at": file.modified_at,
                 "file_date": file.file_date,
-                "reading_fingerprint": self._work.fingerprint,
                 "signature": file.signature,
                 "loaded_at": self._now,
                 "run_id": self._run_id,
             }
         )
-        if reading is not None:
-            self._update_pointers(step.drop_id, content, status)
-        self._supersede(step, status)
-        if status is Status.HELD and not self._ledger.pointers(step.drop_id):
-            retract_content(self._warehouse, self._work.dataset.name, [step.drop_id])
-        outcome = DropOutcome(
-            self._work.dataset.name, step.path, step.act, status, *counts, replaces=step.replaces is not None, reason=reason
-        )
-        return outcome
+        if status is Status.LOADED:
+            for drop_id in step.replaces:
+                self._end(step.path, drop_id, f"replaced by {step.drop_id[:12]}")
+        return self._outcome(step.act, step.path, status, columns, replaces=bool(step.replaces))
 
-    def _content_columns(self, step: Step, reading: Reading | None) -> Row:
-        """The ledger columns that belong to the content rather than the path."""
-        if reading is None:
-            twin = max(self._ledger.content_rows(step.drop_id), key=lambda row: row["status"] == Status.LOADED, default=None)
-            if twin is None:
-                raise DropError(f"{step.path}: its content is not in the ledger; run again")
-            kept = ("size_bytes", "encoding", "delimiter", "header", "undeclared_columns", "absent_columns")
-            refused = twin["status"] == Status.REJECTED
-            return {
-                **{name: twin[name] for name in kept},
-                "rows_read": twin["rows_read"],
-                "rows_loaded": twin["rows_loaded"],
-                "rows_rejected": twin["rows_rejected"],
-                "reason": twin["reason"] if refused else None,
-            }
+    def _outcome(self, act: Act, path: str, status: Status, columns: Row, *, replaces: bool = False) -> DropOutcome:
+        counts = (columns["rows_read"], columns["rows_loaded"], columns["rows_rejected"])
+        return DropOutcome(
+            self._work.dataset.name, path, act, status, *counts, replaces=replaces, reason=columns["reason"]
+        )
+
+    def _columns_in_ledger(self, drop_id: str) -> Row:
+        """What the ledger says of a content that was read before, in this run or an earlier one."""
+        twin = (self._ledger.pointers(drop_id) or self._ledger.content_rows(drop_id, Status.REJECTED))[0]
+        return {name: twin[name] for name in _CONTENT_COLUMNS}
+
+    def _columns_as_read(self, reading: Reading) -> Row:
+        """What the ledger says of a content that was just read."""
         layout = reading.layout
         mapped = self._reading_settings.columns
         return {
@@ -326,35 +351,16 @@ class _Loader:
             "rows_loaded": reading.rows_loaded,
             "rows_rejected": reading.rows_rejected,
             "reason": reading.refusal,
+            "reading_fingerprint": self._work.fingerprint,
         }
 
-    def _update_pointers(self, drop_id: str, content: Row, status: Status) -> None:
-        """A content that was read again has new counts under every path that delivers it."""
-        for path in self._ledger.pointers(drop_id):
-            row = self._ledger.get(path, drop_id)
-            if row is not None and status is not Status.HELD:
-                update = {**row, **content, "status": str(status), "reading_fingerprint": self._work.fingerprint}
-                self._ledger.put(update)
-
-    def _supersede(self, step: Step, status: Status) -> None:
-        """What the path's earlier versions become, now that a newer one is there."""
-        waiting = {Status.HELD, Status.ALLOWED, Status.REJECTED}
-        retired = []
-        for version in self._ledger.versions():
-            if version.path != step.path or version.drop_id == step.drop_id:
-                continue
-            replaced = version.status in waiting or (
-                status is Status.LOADED and version.status is Status.LOADED and version.drop_id == step.replaces
-            )
-            if not version.drop_id:
-                self._ledger.drop(step.path, "")
-            elif replaced:
-                row = self._ledger.get(version.path, version.drop_id)
-                if row is not None:
-                    self._ledger.put({**row, "status": str(Status.REPLACED), "reason": f"replaced by {step.drop_id[:12]}"})
-                    retired.append(version.drop_id)
-        unheld = [drop_id for drop_id in retired if not self._ledger.pointers(drop_id)]
-        retract_content(self._warehouse, self._work.dataset.name, unheld)
+    def _end(self, path: str, drop_id: str, reason: str) -> None:
+        """A version of a path gives way to another; a row for a file that could not be opened has served its time."""
+        row = self._ledger.get(path, drop_id)
+        if not drop_id:
+            self._ledger.drop(path, drop_id)
+        elif row is not None:
+            self._ledger.put({**row, "status": str(Status.REPLACED), "reason": reason})
 
     def _lacking(self, step: Step) -> str | None:
         """Why a replacement must be held: it lacks too many of the old version's lines. None where it does not."""
@@ -364,10 +370,10 @@ class _Loader:
             f"""
             SELECT count(*), count(*) FILTER (NOT kept) FROM (
                 SELECT ({identity}) IN (SELECT ({identity}) FROM {dataset.raw_table} WHERE _drop_id = ?) AS kept
-                FROM {dataset.raw_table} WHERE _drop_id = ?
+                FROM {dataset.raw_table} WHERE list_contains(?, _drop_id)
             )
             """,
-            [step.drop_id, step.replaces],
+            [step.drop_id, list(step.replaces)],
         ).fetchone()
         lines, lacking = found or (0, 0)
         limit = self._reading_settings.hold_above
@@ -404,19 +410,14 @@ class _Loader:
             DropOutcome(self._work.dataset.name, path, Act.READ, Status.REJECTED, reason=reason)
         )
 
-    def _tick(self, count: int) -> None:
-        self._done += count
-        if self._progress is not None:
-            self._progress(f"raw_{self._work.dataset.name}", self._done, len(self._work.plan.steps))
 
-
-def _batches(steps: Iterable[Step], files: dict[str, FoundFile]) -> Iterable[list[Step]]:
-    """Steps in groups of about `TRANSACTION_BYTES`."""
-    batch: list[Step] = []
+def _batches(tasks: Iterable[_Task], files: dict[str, FoundFile]) -> Iterator[list[_Task]]:
+    """Tasks in groups of about `TRANSACTION_BYTES`."""
+    batch: list[_Task] = []
     size = 0
-    for step in steps:
-        batch.append(step)
-        size += files[step.path].size_bytes
+    for task in tasks:
+        batch.append(task)
+        size += files[task.sources[0]].size_bytes
         if size >= TRANSACTION_BYTES:
             yield batch
             batch, size = [], 0

@@ -1,24 +1,30 @@
 r"""Which records a chunk of clean text holds: the scan that counts rows, apart from the reader that loads them.
 
 Most lines of most files are *plain*: whole records with the right number of fields, whose quotes open and close where they should.
-Those are found with a few NumPy passes and handed on as bytes for DuckDB to read in bulk. Every other line goes through a small
-parser that either reads it right (a quoted field with line breaks, blanks around a quote) or says what is wrong with it. So one
-broken line costs itself and nothing else: an unterminated quote ends at its line and swallows no neighbour.
+Those are found with a few NumPy passes and handed on as bytes for DuckDB to read in bulk. Every other line goes through the small
+parser of `fields.py`, which either reads it right (a quoted field with line breaks, blanks around a quote) or says what is wrong with
+it. So one broken line costs itself and nothing else: an unterminated quote ends at its line and swallows no neighbour.
 
 Typing does not live here (`casts.py`), nor does the header (`header.py`).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from sahara_assets.drops.fields import BLANKS, Outcome, RecordParser, fields_of_its_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    RowTest = Callable[[Sequence[str]], Sequence[int]]
 
 LONGEST_RECORD_BYTES = 8 * 1024 * 1024
 """A quoted field may run over lines for so long; beyond it the quote counts as unterminated."""
@@ -27,6 +33,23 @@ LONGEST_PLAIN_LINE_BYTES = 1024 * 1024
 """A longer line is no plain one: DuckDB's own limit is two megabytes."""
 
 _LINE_FEED = 0x0A
+_DECODED_BYTES = 1024 * 1024
+_UTF8_BOM = b"\xef\xbb\xbf"
+
+# What else than spaces and tabs makes a text need full care: other blanks, and the control characters that hold the line hash together.
+_ODD = tuple(bytes([byte]) for byte in (0x0B, 0x0C, 0x1D, 0x1E, 0x1F))
+_ODD_BEYOND_ASCII = tuple(blank.encode() for blank in BLANKS if not blank.isascii())
+_IS_ODD_PAIR = np.zeros((256, 256), dtype=np.bool_)
+_IS_ODD_PAIR[[odd[0] for odd in _ODD_BEYOND_ASCII], [odd[1] for odd in _ODD_BEYOND_ASCII]] = True
+_NOT_TEXT = re.compile("[\0\udc80-\udcff]")
+
+
+class Care(IntEnum):
+    """How carefully the fields of some text must be trimmed and hashed; most files need little, and care costs time."""
+
+    NONE = 0  # no field begins or ends with a blank
+    SPACES = 1  # the only blanks at a field's edge are spaces
+    FULL = 2  # any character may stand anywhere
 
 
 @dataclass(frozen=True)
@@ -57,74 +80,19 @@ class Records:
         plain_lines: their physical line numbers, in order.
         parsed: records read by the small parser.
         broken: records that cannot be read.
+        care: what the plain lines need; parsed records always need full care.
     """
 
     plain: bytes = b""
     plain_lines: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     parsed: list[ParsedRecord] = field(default_factory=list)
     broken: list[BrokenRecord] = field(default_factory=list)
+    care: Care = Care.NONE
 
     @property
     def count(self) -> int:
         """How many records the chunk holds: this is what "rows read" means."""
         return len(self.plain_lines) + len(self.parsed) + len(self.broken)
-
-
-def split_record(text: str, delimiter: str, quote: str) -> list[str] | Literal["open", "garbage"]:
-    r"""The fields of one record; ``"open"`` if a quote does not close, ``"garbage"`` if text follows a closing quote.
-
-    A quote inside an unquoted field is an ordinary character (`5" pipe`), and blanks around a quoted field are left out.
-
-    >>> split_record('a,"b ""c"", d",e', ",", '"')
-    ['a', 'b "c", d', 'e']
-    >>> split_record('1, "x" ,5" pipe', ",", '"')
-    ['1', 'x', '5" pipe']
-    >>> split_record('1,"x', ",", '"')
-    'open'
-    >>> split_record('1,"x"y', ",", '"')
-    'garbage'
-    """
-    fields: list[str] = []
-    position = 0
-    length = len(text)
-    while True:
-        start = _skip_blanks(text, position, delimiter)
-        if quote and start < length and text[start] == quote:
-            value, after = _quoted(text, start + 1, quote)
-            if value is None:
-                return "open"
-            end = _skip_blanks(text, after, delimiter)
-            if end < length and text[end] != delimiter:
-                return "garbage"
-            fields.append(value)
-            if end >= length:
-                return fields
-            position = end + 1
-        else:
-            end = text.find(delimiter, position)
-            if end < 0:
-                fields.append(text[position:])
-                return fields
-            fields.append(text[position:end])
-            position = end + 1
-
-
-def _skip_blanks(text: str, position: int, delimiter: str) -> int:
-    while position < len(text) and text[position] in " \t" and text[position] != delimiter:
-        position += 1
-    return position
-
-
-def _quoted(text: str, position: int, quote: str) -> tuple[str | None, int]:
-    """The text up to the closing quote and the position after it; None where no quote closes."""
-    parts: list[str] = []
-    while (end := text.find(quote, position)) >= 0:
-        if not text.startswith(quote, end + 1):
-            parts.append(text[position:end])
-            return "".join(parts), end + 1
-        parts.append(text[position : end + 1])
-        position = end + 2
-    return None, len(text)
 
 
 class RecordScanner:
@@ -135,18 +103,23 @@ class RecordScanner:
         quote: what quotes a field, one ASCII character, or empty.
         width: the number of fields that the header has.
         first_line: physical line number of the first line that will be fed.
-        is_row: whether some fields look like a whole row; decides whether a quote that runs over lines swallowed one.
+        row_evidence: the places of typed values that show some fields to be a row of their own, none where they cannot be one;
+            decides whether a quote that runs over lines swallowed a row.
+        encoding: what the drop was read as, for the reasons.
     """
 
     def __init__(
-        self, *, delimiter: str, quote: str, width: int, first_line: int, is_row: Callable[[Sequence[str]], bool]
+        self, *, delimiter: str, quote: str, width: int, first_line: int, row_evidence: RowTest, encoding: str = "utf-8"
     ) -> None:
         self._delimiter = delimiter
         self._quote = quote
         self._width = width
         self._line = first_line
-        self._is_row = is_row
+        self._row_evidence = row_evidence
+        self._encoding = encoding
         self._carry = b""
+        # A line of delimiters is a record, even where the delimiter is a blank.
+        self._blanks = bytes(b for b in b" \t\r\x0b\x0c" if b != ord(delimiter))
 
     def feed(self, chunk: bytes, *, last: bool) -> Records:
         """The records of the next chunk; a record that runs past its end waits for the following chunk unless this is the last."""
@@ -160,17 +133,20 @@ class RecordScanner:
         ends = np.flatnonzero(buffer == _LINE_FEED)
         starts = np.concatenate(([0], ends[:-1] + 1))
         set_aside = self._not_plain(data, buffer, starts, ends)
+        records = Records(care=self._care(data, buffer))
         if not set_aside.any():
-            lines = np.arange(self._line, self._line + len(ends), dtype=np.int64)
+            records.plain = data
+            records.plain_lines = np.arange(self._line, self._line + len(ends), dtype=np.int64)
             self._line += len(ends)
-            return Records(plain=data, plain_lines=lines)
-        records = Records()
+            return records
         taken = self._parse_set_aside(data, starts, ends, set_aside, records, last=last)
         keep = ~set_aside[:taken]
         records.plain = _take_lines(data, starts, ends, keep)
         records.plain_lines = np.flatnonzero(keep).astype(np.int64) + self._line
         self._line += taken
         return records
+
+    # --- plain lines -------------------------------------------------------------------------------------------------------------
 
     def _not_plain(
         self, data: bytes, buffer: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
@@ -181,43 +157,70 @@ class RecordScanner:
         for byte in (b"\0", b"\r"):
             if byte in data:
                 set_aside[np.searchsorted(ends, np.flatnonzero(buffer == byte[0]))] = True
-        _mark_invalid_utf8(data, starts, ends, set_aside)
+        if not data.isascii():
+            _mark_invalid_utf8(data, starts, ends, set_aside)
+            if _UTF8_BOM in data:  # DuckDB takes one off the first line of what it reads, wherever that line once stood
+                set_aside |= buffer[starts] == _UTF8_BOM[0]
         delimiters = np.flatnonzero(buffer == ord(self._delimiter))
+        counts = _per_line(delimiters, ends)
         if self._quote and self._quote.encode() in data:
-            quotes = np.flatnonzero(buffer == ord(self._quote))
-            quote_lines = np.searchsorted(ends, quotes)
-            first_of_line = np.searchsorted(quotes, starts)
-            ordinal = np.arange(len(quotes)) - first_of_line[quote_lines]
-            self._mark_malformed_quotes(buffer, quotes, quote_lines, ordinal, set_aside)
-            # A delimiter with an odd number of quotes before it on its line stands inside a quoted field.
-            quotes_before = np.searchsorted(quotes, delimiters) - first_of_line[np.searchsorted(ends, delimiters)]
-            delimiters = delimiters[quotes_before % 2 == 0]
-        counts = np.diff(np.searchsorted(delimiters, ends), prepend=0)
+            counts -= self._quoted_delimiters(buffer, delimiters, counts, ends, set_aside)
         set_aside |= counts != self._width - 1
         if self._width == 1:
             # With one column a line of blanks would be a record to DuckDB.
-            first = buffer[starts]
-            set_aside |= (first == ord(" ")) | (first == ord("\t"))
+            set_aside |= np.isin(buffer[starts], np.frombuffer(self._blanks, dtype=np.uint8))
         return set_aside
+
+    def _quoted_delimiters(
+        self,
+        buffer: NDArray[np.uint8],
+        delimiters: NDArray[np.int64],
+        counts: NDArray[np.int64],
+        ends: NDArray[np.int64],
+        set_aside: NDArray[np.bool_],
+    ) -> NDArray[np.int64]:
+        """How many of each line's delimiters stand inside quotes; lines with ill-placed quotes are set aside on the way."""
+        quotes = np.flatnonzero(buffer == ord(self._quote))
+        quote_counts = _per_line(quotes, ends)
+        first_quote = np.cumsum(quote_counts) - quote_counts
+        self._mark_malformed_quotes(buffer, quotes, quote_counts, first_quote, set_aside)
+        # Only lines with quotes are looked at; a delimiter with an odd number of quotes before it on its line is inside.
+        line_of = np.repeat(np.arange(len(ends)), counts)
+        quoted = quote_counts[line_of] > 0
+        inner, line_of = delimiters[quoted], line_of[quoted]
+        inside = (np.searchsorted(quotes, inner) - first_quote[line_of]) % 2 == 1
+        return np.bincount(line_of[inside], minlength=len(ends))
 
     def _mark_malformed_quotes(
         self,
         buffer: NDArray[np.uint8],
         quotes: NDArray[np.int64],
-        quote_lines: NDArray[np.int64],
-        ordinal: NDArray[np.int64],
+        quote_counts: NDArray[np.int64],
+        first_quote: NDArray[np.int64],
         set_aside: NDArray[np.bool_],
     ) -> None:
         """Mark lines whose quotes are not in opening and closing pairs at field ends (a doubled quote inside is fine)."""
-        odd = np.bincount(quote_lines, minlength=len(set_aside)) % 2 == 1
-        set_aside |= odd
+        set_aside |= quote_counts % 2 == 1
+        ordinal = np.arange(len(quotes)) - np.repeat(first_quote, quote_counts)
         delimiter, quote = ord(self._delimiter), ord(self._quote)
         before = np.where(quotes > 0, buffer[quotes - 1], _LINE_FEED)
-        after = buffer[np.minimum(quotes + 1, len(buffer) - 1)]
-        opens = ordinal % 2 == 0
+        after = buffer[quotes + 1]  # there is one: the text ends with a line feed
         fine_open = (before == delimiter) | (before == _LINE_FEED) | ((before == quote) & (ordinal > 0))
         fine_close = (after == delimiter) | (after == _LINE_FEED) | (after == quote)
-        set_aside[quote_lines[np.where(opens, ~fine_open, ~fine_close)]] = True
+        bad = np.where(ordinal % 2 == 0, ~fine_open, ~fine_close)
+        set_aside[np.searchsorted(np.cumsum(quote_counts), np.flatnonzero(bad), side="right")] = True
+
+    def _care(self, data: bytes, buffer: NDArray[np.uint8]) -> Care:
+        """How carefully the text must be handled: full care is always right, less is faster."""
+        quoted = bool(self._quote) and self._quote.encode() in data
+        odd_tab = b"\t" in data and (self._delimiter != "\t" or quoted)
+        if self._delimiter == " " or odd_tab or any(byte in data for byte in _ODD) or _has_odd_beyond_ascii(data, buffer):
+            return Care.FULL
+        edges = [b"\n", self._delimiter.encode(), *([self._quote.encode()] if quoted else [])]
+        at_edge = data.startswith(b" ") or any(b" " + edge in data or edge + b" " in data for edge in edges)
+        return Care.SPACES if at_edge else Care.NONE
+
+    # --- all other lines ---------------------------------------------------------------------------------------------------------
 
     def _parse_set_aside(
         self,
@@ -230,126 +233,137 @@ class RecordScanner:
         last: bool,
     ) -> int:
         """Read the lines that are not plain into `records`; lines a record runs over are set aside too. Returns the lines consumed."""
-        total = len(ends)
-        index = 0
-        flagged = np.flatnonzero(set_aside)
-        cursor = 0
-        while cursor < len(flagged):
-            index = int(flagged[cursor])
-            cursor += 1
+        after = 0
+        for index in np.flatnonzero(set_aside).tolist():
+            if index < after:  # inside a record that began further up
+                continue
             raw = data[starts[index] : ends[index]]
-            line = self._line + index
-            if not raw.strip():
+            if not raw.strip(self._blanks):
                 continue
-            outcome = self._read_line(raw, line)
-            if outcome != "open":
-                self._keep(outcome, records)
-                continue
-            joined = self._read_over_lines(data, starts, ends, index, line, last=last)
-            if joined is None:
-                self._carry = data[starts[index] :]
-                return index
-            record, following = joined
-            self._keep([record], records)
-            if following > index + 1:
-                set_aside[index + 1 : following] = True
-                while cursor < len(flagged) and flagged[cursor] < following:
-                    cursor += 1
-        return total
-
-    @staticmethod
-    def _keep(outcome: list[ParsedRecord | BrokenRecord], records: Records) -> None:
-        for record in outcome:
+            parser = RecordParser(self._delimiter, self._quote)
+            text = raw.decode("utf-8", errors="surrogateescape")
+            outcome = parser.feed(text)
+            after = index + 1
+            if outcome == "open":
+                found = self._run_over_lines(data, starts, ends, index, parser, text)
+                if found == 0 and not last and len(data) - int(starts[index]) <= LONGEST_RECORD_BYTES:
+                    self._carry = data[starts[index] :]
+                    return index
+                if found > 0:
+                    outcome, after = "whole", found
+                    raw = data[starts[index] : ends[found - 1]]
+                    set_aside[index:found] = True
+            record = self._record(raw, self._line + index, outcome, parser.fields)
             if isinstance(record, ParsedRecord):
                 records.parsed.append(record)
             else:
                 records.broken.append(record)
+        return len(ends)
 
-    def _read_line(self, raw: bytes, line: int) -> list[ParsedRecord | BrokenRecord] | Literal["open"]:
-        """Read one physical line; `"open"` if a quote does not close on it."""
+    def _record(self, raw: bytes, line: int, outcome: Outcome, fields: list[str]) -> ParsedRecord | BrokenRecord:
+        """A record of its bytes and fields, or what is wrong with it."""
+        wrong = self._not_text(raw)
+        if wrong is not None:
+            at_fault: int | None = None
+            if outcome == "whole" and len(fields) == self._width:
+                at_fault = next((i for i, value in enumerate(fields) if _NOT_TEXT.search(value)), None)
+            return BrokenRecord(line, shown(raw), wrong, at_fault)
+        text = raw.decode("utf-8")
+        if outcome == "whole" and len(fields) == self._width:
+            return ParsedRecord(line, fields, text)
+        reasons: dict[Outcome, str] = {
+            "open": "a quote opens on this line and does not close; close it or write it twice",
+            "garbage": "text follows a closing quote; write a quote inside a quoted field twice",
+            "return": "a carriage return stands in the middle of the row; end every line in the same way",
+            "whole": f"{len(fields)} {'field' if len(fields) == 1 else 'fields'} where the header has {self._width}",
+        }
+        return BrokenRecord(line, text, reasons[outcome])
+
+    def _not_text(self, raw: bytes) -> str | None:
+        """Why some bytes are no text; None where they are."""
         if b"\0" in raw:
-            position = raw[: raw.index(b"\0")].count(self._delimiter.encode())
-            reason = "the row holds a NUL byte; remove it"
-            return [BrokenRecord(line, _shown(raw), reason, position if position < self._width else None)]
+            return "the row holds a NUL byte; remove it"
         try:
-            text = raw.decode("utf-8")
+            raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            reason = f'byte 0x{raw[error.start]:02X} is not UTF-8; if the file is Windows-1252, set encoding = "windows-1252"'
-            return [BrokenRecord(line, _shown(raw), reason)]
-        fields = split_record(text, self._delimiter, self._quote)
-        if isinstance(fields, list) and len(fields) == self._width:
-            return [ParsedRecord(line, fields, text)]
-        if fields == "open":
-            return "open"
-        return [self._broken(fields, text, line)]
-
-    def _broken(self, fields: list[str] | str, text: str, line: int) -> BrokenRecord:
-        if fields == "garbage":
-            return BrokenRecord(line, text, "text follows a closing quote; write a quote inside a quoted field twice")
-        if fields == "open":
-            return BrokenRecord(line, text, "a quote opens on this line and does not close; close it or write it twice")
-        return BrokenRecord(line, text, f"{len(fields)} fields where the header has {self._width}")
-
-    def _read_over_lines(
-        self, data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], index: int, line: int, *, last: bool
-    ) -> tuple[ParsedRecord | BrokenRecord, int] | None:
-        """Read a record whose quote is open at its line's end.
-
-        Returns:
-            The record and the index of the first line after it, or None where more data is needed to tell.
-        """
-        unterminated = self._broken("open", data[starts[index] : ends[index]].decode("utf-8"), line), index + 1
-        quote = self._quote.encode()
-        following = index + 1
-        while following < len(ends):
-            end = int(ends[following])
-            if end - int(starts[index]) > LONGEST_RECORD_BYTES:
-                return unterminated
-            following += 1
-            if quote not in data[starts[following - 1] : end]:
-                continue
-            raw = data[starts[index] : end]
-            try:
-                text = raw.decode("utf-8")
-            except UnicodeDecodeError:
-                return unterminated
-            if "\0" in text:
-                return unterminated
-            fields = split_record(text, self._delimiter, self._quote)
-            if fields == "open":
-                continue
-            if not isinstance(fields, list) or len(fields) != self._width:
-                return unterminated
-            inner = text.split("\n")[1:]
-            if any(self._swallowed(piece) for piece in inner):
-                return unterminated
-            return ParsedRecord(line, fields, text), following
-        if last or len(data) - int(starts[index]) > LONGEST_RECORD_BYTES:
-            return unterminated
+            if self._encoding == "windows-1252":
+                return f"byte 0x{raw[error.start]:02X} means nothing in Windows-1252; replace it"
+            return f'byte 0x{raw[error.start]:02X} is not UTF-8; if the file is Windows-1252, set encoding = "windows-1252"'
         return None
 
-    def _swallowed(self, text: str) -> bool:
-        """Whether a line inside an open quote is a row of its own, so that the quote before it was never meant to run over it."""
-        fields = split_record(text, self._delimiter, self._quote)
-        return isinstance(fields, list) and len(fields) == self._width and self._is_row(fields)
+    def _run_over_lines(
+        self,
+        data: bytes,
+        starts: NDArray[np.int64],
+        ends: NDArray[np.int64],
+        index: int,
+        parser: RecordParser,
+        first: str,
+    ) -> int:
+        """Read on where a quote is open at its line's end.
+
+        Returns:
+            The index of the first line after the record; -1 where the quote was never meant to run over lines, 0 where more data is
+            needed to tell.
+        """
+        opened_in = len(parser.fields)
+        # A first line that is a row if its quote is taken for an ordinary character: what "runs over" would be its own columns.
+        if any(place >= opened_in for place in self._evidence(first)):
+            return -1
+        for following in range(index + 1, len(ends)):
+            if int(ends[following]) - int(starts[index]) > LONGEST_RECORD_BYTES:
+                return -1
+            text = data[starts[following] : ends[following]].decode("utf-8", errors="surrogateescape")
+            outcome = parser.feed(text)
+            evidence = self._evidence(text)
+            if evidence and parser.closed_at >= 0:
+                # Past the closing quote the columns fit either way; only those before it tell.
+                closed_in = len(fields_of_its_own(text[: parser.closed_at], self._delimiter, self._quote)) - 1
+                evidence = [place for place in evidence if place < closed_in]
+            if evidence:
+                return -1
+            if outcome == "open":
+                continue
+            return following + 1 if outcome == "whole" and len(parser.fields) == self._width else -1
+        return 0
+
+    def _evidence(self, line: str) -> Sequence[int]:
+        """The places of typed values that show a physical line to be a row of its own."""
+        fields = fields_of_its_own(line, self._delimiter, self._quote)
+        return self._row_evidence(fields) if len(fields) == self._width else ()
+
+
+def _per_line(positions: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many of some sorted positions stand on each line."""
+    return np.diff(np.searchsorted(positions, ends), prepend=0)
 
 
 def _mark_invalid_utf8(
     data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], set_aside: NDArray[np.bool_]
 ) -> None:
-    if data.isascii():
-        return
-    position = 0
-    while position < len(data):
+    """Mark the lines that are not valid UTF-8; the text is decoded piece by piece, so that it is never held twice."""
+    index = 0
+    view = memoryview(data)
+    while index < len(ends):
+        start = int(starts[index])
+        after = max(int(np.searchsorted(ends, start + _DECODED_BYTES)), index + 1)
         try:
-            # str(memoryview) decodes without copying the rest of the chunk for every bad line.
-            str(memoryview(data)[position:], "utf-8")
+            str(view[start : int(ends[after - 1]) + 1], "utf-8")
         except UnicodeDecodeError as error:
-            index = int(np.searchsorted(ends, position + error.start))
+            index = int(np.searchsorted(ends, start + error.start))
             set_aside[index] = True
-            position = int(ends[index]) + 1
+            index += 1
         else:
-            return
+            index = after
+
+
+def _has_odd_beyond_ascii(data: bytes, buffer: NDArray[np.uint8]) -> bool:
+    """Whether the text holds one of `_ODD_BEYOND_ASCII`; only the few bytes beyond ASCII are looked at."""
+    if data.isascii():
+        return False
+    leads = np.flatnonzero(buffer >= 0x80)
+    leads = leads[_IS_ODD_PAIR[buffer[leads], buffer[np.minimum(leads + 1, len(buffer) - 1)]]]
+    return any(data.startswith(_ODD_BEYOND_ASCII, position) for position in leads.tolist())
 
 
 def _take_lines(data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], keep: NDArray[np.bool_]) -> bytes:
@@ -360,6 +374,6 @@ def _take_lines(data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64],
     )
 
 
-def _shown(raw: bytes) -> str:
+def shown(raw: bytes) -> str:
     r"""Bytes as text that every warehouse can hold: what is not UTF-8 and NUL are written as ``\xNN``."""
     return raw.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")

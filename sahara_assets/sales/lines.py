@@ -68,7 +68,11 @@ def build_purchases(warehouse: Warehouse, settings: Settings) -> tuple[int, list
     raw = RAW_TABLES["purchases"]
     taken = warehouse.count(raw)
     rows = warehouse.replace(PURCHASES, _classified(warehouse, settings))
-    account = [("in: raw_purchases", taken), ("the same line in a newer drop that overlaps", taken - rows), ("out", rows)]
+    account = [
+        ("in: raw_purchases", taken),
+        ("the same line in a newer drop that overlaps", taken - rows),
+        ("out", rows),
+    ]
     return rows, account
 
 
@@ -91,7 +95,9 @@ def _classified(warehouse: Warehouse, settings: Settings) -> ibis.Table:
         (lines.unit_price == 0, "free"),
         else_="sale",
     )
-    selected: dict[str, Any] = {name: lines[name] for name in ("_drop_id", "_line", "order_id", "customer_id", "product_id")}
+    selected: dict[str, Any] = {
+        name: lines[name] for name in ("_drop_id", "_line", "order_id", "customer_id", "product_id")
+    }
     return lines.select(
         **selected,
         description=lines.description,
@@ -113,7 +119,9 @@ def _classified(warehouse: Warehouse, settings: Settings) -> ibis.Table:
 
 def _in_project_currency(lines: ibis.Table, settings: Settings) -> Expression:
     """The unit price in the project's currency, by the rates of the settings."""
-    rates = [(code, rate) for code, rate in settings.project.currency_rates.items() if code != settings.project.currency]
+    rates = [
+        (code, rate) for code, rate in settings.project.currency_rates.items() if code != settings.project.currency
+    ]
     if not rates:
         return lines.unit_price
     branches = [

@@ -109,7 +109,11 @@ def build_products(warehouse: Warehouse, settings: Settings) -> tuple[int, Accou
 
 def _catalogue(warehouse: Warehouse, settings: Settings) -> ibis.Table:
     if "products" not in settings.datasets:
-        return warehouse.table(RAW_TABLES["products"]).limit(0).select("product_id", "description", "category", "list_price")
+        return (
+            warehouse.table(RAW_TABLES["products"])
+            .limit(0)
+            .select("product_id", "description", "category", "list_price")
+        )
     return current_lines(warehouse, settings, "products").select("product_id", "description", "category", "list_price")
 
 

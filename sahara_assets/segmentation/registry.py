@@ -88,4 +88,6 @@ def candidate(warehouse: Warehouse, k: int) -> Registered:
         if entry.model.k == k:
             return entry
     tried = ", ".join(str(entry.model.k) for entry in swept)
-    raise SaharaError(f"k = {k} was not swept; there are {tried}. For another, set segmentation.k in sahara.toml and run")
+    raise SaharaError(
+        f"k = {k} was not swept; there are {tried}. For another, set segmentation.k in sahara.toml and run"
+    )

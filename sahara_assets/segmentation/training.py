@@ -75,7 +75,7 @@ def train(warehouse: Warehouse, settings: Settings, run: Run, cut_off: datetime)
     from sahara_assets.segmentation.sweep import sweep
 
     table = warehouse.arrow(CUSTOMER_FEATURES)
-    wanted = settings.segmentation
+    wanted, progress = settings.segmentation, run.progress
     preprocessing = fit_preprocessing(table, settings.features.model)
     try:
         swept = sweep(
@@ -83,7 +83,7 @@ def train(warehouse: Warehouse, settings: Settings, run: Run, cut_off: datetime)
             k_min=min(wanted.k_min, wanted.k or wanted.k_min),
             k_max=max(wanted.k_max, wanted.k or wanted.k_max),
             seed=settings.project.seed,
-            on_progress=(lambda done, of: run.progress("k_sweep", done, of)) if run.progress else None,
+            on_progress=None if progress is None else lambda done, of: progress("k_sweep", done, of),
         )
         choice = choose(
             swept,
@@ -116,14 +116,23 @@ def train(warehouse: Warehouse, settings: Settings, run: Run, cut_off: datetime)
         )
         chosen = candidate_model.k == choice.k
         if chosen:
-            model, changes = adopt(model, table, before.model if before else None, category_names=names, measured=measured)
+            model, changes = adopt(
+                model, table, before.model if before else None, category_names=names, measured=measured
+            )
         entries.append(_entry(model, candidate_model, choice, settings, run, cut_off, window, champion=chosen))
     with warehouse.transaction():
         earlier = [{**row, "stage": RETIRED} for row in registered(warehouse)]
         warehouse.replace(SEGMENTATION_MODELS, [*earlier, *entries])
         warehouse.insert(SEGMENT_CHANGES, changes)
         write_sweep(warehouse)
-        record(warehouse, run, SEGMENTATION_MODELS.name, combine(training_fingerprint(settings), str(version)), len(entries), {})
+        record(
+            warehouse,
+            run,
+            SEGMENTATION_MODELS.name,
+            combine(training_fingerprint(settings), str(version)),
+            len(entries),
+            {},
+        )
     trained = champion(warehouse)
     assert trained is not None  # noqa: S101 - it was written a line ago
     return trained
@@ -166,7 +175,9 @@ def _entry(
         "k": model.k,
         "stage": CHAMPION if champion else CANDIDATE,
         "model": model.to_json(),
-        "metrics": json.dumps({**metrics, "score": line.score, "qualified": line.qualified, "verdict": line.text}, sort_keys=True),
+        "metrics": json.dumps(
+            {**metrics, "score": line.score, "qualified": line.qualified, "verdict": line.text}, sort_keys=True
+        ),
         "trace": json.dumps([*(trace.text for trace in choice.trace), choice.reason]),
         "training_fingerprint": training_fingerprint(settings),
         "cut_off": cut_off,

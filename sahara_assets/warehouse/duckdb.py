@@ -120,7 +120,9 @@ class DuckDBWarehouse(Warehouse):
                     if column.name not in present[table.name]:
                         # A column that old rows cannot fill stays nullable until the table is rebuilt.
                         kind = _SQL_KINDS[column.kind]
-                        self._connection.execute(f"ALTER TABLE {_quoted(table.name)} ADD COLUMN {_quoted(column.name)} {kind}")
+                        self._connection.execute(
+                            f"ALTER TABLE {_quoted(table.name)} ADD COLUMN {_quoted(column.name)} {kind}"
+                        )
 
     def table(self, table: Table) -> ibis.Table:
         """The table as an Ibis expression."""
@@ -154,7 +156,9 @@ class DuckDBWarehouse(Warehouse):
         """Make the table's content exactly this, stored in the order of its key."""
         import ibis
 
-        columns = ", ".join(f"CAST({_quoted(c.name)} AS {_SQL_KINDS[c.kind]}) AS {_quoted(c.name)}" for c in table.columns)
+        columns = ", ".join(
+            f"CAST({_quoted(c.name)} AS {_SQL_KINDS[c.kind]}) AS {_quoted(c.name)}" for c in table.columns
+        )
         order = f" ORDER BY {', '.join(_quoted(name) for name in table.key)}" if table.key else ""
         with self.transaction():
             # Declared and then filled rather than created from the query, so that NOT NULL and the columns' order stay as declared.
@@ -243,7 +247,9 @@ def _connect(
         except duckdb.IOException as error:
             message = str(error)
             if "lock" not in message.lower():
-                raise WarehouseError(f"{path.name}: cannot be opened as a DuckDB file ({_first_line(message)})") from error
+                raise WarehouseError(
+                    f"{path.name}: cannot be opened as a DuckDB file ({_first_line(message)})"
+                ) from error
             if time.monotonic() >= deadline:
                 found = re.search(r"PID (\d+)", message)
                 holder = f"process {found.group(1)}" if found else "another process"

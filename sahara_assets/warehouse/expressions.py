@@ -68,9 +68,7 @@ def any_row(condition: Expression) -> Expression:
     return count_where(condition) > 0
 
 
-def most_frequent(
-    lines: ibis.Table, by: str, value: str, moment: str, *, name: str | None = None
-) -> ibis.Table:
+def most_frequent(lines: ibis.Table, by: str, value: str, moment: str, *, name: str | None = None) -> ibis.Table:
     """Per `by`, the most frequent `value` that is not null; ties go to the latest by `moment`, then to the smaller text.
 
     Returns:

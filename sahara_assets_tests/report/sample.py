@@ -193,7 +193,7 @@ def report_data(**changes: Any) -> ReportData:
         "project_name": "Copper Lane Gifts",
         "currency": "GBP",
         "time_zone": "Europe/London",
-        "cut_off": datetime(2011, 12, 10),  # noqa: DTZ001 - local to the project's zone
+        "cut_off": datetime(2011, 12, 10),
         "model_version": 3,
         "first_ordered_at": datetime(2010, 12, 1, 8, 26, tzinfo=UTC),
         "last_ordered_at": datetime(2011, 12, 9, 12, 50, tzinfo=UTC),

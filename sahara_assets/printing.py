@@ -1,0 +1,188 @@
+"""What the commands print about a run, the ledger, the sweep and the segments.
+
+How a table or a paragraph gets onto the screen lives in `console.py`; what is true is asked in `running.py` and `quality.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sahara_assets import console
+from sahara_assets.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sahara_assets.drops.loading import LoadReport
+    from sahara_assets.quality import Verdict
+    from sahara_assets.running import Summary
+    from sahara_assets.settings import Settings
+    from sahara_assets.warehouse.base import Row
+
+
+def planned_actions(report: LoadReport) -> list[Row]:
+    """What a load would do about each file, as a dry run shows it."""
+    return [
+        {
+            "dataset": outcome.dataset,
+            "path": outcome.path,
+            "action": "refuse" if outcome.status == "rejected" else "replace" if outcome.replaces else str(outcome.act),
+            "reason": outcome.reason,
+        }
+        for outcome in report.outcomes
+    ]
+
+
+def show_preview(report: LoadReport) -> None:
+    """What a run would do about the drops."""
+    planned = planned_actions(report)
+    columns = {"action": "would", "dataset": "dataset", "path": "path", "reason": "note"}
+    console.table(planned, columns, optional=["dataset", "reason"])
+    console.say(
+        f"{counted(len(planned), 'drop')} to act on, {report.unchanged:,} unchanged, {len(report.held):,} held; nothing was changed"
+    )
+    for path in report.held:
+        console.say(f"held: {path}; `sahara drops` says why, `sahara drops allow {path}` lets it in")
+    for path in report.left_alone:
+        console.say(f"still being written: {path}")
+
+
+def show_summary(summary: Summary, settings: Settings) -> None:
+    """The end of a run: drops, rows, rejects, the model and why, the segments, what to look at, and what was written."""
+    if summary.anything_new:
+        loaded = summary.loaded
+        console.heading("Drops")
+        console.paragraph(
+            f"this run: {counted(loaded['drops'], 'drop')}, {counted(loaded['rows_read'], 'row')} read, "
+            f"{loaded['rows_loaded']:,} loaded, {loaded['rows_rejected']:,} rejected",
+            indent="  ",
+        )
+    else:
+        console.heading("Nothing new: 0 rows loaded, every table and file is current")
+    refused = f", {counted(summary.refused_drops, 'drop')} refused" if summary.refused_drops else ""
+    console.paragraph(
+        f"in all: {counted(summary.drop_count, 'drop')}, {counted(summary.row_count, 'row')}, {summary.rejected_count:,} rejected{refused}",
+        indent="  ",
+    )
+    if summary.model:
+        console.heading("Model")
+        model = summary.model
+        day = str(model["cut_off"]).removesuffix("T00:00:00").replace("T", " ")
+        console.paragraph(
+            f"version {model['version']}, cut-off {day}, {counted(model['customers'], 'customer')}", indent="  "
+        )
+        console.paragraph(str(model["reason"]), indent="  ")
+    if summary.segments:
+        console.heading("Segments")
+        show_segments(summary.segments, settings)
+    remarks = [*(verdict.text for verdict in summary.warnings), *summary.notices]
+    if remarks:
+        console.heading("Worth a look")
+        for remark in remarks:
+            console.paragraph(remark, indent="  ")
+    console.heading("Written")
+    console.say(f"  report    {summary.report}")
+    for path in summary.audience_files:
+        console.say(f"  audience  {path}")
+
+
+def show_segments(rows: Sequence[Row], settings: Settings) -> None:
+    """The segments as a table."""
+    currency = settings.project.currency or "spend"
+    shown = [
+        {
+            **row,
+            "segment": str(row["segment"]),
+            "customer_share": console.share(row["customer_share"]),
+            "spend_share": console.share(row["spend_share"]),
+            "mean_gross_spend": f"{row['mean_gross_spend']:,.2f}",
+            "mean_order_count": f"{row['mean_order_count']:,.1f}",
+            "median_recency_days": f"{row['median_recency_days']:,.0f}",
+        }
+        for row in rows
+    ]
+    console.table(
+        shown,
+        {
+            "segment": "#",
+            "segment_name": "segment",
+            "tier": "tier",
+            "customer_count": "customers",
+            "customer_share": "of customers",
+            "spend_share": "of spend",
+            "mean_gross_spend": f"{currency} each",
+            "mean_order_count": "orders each",
+            "median_recency_days": "days since last",
+        },
+        optional=["median_recency_days", "mean_order_count", "mean_gross_spend", "tier"],
+    )
+
+
+def show_segment_stories(rows: Sequence[Row]) -> None:
+    """What each segment is, and what to do about it."""
+    for row in rows:
+        console.say()
+        console.say(f"{row['segment']}  {row['segment_name']}")
+        console.paragraph(str(row["description"]), indent="   ")
+        console.paragraph(str(row["action"]), indent="   ")
+
+
+def show_ledger(rows: Sequence[Row]) -> None:
+    """The ledger, one line a version."""
+    console.table(
+        [{**row, "content": row["drop_id"][:12] or None} for row in rows],
+        {
+            "dataset": "dataset",
+            "path": "path",
+            "status": "status",
+            "rows_read": "read",
+            "rows_loaded": "loaded",
+            "rows_rejected": "rejected",
+            "content": "content",
+            "loaded_at": "taken in (UTC)",
+            "reason": "note",
+        },
+        optional=["content", "loaded_at", "dataset", "reason"],
+    )
+
+
+def show_rejects(rows: Sequence[Row]) -> None:
+    """Rejected rows, one line each."""
+    console.table(
+        [{**row, "line": str(row["line"]), "raw_text": str(row["raw_text"])[:100]} for row in rows],
+        {"path": "path", "line": "line", "column_name": "column", "reason": "reason", "raw_text": "row"},
+        optional=["raw_text"],
+    )
+
+
+def show_sweep(rows: Sequence[Row], reason: str) -> None:
+    """The sweep as a table, why the k in use was chosen, and why others could not be."""
+    console.table(
+        rows,
+        {
+            "k": "k",
+            "silhouette": "silhouette",
+            "davies_bouldin_index": "Davies-Bouldin",
+            "mean_squared_distance": "mean sq. distance",
+            "calinski_harabasz": "Calinski-Harabasz",
+            "stability": "stability",
+            "smallest_share": "smallest",
+            "largest_share": "largest",
+            "score": "score",
+            "is_chosen": "in use",
+        },
+        optional=["calinski_harabasz", "mean_squared_distance", "largest_share"],
+    )
+    console.say()
+    console.paragraph(reason)
+    for row in rows:
+        if row["score"] is None:
+            # The numbers in brackets stand in the table.
+            console.paragraph(str(row["verdict"]).split(" (", 1)[0].rstrip(".") + ".")
+
+
+def show_verdicts(verdicts: Sequence[Verdict]) -> None:
+    """What the checks found, one line each."""
+    for verdict in verdicts:
+        word = "ok  " if verdict.passed else "FAIL" if verdict.blocking else "warn"
+        console.say(f"{word}  {verdict.asset}: {verdict.name}: {verdict.text}")

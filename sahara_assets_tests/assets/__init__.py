@@ -1,0 +1,1 @@
+"""Tests of the assets, run by Dagster on small generated data."""

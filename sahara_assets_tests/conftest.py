@@ -1,0 +1,63 @@
+"""Fixtures that several test modules share: one small made-up shop, and one project that has run on it."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sahara_assets.generate.shop import generate
+from sahara_assets_tests.commands import sahara
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALL = """\
+[project]
+currency = "GBP"
+time_zone = "Europe/London"
+
+[segmentation]
+k_min = 3
+k_max = 6
+"""
+
+
+@pytest.fixture(scope="session")
+def made_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of generated drops (with bad rows planted); nobody writes into it."""
+    folder = tmp_path_factory.mktemp("shop") / "data"
+    generate(folder, rows=3_000, seed=7, days=200, days_per_drop=14)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_project(made_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after its first `sahara run`; nobody writes into it: take `project` for that."""
+    root = tmp_path_factory.mktemp("finished")
+    (root / "sahara.toml").write_text(SMALL)
+    shutil.copytree(made_shop, root / "data")
+    outcome = sahara("run", cwd=root)
+    assert outcome.code == 0, outcome.err
+    (root / "first_run.txt").write_text(outcome.out)
+    (root / "first_run_progress.txt").write_text(outcome.err)
+    return root
+
+
+@pytest.fixture
+def project(finished_project: Path, tmp_path: Path) -> Path:
+    """A copy of the finished project, to do with as one likes."""
+    root = tmp_path / "project"
+    shutil.copytree(finished_project, root, ignore=shutil.ignore_patterns(".sahara"))
+    return root
+
+
+@pytest.fixture
+def new_project(made_shop: Path, tmp_path: Path) -> Path:
+    """A project with drops that has not run yet."""
+    root = tmp_path / "new"
+    root.mkdir()
+    (root / "sahara.toml").write_text(SMALL)
+    shutil.copytree(made_shop, root / "data")
+    return root

@@ -1,0 +1,206 @@
+"""Every check: clean data pass all of them, and one planted fault makes exactly the checks fail that it should."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from sahara_assets.quality import QUESTIONS, Verdict, run_checks
+from sahara_assets.settings import load_settings
+from sahara_assets.warehouse.opening import open_warehouse
+
+FIRST = "(SELECT min(drop_id) FROM drops WHERE dataset = 'purchases' AND rows_loaded > 1)"
+SOMEONE = "(SELECT min(customer_id) FROM customer_features)"
+
+# Check → the SQL that plants its fault, what else must notice, and words of the answer. Some faults break two laws at once.
+FAULTS: dict[str, tuple[list[str], set[str], str]] = {
+    "conservation": (
+        [f"UPDATE drops SET rows_read = rows_read + 1 WHERE drop_id = {FIRST}"],
+        set(),
+        "1 drop lost or gained rows: purchases/",
+    ),
+    "exactly_once": (
+        [f"UPDATE raw_purchases SET _drop_id = 'stray' WHERE _drop_id = {FIRST} AND _line = (SELECT min(_line) FROM raw_purchases WHERE _drop_id = {FIRST})"],
+        {"conservation"},
+        "raw_purchases holds stray, which no path delivers",
+    ),
+    "no_held_drops": (
+        ["INSERT INTO drops BY NAME SELECT * REPLACE ('held' AS status, 'aa' AS drop_id, 'lacks 9 of 10 lines' AS reason) FROM drops LIMIT 1"],
+        set(),
+        "1 replacement is held. customers/",
+    ),
+    "no_rejected_drops": (
+        ["INSERT INTO drops BY NAME SELECT * REPLACE ('rejected' AS status, '' AS drop_id, 'x.csv: no header' AS reason) FROM drops LIMIT 1"],
+        set(),
+        "1 drop could not be read. x.csv: no header",
+    ),
+    "no_rejected_rows": (
+        [
+            f"UPDATE drops SET rows_read = rows_read + 1, rows_rejected = rows_rejected + 1 WHERE drop_id = {FIRST}",
+            f"INSERT INTO rejected_rows BY NAME SELECT 'purchases' AS dataset, {FIRST} AS drop_id, 1 AS line, 'why' AS reason, 'x' AS raw_text",
+        ],
+        set(),
+        "rejected (",
+    ),
+    "no_drift": (
+        [f"UPDATE drops SET undeclared_columns = '[\"colour\"]', absent_columns = '[\"country\"]' WHERE drop_id = {FIRST}"],
+        set(),
+        "1 drop differs in columns from the others of the dataset: purchases/",
+    ),
+    "nothing_stale": (
+        [f"UPDATE drops SET reading_fingerprint = 'old' WHERE drop_id = {FIRST}"],
+        set(),
+        "1 drop was read under other settings and cannot be read again",
+    ),
+    "account_balances": (
+        ["UPDATE step_counts SET row_count = row_count + 1 WHERE table_name = 'purchases' AND reason = 'in'"],
+        set(),
+        "lines in",
+    ),
+    "one_currency": (
+        [f"UPDATE raw_purchases SET currency = 'EUR' WHERE _drop_id = {FIRST}"],
+        set(),
+        "the lines are in EUR, GBP: set project.currency",
+    ),
+    "no_future_lines": (
+        ["UPDATE purchases SET is_future = true WHERE line_kind = 'free' AND _line = (SELECT min(_line) FROM purchases WHERE line_kind = 'free')"],
+        set(),
+        "dated more than a day after",
+    ),
+    "sales_are_usual": (
+        ["UPDATE purchases SET line_kind = 'cancellation' WHERE line_kind = 'sale' AND customer_id IS NULL", "UPDATE purchases SET line_kind = 'cancellation' WHERE line_kind = 'sale'"],
+        {"spend_adds_up"},
+        "only 0% of lines are sales",
+    ),
+    "spend_adds_up": (
+        [f"UPDATE customer_features SET gross_spend = gross_spend + 0.01 WHERE customer_id = {SOMEONE}"],
+        {"two_ways_agree"},
+        "sale lines come to",
+    ),
+    "choice_qualified": (
+        ["UPDATE k_sweep SET score = NULL, verdict = 'k = 4: out, because of a test.' WHERE is_chosen"],
+        set(),
+        "in use though it does not qualify: k = 4: out, because of a test.",
+    ),
+    "everyone_scored_once": (
+        [f"DELETE FROM customer_segments WHERE customer_id = {SOMEONE}"],
+        {"two_ways_agree"},
+        "1 without a segment",
+    ),
+    "two_ways_agree": (
+        [f"UPDATE customer_segments SET distance = distance + 0.001 WHERE customer_id = {SOMEONE}"],
+        set(),
+        "SQL and NumPy differ on 0 customers (distances by up to 1.0e-03)",
+    ),
+    "segments_still_fit": (
+        ["UPDATE segment_profiles SET customer_share = 0.001 WHERE segment = 1"],
+        set(),
+        "very small by now: ",
+    ),
+    "files_keep_the_format": ([], set(), "1 fault: "),
+    "purchases_contract": (
+        ["INSERT INTO purchases SELECT * FROM purchases WHERE line_kind = 'free' LIMIT 1"],
+        {"account_balances"},
+        "_drop_id, _line repeats in 1 row",
+    ),
+    "orders_contract": (["INSERT INTO orders SELECT * FROM orders LIMIT 2"], set(), "order_id repeats in 2 rows"),
+    "products_contract": (["INSERT INTO products SELECT * FROM products LIMIT 1"], set(), "product_id repeats in 1 row"),
+    "customers_contract": (["INSERT INTO customers SELECT * FROM customers LIMIT 1"], set(), "customer_id repeats in 1 row"),
+    "customer_features_contract": (
+        ["ALTER TABLE customer_features ALTER COLUMN recency_days DROP NOT NULL", f"UPDATE customer_features SET recency_days = NULL WHERE customer_id = {SOMEONE}"],
+        {"two_ways_agree"},
+        "recency_days is null in 1 row",
+    ),
+    "customer_segments_contract": (
+        [f"INSERT INTO customer_segments SELECT * FROM customer_segments WHERE customer_id = {SOMEONE}"],
+        {"everyone_scored_once", "two_ways_agree"},
+        "customer_id repeats in 1 row",
+    ),
+    "segment_profiles_contract": (
+        ["INSERT INTO segment_profiles SELECT * FROM segment_profiles WHERE segment = 1"],
+        set(),
+        "segment repeats in 1 row",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def clean(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished project without its planted bad rows: every check passes."""
+    root = tmp_path_factory.mktemp("clean") / "project"
+    shutil.copytree(finished_project, root, ignore=shutil.ignore_patterns(".sahara", "data"))
+    (root / "data").mkdir()
+    # The checks read the currency from the lines, and everything else as it is.
+    text = (root / "sahara.toml").read_text().replace('currency = "GBP"\n', "")
+    (root / "sahara.toml").write_text(text)
+    with duckdb.connect(str(root / "sahara.duckdb")) as connection:
+        connection.execute("UPDATE drops SET rows_read = rows_loaded, rows_rejected = 0")
+        connection.execute("DELETE FROM rejected_rows")
+        from sahara_assets.drops.ledger import reading_fingerprint
+
+        settings = load_settings(root / "sahara.toml", {})
+        for dataset in settings.datasets:
+            connection.execute(
+                "UPDATE drops SET reading_fingerprint = ? WHERE dataset = ?",
+                [reading_fingerprint(settings, dataset), dataset],
+            )
+    return root
+
+
+def asked(root: Path) -> dict[str, Verdict]:
+    settings = load_settings(root / "sahara.toml", {})
+    with open_warehouse(settings) as warehouse:
+        return {verdict.name: verdict for verdict in run_checks(warehouse, settings)}
+
+
+def test_clean_data_pass_every_check(clean):
+    verdicts = asked(clean)
+    assert set(verdicts) == {question.name for question in QUESTIONS}
+    assert [verdict for verdict in verdicts.values() if not verdict.passed] == []
+    for verdict in verdicts.values():
+        json.dumps(verdict.metadata)
+        assert verdict.text
+
+
+def test_every_check_has_its_planted_fault():
+    assert set(FAULTS) == {question.name for question in QUESTIONS}
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_a_planted_fault_fails_its_check_and_no_other(name, clean, tmp_path):
+    statements, others, words = FAULTS[name]
+    root = tmp_path / "project"
+    shutil.copytree(clean, root)
+    if statements:
+        with duckdb.connect(str(root / "sahara.duckdb")) as connection:
+            for statement in statements:
+                connection.execute(statement)
+    else:
+        audience = root / "exports" / "audience_ga4.csv"
+        audience.write_bytes(audience.read_bytes().replace(b"user_id", b"userid", 1))
+    verdicts = asked(root)
+    assert {verdict.name for verdict in verdicts.values() if not verdict.passed} == {name, *others}
+    assert words in verdicts[name].text
+
+
+def test_which_checks_block_is_a_decision_and_not_an_accident():
+    blocking = {question.name for question in QUESTIONS if question.blocking}
+    assert {question.name for question in QUESTIONS} - blocking == {
+        "no_rejected_drops",
+        "no_rejected_rows",
+        "no_drift",
+        "nothing_stale",
+        "no_future_lines",
+        "sales_are_usual",
+        "choice_qualified",
+        "segments_still_fit",
+    }
+
+
+def test_before_anything_is_built_only_the_books_are_asked(tmp_path):
+    (tmp_path / "sahara.toml").write_text("")
+    assert {verdict.asset for verdict in asked(tmp_path).values()} == {"drops", "rejected_rows"}

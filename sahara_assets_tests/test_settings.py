@@ -1,0 +1,358 @@
+"""Settings: every problem at once, in words a person can act on; the environment; fingerprints; the derived documentation."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sahara_assets.errors import SettingsError
+from sahara_assets.settings import Settings, config_file, load_settings, parse_settings
+from sahara_assets.settings_environment import environment_variables
+from sahara_assets.settings_reference import render_reference
+from sahara_assets_tests.commands import ROOT
+
+HERE = Path("/shop")
+
+
+def problems(document: dict, environment: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(document, root=HERE, environment=environment)
+    return caught.value.problems
+
+
+def test_no_file_at_all_runs_the_sample_shop():
+    settings = parse_settings({}, root=ROOT)
+    assert settings.drop_folder == ROOT / "data"
+    assert settings.warehouse_path == ROOT / "sahara.duckdb"
+    assert {"purchases/*.csv", "purchases/*.csv.gz"} <= set(settings.datasets["purchases"].patterns)
+    assert settings.rules.fee_codes == ["POST", "DOT", "GIFTWRAP", "BANK CHARGES"]
+    assert settings.project.time_zone == "UTC"
+
+
+def test_every_problem_is_listed_at_once():
+    found = problems(
+        {
+            "colour": 3,
+            "drops": "x",
+            "project": {"time_zone": "Europe/Londn", "sede": 4},
+            "datasets": {
+                "purchase": {"delimiter": "ab"},
+                "products": {
+                    "patterns": ["/x", "..", "ok/*.csv"],
+                    "columns": {"prodct_id": "a", "category": "b", "description": "b"},
+                },
+            },
+            "segmentation": {"k_min": 9, "k_max": 4, "k": 1, "minimum_share": 7},
+            "features": {"model": ["recency", "order_count", "order_count"]},
+            "export": {"stream_id": "G-AB12", "tier_property": "user_id"},
+        }
+    )
+    for expected in (
+        "unknown key 'colour'; known: project",
+        "drops: must be a table of keys and values",
+        "project.time_zone: unknown time zone 'Europe/Londn'; did you mean 'Europe/London'?",
+        "project: unknown key 'sede'; did you mean 'seed'?",
+        "datasets: unknown dataset 'purchase'; did you mean 'purchases'?",
+        "datasets: purchases is missing",
+        "datasets.purchase.delimiter: must be one ASCII character",
+        "datasets.products.patterns: '/x' and '..' must be a glob below the drop folder",
+        "datasets.products.columns: unknown column 'prodct_id'; did you mean 'product_id'?",
+        "datasets.products.columns: the header's 'b' is mapped to category and description",
+        "segmentation.k_min: k_min (9) is above k_max (4)",
+        "segmentation.k: must be at least 2 (found 1)",
+        "segmentation.minimum_share: must be at most 0.5 (found 7)",
+        "features.model: unknown feature 'recency'; did you mean 'recency_days'?; names 'order_count' twice",
+        "export.stream_id: 'G-AB12' is a measurement id",
+        "export.tier_property: 'user_id' is a key column",
+    ):
+        assert [line for line in found if line.startswith(expected)], (expected, found)
+    assert len(found) == 16
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"segmentation": {"k": "4"}}, 'segmentation.k: must be a whole number (found "4")'),
+        ({"segmentation": {"k_min": 3.5}}, "segmentation.k_min: must be a whole number (found 3.5)"),
+        ({"segmentation": {"k_min": True}}, "segmentation.k_min: must be a whole number (found true)"),
+        ({"segmentation": {"k": 101}}, "segmentation.k: must be at most 100 (found 101)"),
+        ({"segmentation": {"k_max": 2}}, "segmentation.k_max: k_min (3) is above k_max (2)"),
+        ({"segmentation": {"outlier_quantile": 0.5}}, "segmentation.outlier_quantile: must be above 0.5 (found 0.5)"),
+        ({"rules": {"fees_count_as_spend": "no"}}, 'rules.fees_count_as_spend: must be true or false (found "no")'),
+        ({"rules": {"fee_codes": "POST"}}, 'rules.fee_codes: must be a list, such as ["a", "b"] (found "POST")'),
+        ({"rules": {"cancellation_prefixes": [""]}}, "rules.cancellation_prefixes: an empty prefix would match every order id"),
+        ({"drops": {"folder": 3}}, "drops.folder: must be text in quotes (found 3)"),
+        ({"features": {"model": []}}, "features.model: must not be empty (found [])"),
+        ({"features": {"cut_off": "soon"}}, "features.cut_off: 'soon' is not a date or time"),
+        ({"features": {"cut_off": "2011-12-10T00:00+01:00"}}, "features.cut_off: is local to project.time_zone"),
+        ({"project": {"time_zone": "../../etc/passwd"}}, "project.time_zone: unknown time zone"),
+        ({"project": {"currency": "GBP", "currency_rates": {"EUR": 0}}}, "project.currency_rates.EUR: must be above 0"),
+        ({"project": {"currency": "GBP", "currency_rates": {"EUR": float("inf")}}}, "project.currency_rates.EUR: must be a number"),
+        ({"project": {"currency": "GBP", "currency_rates": {"EUR": float("nan")}}}, "project.currency_rates.EUR: must be"),
+        ({"project": {"currency_rates": {"EUR": 0.8}}}, "project.currency_rates: needs project.currency"),
+        ({"warehouse": {"url": "sahara.duckdb"}}, "warehouse.url: no warehouse for 'sahara.duckdb'"),
+        ({"warehouse": {"url": "duckdb://sahara.duckdb"}}, "warehouse.url: names no file"),
+        ({"warehouse": {"url": "duckdb:///a.duckdb?x=1"}}, "warehouse.url: a DuckDB file takes no options"),
+        ({"warehouse": {"memory_limit": "much"}}, "warehouse.memory_limit: 'much' is not a size such as 2GB"),
+        ({"export": {"stream_id": "12x"}}, "export.stream_id: '12x' is not a number"),
+        ({"export": {"segment_property": "client_id"}}, "export.segment_property: 'client_id' is a key column"),
+        ({"export": {"segment_property": "2x"}}, "export.segment_property: '2x' must be a letter"),
+        ({"export": {"segment_property": "x" * 25}}, "export.segment_property: 'xxxxx"),
+        ({"export": {"segment_property": "sahara_tier"}}, "export.segment_property: segment_property and tier_property are the same"),
+        ({"export": {"ga360_segment_dimension": 2}}, "export.ga360_segment_dimension: ga360_segment_dimension and"),
+        ({"datasets": {"purchases": {"date_formats": ["%d.%q.%Y"]}}}, "datasets.purchases.date_formats: '%d.%q.%Y' holds %q"),
+        ({"datasets": {"purchases": {"date_formats": ["%d.%m."]}}}, "datasets.purchases.date_formats: '%d.%m.' names no year"),
+        ({"datasets": {"purchases": {"quote": ";", "delimiter": ";"}}}, "datasets.purchases.quote: is the delimiter too"),
+        ({"datasets": {"purchases": {"encoding": "latin"}}}, "datasets.purchases.encoding: must be one of 'auto', 'utf-8'"),
+        ({"datasets": {"purchases": {"normalise": {"quantity": ["upper"]}}}}, "datasets.purchases.normalise.quantity: is not a text column"),
+        ({"datasets": {"purchases": {"version_column": "orderid"}}}, "datasets.purchases.version_column: unknown column 'orderid'; did you mean 'order_id'?"),
+        ({"datasets": {"purchases": {"hold_above": 1.5}}}, "datasets.purchases.hold_above: must be at most 1"),
+        ({"datasets": {"products": {}}}, "datasets: purchases is missing"),
+        ({"root": "x"}, "unknown key 'root'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_named_with_its_place_and_what_would_be_right(document, expected):
+    found = problems(document)
+    assert len(found) == 1, found
+    assert found[0].startswith(expected)
+
+
+def test_near_misses_are_found_whatever_their_capitals():
+    assert problems({"Segmentation": {}})[0] == "unknown key 'Segmentation'; did you mean 'segmentation'?"
+
+
+def test_a_fixed_k_may_lie_outside_the_range_that_is_swept():
+    assert parse_settings({"segmentation": {"k": 2}}, root=HERE).segmentation.k == 2
+
+
+def test_a_bare_toml_date_is_a_cut_off():
+    document = tomllib.loads("[features]\ncut_off = 2011-12-10")
+    assert parse_settings(document, root=HERE).features.cut_off == "2011-12-10"
+
+
+def test_a_mapping_alone_keeps_the_usual_patterns():
+    settings = parse_settings({"datasets": {"purchases": {"columns": {"order_id": "InvoiceNo"}}}}, root=HERE)
+    assert settings.datasets["purchases"].patterns == parse_settings({}, root=HERE).datasets["purchases"].patterns
+    assert list(settings.datasets) == ["purchases"]
+
+
+# --- the environment -------------------------------------------------------------------------------------------------------------
+
+_OVERRIDES = {
+    "SAHARA_PROJECT_NAME": ("Shop", "Shop"),
+    "SAHARA_PROJECT_TIME_ZONE": ("Asia/Tokyo", "Asia/Tokyo"),
+    "SAHARA_PROJECT_CURRENCY": ("EUR", "EUR"),
+    "SAHARA_PROJECT_CURRENCY_RATES": ('{"GBP": 1.2}', {"GBP": 1.2}),
+    "SAHARA_PROJECT_SEED": ("7", 7),
+    "SAHARA_WAREHOUSE_URL": ("duckdb:////tmp/x.duckdb", "duckdb:////tmp/x.duckdb"),
+    "SAHARA_WAREHOUSE_MEMORY_LIMIT": ("2GB", "2GB"),
+    "SAHARA_WAREHOUSE_THREADS": ("2", 2),
+    "SAHARA_DROPS_FOLDER": ("in", "in"),
+    "SAHARA_DROPS_SETTLE_SECONDS": ("2.5", 2.5),
+    "SAHARA_RULES_CANCELLATION_PREFIXES": ("C, X", ["C", "X"]),
+    "SAHARA_RULES_ADJUSTMENT_PREFIXES": ("B", ["B"]),
+    "SAHARA_RULES_FEE_CODES": ("POST,BANK CHARGES", ["POST", "BANK CHARGES"]),
+    "SAHARA_RULES_FEES_COUNT_AS_SPEND": ("false", False),
+    "SAHARA_FEATURES_MODEL": ("recency_days,gross_spend", ["recency_days", "gross_spend"]),
+    "SAHARA_FEATURES_CUT_OFF": ("2011-12-10", "2011-12-10"),
+    "SAHARA_FEATURES_CATEGORY_SEPARATOR": ("/", "/"),
+    "SAHARA_SEGMENTATION_K_MIN": ("4", 4),
+    "SAHARA_SEGMENTATION_K_MAX": ("9", 9),
+    "SAHARA_SEGMENTATION_K": ("5", 5),
+    "SAHARA_SEGMENTATION_MINIMUM_SHARE": ("0.05", 0.05),
+    "SAHARA_SEGMENTATION_MINIMUM_STABILITY": ("0.5", 0.5),
+    "SAHARA_SEGMENTATION_OUTLIER_QUANTILE": ("0.9", 0.9),
+    "SAHARA_EXPORT_FOLDER": ("out", "out"),
+    "SAHARA_EXPORT_STREAM_ID": ("123", "123"),
+    "SAHARA_EXPORT_SEGMENT_PROPERTY": ("seg", "seg"),
+    "SAHARA_EXPORT_TIER_PROPERTY": ("tier", "tier"),
+    "SAHARA_EXPORT_GA360_SEGMENT_DIMENSION": ("11", 11),
+    "SAHARA_EXPORT_GA360_TIER_DIMENSION": ("12", 12),
+}
+
+
+def test_the_list_of_variables_below_is_whole():
+    assert set(environment_variables(Settings)) == set(_OVERRIDES)
+
+
+@pytest.mark.parametrize("variable", sorted(_OVERRIDES))
+def test_every_key_can_be_overridden_from_the_environment(variable):
+    text, expected = _OVERRIDES[variable]
+    section, key = environment_variables(Settings)[variable]
+    document = (
+        {"project": {"currency": "GBP", "name": "File"}, section: {}}
+        if section != "project"
+        else {"project": {"currency": "GBP"}}
+    )
+    settings = parse_settings(document, root=HERE, environment={variable: text})
+    assert getattr(getattr(settings, section), key) == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "expected"),
+    [
+        ("SAHARA_SEGMENTATION_K_MAX", "abc", 'must be a whole number (found "abc")'),
+        ("SAHARA_SEGMENTATION_K_MAX", "2", "k_min (3) is above k_max (2)"),
+        ("SAHARA_PROJECT_SEED", "-4", "must be at least 0 (found -4)"),
+        ("SAHARA_RULES_FEES_COUNT_AS_SPEND", "perhaps", 'must be true or false (found "perhaps")'),
+        ("SAHARA_PROJECT_CURRENCY_RATES", "EUR=1", 'must be a table of keys and values (found "EUR=1")'),
+        ("SAHARA_FEATURES_MODEL", "recency", "unknown feature 'recency'"),
+        ("SAHARA_EXPORT_STREAM_ID", "G-1", "'G-1' is a measurement id"),
+    ],
+)
+def test_a_bad_value_goes_by_the_name_of_its_variable(variable, text, expected):
+    found = problems({}, {variable: text})
+    assert len(found) == 1, found
+    assert found[0].startswith(f"environment: {variable}: {expected}")
+
+
+def test_the_environment_wins_over_the_file_even_where_the_file_is_wrong():
+    settings = parse_settings(
+        {"project": {"time_zone": "Nowhere"}}, root=HERE, environment={"SAHARA_PROJECT_TIME_ZONE": "UTC"}
+    )
+    assert settings.project.time_zone == "UTC"
+
+
+def test_an_empty_variable_overrides_nothing():
+    assert (
+        parse_settings({"segmentation": {"k": 5}}, root=HERE, environment={"SAHARA_SEGMENTATION_K": ""}).segmentation.k
+        == 5
+    )
+
+
+def test_a_misspelt_variable_is_a_problem_and_the_ones_of_kubernetes_are_not():
+    assert problems({}, {"SAHARA_WAREHUOSE_URL": "x"}) == [
+        "environment: unknown variable 'SAHARA_WAREHUOSE_URL'; did you mean 'SAHARA_WAREHOUSE_URL'?"
+    ]
+    parse_settings(
+        {}, root=HERE, environment={"SAHARA_PORT_80_TCP": "x", "SAHARA_SERVICE_HOST": "10.0.0.1", "HOME": "/"}
+    )
+
+
+@pytest.mark.parametrize("url", ["duckdb://me:s3cret@host/x.duckdb", "postgresql://me:s3cret@host/db"])
+def test_a_password_in_the_file_is_refused_and_never_printed(url):
+    found = problems({"warehouse": {"url": url}})
+    assert found == ["warehouse.url: holds a password; put the whole URL into the environment as SAHARA_WAREHOUSE_URL"]
+    assert "s3cret" not in str(problems({}, {"SAHARA_WAREHOUSE_URL": url}))
+
+
+def test_a_password_in_the_environment_is_not_what_is_wrong():
+    assert "password" not in str(problems({}, {"SAHARA_WAREHOUSE_URL": "postgresql://me:s3cret@host/db"}))
+
+
+# --- the file --------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_file_is_the_one_named_else_the_variable_else_the_one_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert config_file(None, {}) is None
+    (tmp_path / "sahara.toml").write_text("")
+    assert config_file(None, {}) == Path("sahara.toml")
+    assert config_file(None, {"SAHARA_CONFIG": "a.toml"}) == Path("a.toml")
+    assert config_file(Path("b.toml"), {"SAHARA_CONFIG": "a.toml"}) == Path("b.toml")
+
+
+def test_paths_start_from_the_file_wherever_one_stands(tmp_path, monkeypatch):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "sahara.toml").write_text(
+        '[warehouse]\nurl = "duckdb:///w/my%20shop.duckdb"\n[drops]\nfolder = "../in"'
+    )
+    monkeypatch.chdir("/")
+    settings = load_settings(tmp_path / "shop" / "sahara.toml", {})
+    assert settings.drop_folder == tmp_path / "in"
+    assert settings.export_folder == tmp_path / "shop" / "exports"
+    assert settings.warehouse_path == tmp_path / "shop" / "w" / "my shop.duckdb"
+    absolute = load_settings(tmp_path / "shop" / "sahara.toml", {"SAHARA_WAREHOUSE_URL": "duckdb:////srv/x.duckdb"})
+    assert absolute.warehouse_path == Path("/srv/x.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"[project\n", "is not valid TOML"),
+        (b'name = "\xff"', "is not UTF-8 (byte 8); save it as UTF-8"),
+        (None, "there is no such file; `sahara init FILE"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path, content, expected):
+    file = tmp_path / "odd.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file, {})
+    assert str(caught.value).startswith(f"{file}: 1 problem\n  {expected}")
+
+
+def test_a_missing_file_from_the_variable_says_where_its_name_came_from(tmp_path):
+    with pytest.raises(SettingsError, match=r"no\.toml \(from \$SAHARA_CONFIG\)"):
+        load_settings(None, {"SAHARA_CONFIG": str(tmp_path / "no.toml")})
+
+
+def test_a_byte_order_mark_is_no_problem(tmp_path):
+    (tmp_path / "sahara.toml").write_text('\ufeff[project]\nname = "Shop"', encoding="utf-8")
+    assert load_settings(tmp_path / "sahara.toml", {}).project.name == "Shop"
+
+
+# --- fingerprints ----------------------------------------------------------------------------------------------------------------
+
+_CHANGES = st.sampled_from(
+    [
+        ("project", "seed", 3),
+        ("project", "currency", "EUR"),
+        ("rules", "fee_codes", ["X"]),
+        ("rules", "fees_count_as_spend", False),
+        ("features", "cut_off", "2020-01-01"),
+        ("segmentation", "k_max", 9),
+        ("export", "stream_id", "1"),
+        ("drops", "folder", "in"),
+    ]
+)
+_SECTIONS = st.lists(
+    st.sampled_from(
+        ["project", "rules", "features", "segmentation", "export", "drops", "project.seed", "rules.fee_codes"]
+    ),
+    min_size=1,
+    unique=True,
+)
+
+
+@given(_CHANGES, _SECTIONS)
+def test_a_fingerprint_changes_exactly_when_its_sections_do(change, sections):
+    section, key, value = change
+    plain = parse_settings({}, root=HERE)
+    changed = parse_settings({section: {key: value}}, root=Path("/elsewhere"))
+    concerned = any(name in {section, f"{section}.{key}"} for name in sections)
+    assert (plain.fingerprint(*sections) != changed.fingerprint(*sections)) == concerned
+
+
+def test_settings_cannot_be_changed_once_read():
+    with pytest.raises(ValueError, match="frozen"):
+        parse_settings({}, root=HERE).project.seed = 4
+
+
+# --- the documentation -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_committed_documentation_is_current():
+    committed = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert committed == render_reference(), "run: python -m sahara_assets.settings_reference > docs/configuration.md"
+
+
+def test_the_documentation_holds_every_key_with_its_variable_and_default():
+    text = render_reference()
+    for variable, (section, key) in environment_variables(Settings).items():
+        row = next(line for line in text.splitlines() if f"`{variable}`" in line)
+        assert row.startswith(f"| `{key}` |")
+        value = getattr(getattr(Settings(), section), key)
+        assert "not set" in row if value is None else json.dumps(value) in row
+    assert "| `same_path` |" in text
+
+
+def test_the_example_in_the_documentation_is_a_valid_file():
+    block = render_reference().split("```toml\n")[1].split("```")[0]
+    assert parse_settings(tomllib.loads(block), root=HERE).segmentation.k == 5
