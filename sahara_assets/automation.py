@@ -28,6 +28,9 @@ SIGNATURE_TAG = "sahara/drops"
 HOLDER_TAG = "sahara/process"
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
+LOOKED_AT = 50
+"""How many past runs a tick looks at."""
+
 _TIME_TO_START = timedelta(minutes=5)
 _AT_WORK = (
     dg.DagsterRunStatus.NOT_STARTED,
@@ -169,7 +172,7 @@ def unknown_files(settings: Settings, files: list[FoundFile]) -> list[FoundFile]
 def history_of(instance: dg.DagsterInstance, signature: str) -> History:
     """The runs that were started for this state of the folder."""
     filters = dg.RunsFilter(job_name=sahara_run.name, tags={SIGNATURE_TAG: signature})
-    records = instance.get_run_records(filters=filters, limit=50)
+    records = instance.get_run_records(filters=filters, limit=LOOKED_AT)
     failed = []
     for record in records:
         if record.dagster_run.status is not dg.DagsterRunStatus.FAILURE:
@@ -205,7 +208,7 @@ def bury_killed_runs(instance: dg.DagsterInstance, settings: Settings, now: date
     A run of the command line names its process. One that Dagster started holds the project's lock from its first step to its last.
     """
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
-    for record in instance.get_run_records(filters=filters, limit=50):
+    for record in instance.get_run_records(filters=filters, limit=LOOKED_AT):
         run = record.dagster_run
         host, _, process = run.tags.get(HOLDER_TAG, "").rpartition(".")
         if process:

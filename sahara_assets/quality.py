@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sahara_assets.builds import built
 from sahara_assets.drops.ledger import ledger_rows, reading_fingerprint
 from sahara_assets.drops.plan import Status
 from sahara_assets.schema import CUSTOMER_FEATURES
@@ -303,10 +304,12 @@ def _spend_adds_up(warehouse: Warehouse, settings: Settings) -> Answer:
     import ibis
 
     from sahara_assets.sales.subjects import is_counted_sale
-    from sahara_assets.stages import cut_off
 
+    measured = built(warehouse, CUSTOMER_FEATURES.name)
+    if measured is None:
+        return False, "customer_features has not been built yet; materialise it", {}
     lines = warehouse.table(PURCHASES)
-    before = lines.ordered_at_local < ibis.timestamp(cut_off(warehouse).isoformat(sep=" "))
+    before = lines.ordered_at_local < ibis.timestamp(measured.details["cut_off"].replace("T", " "))
     sales = lines.filter(before & is_counted_sale(lines, settings) & lines.customer_id.notnull())
     features = warehouse.table(CUSTOMER_FEATURES)
     one = warehouse.rows(sales.aggregate(spend=sales.line_total.sum(), n=sales.count()))[0]

@@ -120,7 +120,8 @@ def state(folder):
             rows = connection.execute(f"SELECT {listed} FROM {table.name} ORDER BY ALL").fetchall()
             # Where the report was written is remembered; the folders of two projects differ.
             found[table.name] = [
-                tuple(value.replace(str(folder), "") if isinstance(value, str) else value for value in row) for row in rows
+                tuple(value.replace(str(folder), "") if isinstance(value, str) else value for value in row)
+                for row in rows
             ]
     return found | {path.name: path.read_bytes() for path in (folder / "exports").iterdir()}
 

@@ -70,7 +70,10 @@ def test_the_planted_segments_are_found(shop):
 
 def test_every_bad_row_is_rejected_by_drop_and_line_and_no_other(shop):
     warehouse, _, made, truth = shop
-    bad = [(f"purchases/{row['drop']}", int(row["line"])) for row in read_csv(made.folder / "truth" / "planted_bad_rows.csv")]
+    bad = [
+        (f"purchases/{row['drop']}", int(row["line"]))
+        for row in read_csv(made.folder / "truth" / "planted_bad_rows.csv")
+    ]
     rejects = rejected_rows(warehouse)
     assert sorted((row["path"], row["line"]) for row in rejects) == sorted(bad)
     assert len(bad) == truth["purchases"]["bad_rows"]
@@ -146,5 +149,7 @@ def test_of_two_deliveries_of_products_and_customers_the_newer_counts(shop):
     assert len(found) == counts["with_a_sale"] + counts["with_cancellations_only"] + counts["without_any_purchase"]
     (older, newer) = sorted((made.folder / "products").glob("*.csv"))
     prices = {row["product_id"]: Decimal(row["unit_price"]) for file in (older, newer) for row in read_csv(file)}
-    in_table = {row["product_id"]: row["list_price"] for row in warehouse.rows(PRODUCTS) if row["list_price"] is not None}
+    in_table = {
+        row["product_id"]: row["list_price"] for row in warehouse.rows(PRODUCTS) if row["list_price"] is not None
+    }
     assert in_table == prices

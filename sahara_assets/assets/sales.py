@@ -66,7 +66,15 @@ def products(context: dg.AssetExecutionContext, project: Project) -> dg.Material
     """One row per product that was sold or is in the catalogue."""
     warehouse = project.warehouse
     built = stages.products(warehouse, project.settings, project.run(context.run.run_id))
-    lineage = column_lineage(PRODUCTS, [PURCHASES, _RAW_PRODUCTS], {"gross_spend": [("purchases", "line_total")]})
+    lineage = column_lineage(
+        PRODUCTS,
+        [PURCHASES, _RAW_PRODUCTS],
+        {
+            "gross_spend": [("purchases", "line_total")],
+            "unit_count": [("purchases", "quantity"), ("purchases", "line_kind")],
+            "sale_line_count": [("purchases", "line_kind")],
+        },
+    )
     table = warehouse.table(PRODUCTS)
     best = warehouse.rows(table.order_by([table.gross_spend.desc(), table.product_id.asc()]).limit(10))
     shown = sample(best, ["product_id", "description", "category", "sale_line_count", "unit_count", "gross_spend"])
@@ -80,6 +88,9 @@ def customers(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
     lineage = column_lineage(
         CUSTOMERS,
         [PURCHASES, _RAW_CUSTOMERS],
-        {c: [("purchases", "ordered_at")] for c in ("first_ordered_at", "last_ordered_at")},
+        {
+            **{c: [("purchases", "ordered_at")] for c in ("first_ordered_at", "last_ordered_at")},
+            "has_sale": [("purchases", "line_kind")],
+        },
     )
     return result_of(built, lineage, countries=counts(project.warehouse, CUSTOMERS, "country"))

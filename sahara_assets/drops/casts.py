@@ -2,7 +2,7 @@ r"""From a field's text to a typed value, and the reason where that fails: one m
 
 Everything is read as text and cast by guarded rules, because typed CSV reads turn `1.7` into 2 and `0x1F` into 31, drop the `-08` of
 a timestamp and accept `infinity`. Each declared column becomes DuckDB expressions over the text columns ``c0``, ``c1``, … of a staged
-drop. `looks_like_row` is the same rules' outline in Python, for the scan that must tell a row from the inside of a quoted field.
+drop. `RowOutline` is the same rules' outline in Python, for the scan that must tell a row from the inside of a quoted field.
 """
 
 from __future__ import annotations
@@ -216,31 +216,43 @@ def extra_json(layout: Layout) -> str:
     return f"CAST(json_object({members}) AS VARCHAR)"
 
 
-def looks_like_row(
-    dataset: Dataset, layout: Layout, settings: DatasetSettings
-) -> Callable[[Sequence[str]], Sequence[int]]:
-    """A test of what shows some fields to be a row: the places of their typed values.
+@dataclass(frozen=True)
+class RowOutline:
+    """What a row of a drop looks like, in Python: tells a row from the inside of a quoted field that runs over lines.
 
-    There are none where the fields cannot be a row: a required one is empty, or a typed one holds something else. Nor are there any in
-    a dataset of texts, whose rows cannot be told from the inside of a quoted field.
+    Attributes:
+        required: places that a row fills.
+        typed: places of numbers and moments, with a test of their outline.
+        nothing: the texts that mean no value.
     """
-    positions = dict(layout.positions)
-    nothing = {"", *settings.null_values}
-    outlines = {Kind.DECIMAL: _number_outline(settings), Kind.TIMESTAMP: _moment_outline(settings)}
-    outlines[Kind.DATE] = outlines[Kind.TIMESTAMP]
-    required = [positions[name] for name in dataset.required if name in positions]
-    typed = [(p, outlines[kind]) for name, p in positions.items() if (kind := dataset.column(name).kind) in outlines]
 
-    def evidence(fields: Sequence[str]) -> Sequence[int]:
+    required: tuple[int, ...]
+    typed: dict[int, Callable[[str], bool]]
+    nothing: frozenset[str]
+
+    def evidence(self, fields: Sequence[str]) -> list[int]:
+        """The places of typed values that show some fields, perhaps only the first few of a line, to be a row.
+
+        There are none where the fields cannot be a row: a required one is empty, or a typed one holds something else. Nor are there any
+        in a dataset of texts, whose rows cannot be told from the inside of a quoted field.
+        """
         texts = [field.strip(BLANKS) for field in fields]
-        filled = [(place, outline) for place, outline in typed if texts[place] not in nothing]
-        if any(texts[place] in nothing for place in required):
-            return ()
-        if not all(outline(texts[place]) for place, outline in filled):
-            return ()
-        return [place for place, _ in filled]
+        if any(texts[place] in self.nothing for place in self.required if place < len(texts)):
+            return []
+        filled = [place for place in self.typed if place < len(texts) and texts[place] not in self.nothing]
+        return filled if all(self.typed[place](texts[place]) for place in filled) else []
 
-    return evidence
+
+def outline_of(dataset: Dataset, layout: Layout, settings: DatasetSettings) -> RowOutline:
+    """The outline of a drop's rows under its header."""
+    positions = dict(layout.positions)
+    moment = _moment_outline(settings)
+    outlines = {Kind.DECIMAL: _number_outline(settings), Kind.TIMESTAMP: moment, Kind.DATE: moment}
+    return RowOutline(
+        required=tuple(positions[name] for name in dataset.required if name in positions),
+        typed={p: outlines[kind] for name, p in positions.items() if (kind := dataset.column(name).kind) in outlines},
+        nothing=frozenset(["", *settings.null_values]),
+    )
 
 
 def _number_outline(settings: DatasetSettings) -> Callable[[str], bool]:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sahara_assets.drops.casts import looks_like_row
+from sahara_assets.drops.casts import outline_of
 from sahara_assets.drops.fields import Outcome, RecordParser, fields_of_its_own
 from sahara_assets.errors import DropError
 
@@ -141,9 +141,9 @@ def _swallows_a_row(header: _Header, dataset: Dataset, settings: DatasetSettings
     first, *following = header.text.split("\n")
     alone = _Header(header.delimiter, first.split(header.delimiter), first, 1, header.last_line, header.end)
     layout, _ = _bind(alone, dataset, settings)
-    evidence = looks_like_row(dataset, layout, settings)
+    outline = outline_of(dataset, layout, settings)
     pieces = [fields_of_its_own(line, header.delimiter, settings.quote) for line in following]
-    return any(len(fields) == len(layout.names) and evidence(fields) for fields in pieces)
+    return any(len(fields) == len(layout.names) and outline.evidence(fields) for fields in pieces)
 
 
 def _tidy(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sahara_assets.drops.batch import Batch
-from sahara_assets.drops.casts import casts_of, looks_like_row
+from sahara_assets.drops.casts import casts_of, outline_of
 from sahara_assets.drops.content import CHUNK_BYTES, Content, NotTextError, clean_chunks
 from sahara_assets.drops.header import HEADER_BYTES, Layout, read_header
 from sahara_assets.drops.records import BrokenRecord, Records, RecordScanner, shown
@@ -141,7 +141,7 @@ class DropReader:
             quote=self._settings.quote,
             width=len(layout.names),
             first_line=layout.first_line,
-            row_evidence=looks_like_row(self._dataset, layout, self._settings),
+            outline=outline_of(self._dataset, layout, self._settings),
             encoding=reading.content.encoding,
         )
         pending = start

@@ -20,11 +20,9 @@ import numpy as np
 from sahara_assets.drops.fields import BLANKS, Outcome, RecordParser, fields_of_its_own
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from numpy.typing import NDArray
 
-    RowTest = Callable[[Sequence[str]], Sequence[int]]
+    from sahara_assets.drops.casts import RowOutline
 
 LONGEST_RECORD_BYTES = 8 * 1024 * 1024
 """A quoted field may run over lines for so long; beyond it the quote counts as unterminated."""
@@ -103,19 +101,18 @@ class RecordScanner:
         quote: what quotes a field, one ASCII character, or empty.
         width: the number of fields that the header has.
         first_line: physical line number of the first line that will be fed.
-        row_evidence: the places of typed values that show some fields to be a row of their own, none where they cannot be one;
-            decides whether a quote that runs over lines swallowed a row.
+        outline: what a row looks like; decides whether a quote that runs over lines swallowed one.
         encoding: what the drop was read as, for the reasons.
     """
 
     def __init__(
-        self, *, delimiter: str, quote: str, width: int, first_line: int, row_evidence: RowTest, encoding: str = "utf-8"
+        self, *, delimiter: str, quote: str, width: int, first_line: int, outline: RowOutline, encoding: str = "utf-8"
     ) -> None:
         self._delimiter = delimiter
         self._quote = quote
         self._width = width
         self._line = first_line
-        self._row_evidence = row_evidence
+        self._outline = outline
         self._encoding = encoding
         self._carry = b""
         # A line of delimiters is a record, even where the delimiter is a blank.
@@ -306,9 +303,7 @@ class RecordScanner:
             The index of the first line after the record; -1 where the quote was never meant to run over lines, 0 where more data is
             needed to tell.
         """
-        opened_in = len(parser.fields)
-        # A first line that is a row if its quote is taken for an ordinary character: what "runs over" would be its own columns.
-        if any(place >= opened_in for place in self._evidence(first)):
+        if self._opens_by_mistake(parser, first):
             return -1
         for following in range(index + 1, len(ends)):
             if int(ends[following]) - int(starts[index]) > LONGEST_RECORD_BYTES:
@@ -323,14 +318,31 @@ class RecordScanner:
             if evidence:
                 return -1
             if outcome == "open":
+                if parser.closed_at >= 0 and self._opens_by_mistake(parser, text):
+                    return -1
                 continue
             return following + 1 if outcome == "whole" and len(parser.fields) == self._width else -1
         return 0
 
-    def _evidence(self, line: str) -> Sequence[int]:
-        """The places of typed values that show a physical line to be a row of its own."""
+    def _opens_by_mistake(self, parser: RecordParser, line: str) -> bool:
+        """Whether a quote that opens on a line, and stays open at its end, was never meant to run over lines."""
+        opened_in = len(parser.fields)
+        if opened_in in self._outline.typed:  # no number or moment runs over lines
+            return True
+        # Where the record is a row if its quote is taken for an ordinary character, what "runs over" would be its own columns.
+        fields = [*parser.fields, *line[parser.opened_at :].split(self._delimiter)]
+        return len(fields) == self._width and any(place > opened_in for place in self._outline.evidence(fields))
+
+    def _evidence(self, line: str) -> list[int]:
+        """The places of typed values that show a physical line to be a row of its own, or the first line of one."""
         fields = fields_of_its_own(line, self._delimiter, self._quote)
-        return self._row_evidence(fields) if len(fields) == self._width else ()
+        evidence = self._outline.evidence(fields) if len(fields) == self._width else []
+        if evidence:
+            return evidence
+        parser = RecordParser(self._delimiter, self._quote)
+        if parser.feed(line) == "open" and len(parser.fields) < self._width:
+            return self._outline.evidence(parser.fields)
+        return []
 
 
 def _per_line(positions: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:

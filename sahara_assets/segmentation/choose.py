@@ -3,17 +3,25 @@
 Nothing is fitted or measured here (`sweep`, `metrics`), and nothing is named or stored: the caller keeps the trace.
 
 The rule. A k qualifies when its smallest cluster holds the minimum share of all rows (and two rows at least) and its
-stability reaches the minimum. Each qualified k scores: silhouette, plus Davies-Bouldin turned around, plus a tenth of
-the elbow, each scaled to 0..1 over the qualified ks. The highest score wins, ties go to the smaller k. The first two ask
-the same question of all rows and of the worst neighbours; the elbow only settles what they leave nearly open.
+stability reaches the minimum. Each qualified k scores the sum of
+
+- its silhouette: how much nearer rows are to their own cluster than to the next (Rousseeuw 1987);
+- half of 1 / (1 + Davies-Bouldin): the same question put to each cluster and its worst neighbour (Davies & Bouldin 1979);
+- a fifth of the elbow, counted from 0 to 0.5: whether the step to k paid and the next one will not;
+- its wholeness: whether no cluster is really two, which is the elbow's question put to each cluster alone. It is what
+  silhouette lacks: it likes two near groups merged as long as both are far from a third;
+- its steadiness: how much of its weakest cluster half samples find again (Hennig 2007). It holds wholeness in check: a
+  group that is cut once too often is whole, and elsewhere the next time.
+
+The highest score wins, ties go to the smaller k. Where no qualified k has a silhouette above 0.5 the structure is weak
+(Kaufman & Rousseeuw 1990: 0.26 to 0.50), closer to a continuum than to groups, and a continuum is cut the more steadily the
+fewer its parts: there, steadiness beyond 0.8 is not rewarded. Apart from that a k scores the same whatever else was swept.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from sahara_assets.segmentation.kmeans import UnclusterableError
 
@@ -26,8 +34,16 @@ MINIMUM_SHARE = 0.01
 """Default share of all rows that the smallest cluster must hold."""
 MINIMUM_STABILITY = 0.8
 """Default stability below which a grouping is taken for an accident of the draw."""
-ELBOW_WEIGHT = 0.1
-"""Weight of the elbow beside 1 each for silhouette and Davies-Bouldin."""
+DAVIES_BOULDIN_WEIGHT = 0.5
+"""Weight of 1 / (1 + Davies-Bouldin) beside 1 each for silhouette, wholeness and steadiness."""
+ELBOW_WEIGHT = 0.2
+"""Weight of the elbow beside the same."""
+HIGHEST_ELBOW = 0.5
+"""What an elbow is counted up to: one of two far groups against one is many times as sharp as any other."""
+CLEAR_SILHOUETTE = 0.5
+"""Silhouette above which groups count as separate."""
+STEADY_ENOUGH = 0.8
+"""Steadiness beyond which parts of a continuum gain no more."""
 _FEWEST_ROWS = 2  # a cluster of one person is never a segment, however small the share that is asked for
 _SAME_SCORE = 1e-9
 
@@ -92,9 +108,16 @@ def choose(
     elif passed:
         winner, rule = _first_best(passed, scores), "best of the qualified"
         reason = (
-            f"k = {winner.k}: the best score ({scores[winner.k]:.3f}) of the {len(passed)} that qualify, from "
-            f"silhouette and Davies-Bouldin with equal weight and the elbow at {ELBOW_WEIGHT}; ties go to the smaller k."
+            f"k = {winner.k}: the best score ({scores[winner.k]:.3f}) of the {len(passed)} that qualify. It adds up how clearly "
+            f"the groups are apart (silhouette {winner.silhouette:.3f}, Davies-Bouldin {winner.davies_bouldin_index:.3f}, elbow "
+            f"{winner.elbow:.3f}), whether no group is really two (wholeness {winner.wholeness:.3f}) and how much of the weakest "
+            f"group is found again in half of the rows (steadiness {winner.steadiness:.3f}); ties go to the smaller k."
         )
+        if not _are_clear(passed):
+            reason += (
+                f" No k has a silhouette above {CLEAR_SILHOUETTE}: the groups shade into one another rather than stand apart, "
+                f"so that steadiness counts only up to {STEADY_ENOUGH}."
+            )
     else:
         least = min(_shortfall(model, minimum_share, minimum_stability) for model in models)
         candidates = [m for m in models if _shortfall(m, minimum_share, minimum_stability) <= least + _SAME_SCORE]
@@ -134,23 +157,20 @@ def _shortfall(model: SweptModel, minimum_share: float, minimum_stability: float
 
 
 def _scores(models: Sequence[SweptModel]) -> list[float]:
-    silhouette = _scaled([model.silhouette for model in models])
-    davies_bouldin = _scaled([-model.davies_bouldin_index for model in models])
-    elbow = _scaled([model.elbow for model in models])
-    return [one + two + ELBOW_WEIGHT * three for one, two, three in zip(silhouette, davies_bouldin, elbow, strict=True)]
+    most_steadiness = 1.0 if _are_clear(models) else STEADY_ENOUGH
+    return [
+        model.silhouette
+        + DAVIES_BOULDIN_WEIGHT / (1.0 + model.davies_bouldin_index)
+        + ELBOW_WEIGHT * min(max(model.elbow, 0.0), HIGHEST_ELBOW)
+        + model.wholeness
+        + min(model.steadiness, most_steadiness)
+        for model in models
+    ]
 
 
-def _scaled(values: Sequence[float]) -> list[float]:
-    """0 for the lowest, 1 for the highest; 0 for all where they are equal.
-
-    >>> _scaled([1.0, 3.0, 2.0])
-    [0.0, 1.0, 0.5]
-    """
-    array = np.asarray(values, dtype=np.float64)
-    width = float(array.max() - array.min())
-    if width <= 0.0:
-        return [0.0] * len(values)
-    return [float(value) for value in (array - array.min()) / width]
+def _are_clear(models: Sequence[SweptModel]) -> bool:
+    """Whether any of the models separates groups, rather than parts of a continuum."""
+    return max(model.silhouette for model in models) > CLEAR_SILHOUETTE
 
 
 def _first_best(models: Sequence[SweptModel], scores: dict[int, float]) -> SweptModel:
@@ -161,7 +181,7 @@ def _first_best(models: Sequence[SweptModel], scores: dict[int, float]) -> Swept
 def _line(model: SweptModel, failings: list[str], scores: dict[int, float], chosen: int) -> str:
     numbers = (
         f"silhouette {model.silhouette:.3f}, Davies-Bouldin {model.davies_bouldin_index:.3f}, elbow {model.elbow:.3f}, "
-        f"stability {model.stability:.3f}, smallest cluster {model.smallest_share:.2%}"
+        f"wholeness {model.wholeness:.3f}, steadiness {model.steadiness:.3f}, stability {model.stability:.3f}, smallest cluster {model.smallest_share:.2%}"
     )
     score = f", score {scores[model.k]:.3f}" if model.k in scores else ""
     verdict = f"out, because {' and '.join(failings)}" if failings else "qualifies"

@@ -1,6 +1,6 @@
 """What a clustering is worth, in numbers: compactness, separation, and the agreement of two groupings.
 
-Each takes the matrix and 0-based labels and equals scikit-learn's function of the same name to 1e-9, which a test holds.
+Those that scikit-learn has too take the matrix and 0-based labels and equal its function to 1e-9, which a test holds.
 The clustering itself is made in `kmeans`; which k the numbers speak for is decided in `choose`.
 """
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SILHOUETTE_ROWS = 5_000
 """Up to this many rows the silhouette is exact; above, it is that of a seeded sample of this size."""
 _BLOCK_ROWS = 256
+_LEFT_OF_AN_EVEN_SPREAD = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +79,9 @@ def adjusted_rand_index(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     >>> adjusted_rand_index([0, 0, 1, 1], [0, 1, 0, 1])
     -0.5
     """
-    one = np.unique(np.asarray(first), return_inverse=True)[1]
-    two = np.unique(np.asarray(second), return_inverse=True)[1]
-    if len(one) != len(two):
-        raise UnclusterableError(
-            f"two groupings of the same rows are compared, and these have {len(one)} and {len(two)}"
-        )
-    if len(one) == 0:
-        return 1.0
-    width = int(two.max()) + 1
-    table = np.bincount(one * width + two, minlength=(int(one.max()) + 1) * width).reshape(-1, width)
+    table = _cross_table(first, second)
     # Pairs in Python integers: with millions of rows their products leave 64 bits.
-    row_count = len(one)
+    row_count = int(table.sum())
     together = int(np.square(table).sum())
     in_one = int(np.square(table.sum(axis=1)).sum())
     in_two = int(np.square(table.sum(axis=0)).sum())
@@ -102,6 +94,65 @@ def adjusted_rand_index(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
         * (both * neither - only_one * only_two)
         / ((both + only_one) * (only_one + neither) + (both + only_two) * (only_two + neither))
     )
+
+
+def weakest_overlap(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+    """How much of the worst kept cluster of the first grouping the second one finds again.
+
+    Each cluster of the first is matched with the cluster of the second that shares most: rows in both / rows in either
+    (Jaccard). The least of these is the answer, since one cluster that dissolves is not seen in a mean over all rows
+    (Hennig 2007, Cluster-wise assessment of cluster stability).
+
+    >>> weakest_overlap([0, 0, 1, 1], [7, 7, 3, 3])
+    1.0
+    >>> weakest_overlap([0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 1])
+    0.5
+    """
+    table = _cross_table(first, second)
+    either = table.sum(axis=1)[:, None] + table.sum(axis=0)[None, :] - table
+    return float((table / either).max(axis=1).min(initial=1.0))
+
+
+def wholeness(matrix: npt.ArrayLike, labels: npt.ArrayLike, *, smallest_part: int) -> float:
+    """Whether no cluster is really two: 1 where none is, near 0 where one falls into two far apart.
+
+    Each cluster is laid along its main axis (first principal component) and cut there where the two parts vary least
+    within themselves; both parts have `smallest_part` rows at least. What the cut leaves of the variance is 1/4 in an even
+    spread and 1 - 2/pi = 0.36 in a normal one, so that 1/4 and more counts as whole, and less in proportion; the worst
+    cluster speaks for all. That is the elbow's question (would one more cluster pay?) put to each cluster alone; testing
+    clusters one by one on a line through them is the idea of G-means (Hamerly & Elkan 2003). A cluster of fewer than two
+    smallest parts is whole.
+
+    >>> wholeness([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]], [0, 0, 0, 1, 1, 1], smallest_part=1)
+    1.0
+    >>> round(wholeness([[0.0], [1.0], [10.0], [11.0], [50.0]], [0, 0, 0, 0, 1], smallest_part=1), 3)
+    0.04
+    """
+    points = checked_matrix(matrix)
+    codes, cluster_count = _codes(labels)
+    by_cluster = points[np.argsort(codes, kind="stable")]
+    ends = np.cumsum(np.bincount(codes, minlength=cluster_count))
+    with one_blas_thread():
+        left = [_left_by_best_cut(cluster, max(1, smallest_part)) for cluster in np.split(by_cluster, ends[:-1])]
+    return min(1.0, min(left) / _LEFT_OF_AN_EVEN_SPREAD)
+
+
+def _left_by_best_cut(cluster: FloatArray, smallest_part: int) -> float:
+    """Share of the variance along the main axis that the best cut in two leaves; 1 where there is nothing to cut."""
+    row_count = len(cluster)
+    if row_count < 2 * smallest_part:
+        return 1.0
+    centred = cluster - cluster.mean(axis=0)
+    axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
+    along = np.sort(centred @ axis)
+    total = float(np.square(along).sum())
+    if total <= 0.0:
+        return 1.0
+    below = np.arange(smallest_part, row_count - smallest_part + 1)
+    # The rows are centred: the part below sums to s, the part above to -s.
+    sums = np.cumsum(along)[below - 1]
+    between = np.square(sums) * (1.0 / below + 1.0 / (row_count - below))
+    return max(0.0, 1.0 - float(between.max()) / total)
 
 
 def silhouette(
@@ -182,6 +233,23 @@ def _distances(centred: FloatArray, block: slice) -> FloatArray:
     # The product leaves rounding noise of about 1e-16 of the norms where the truth is 0, and its root would be 1e-8.
     squared[squared < 1e-13 * (norms + norms[block, None])] = 0.0
     return np.sqrt(squared, out=squared)
+
+
+def _cross_table(first: npt.ArrayLike, second: npt.ArrayLike) -> IntArray:
+    """Rows by their cluster in the first grouping and in the second."""
+    one, one_count = _codes(first)
+    two, two_count = _codes(second)
+    if len(one) != len(two):
+        raise UnclusterableError(
+            f"two groupings of the same rows are compared, and these have {len(one)} and {len(two)}"
+        )
+    table: IntArray = np.bincount(one * two_count + two, minlength=one_count * two_count)
+    return table.reshape(one_count, two_count)
+
+
+def _codes(labels: npt.ArrayLike) -> tuple[IntArray, int]:
+    values, codes = np.unique(np.asarray(labels), return_inverse=True)
+    return codes.astype(np.int64), len(values)
 
 
 def _grouped(matrix: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[FloatArray, IntArray, FloatArray]:

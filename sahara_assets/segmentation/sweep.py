@@ -27,6 +27,8 @@ from sahara_assets.segmentation.metrics import (
     calinski_harabasz,
     davies_bouldin_index,
     silhouettes,
+    weakest_overlap,
+    wholeness,
 )
 
 if TYPE_CHECKING:
@@ -34,10 +36,11 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-RESAMPLES = 10
-"""Half samples behind each stability."""
+_FEW_ROWS = 2_000
 _RESAMPLE_ROWS = 10_000  # a half sample is never larger: what 10,000 rows leave undecided is unstable
-_COMPARED_ROWS = 20_000  # and its grouping is compared on at most so many rows
+_COMPARED_ROWS = 20_000  # and its grouping is compared on at most so many rows, as clusters are cut for wholeness
+_SMALLEST_PART_SHARE = 0.01  # a cluster with a smaller part beside it holds stragglers, not two groups
+_SMALLEST_PART_ROWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,10 @@ class SweptModel:
         largest_share: share of rows of the largest cluster.
         stability: mean adjusted Rand index between this grouping of all rows and those by k-means on half samples with
             other seeds (Ben-Hur, Elisseeff & Guyon 2002; Hubert & Arabie 1985). 1 is the same each time, 0 is chance.
+        steadiness: mean over the same half samples of what is found again of the cluster that is found again least
+            (Jaccard; Hennig 2007). Stability speaks for all rows, steadiness for the weakest segment. 1 is always whole.
+        wholeness: 1 where no cluster is really two; lower as one of them falls apart in two along its main axis. See
+            `metrics.wholeness`.
         elbow: how much more the step to k helped than the next one will: the second difference at k of
             ln(inertia) + (2 / columns) ln(k). The second term is what k alone gains on data without clusters
             (Krzanowski & Lai 1988), so that 0 is no elbow.
@@ -78,6 +85,8 @@ class SweptModel:
     smallest_share: float
     largest_share: float
     stability: float
+    steadiness: float
+    wholeness: float
     elbow: float
     capped_from: int | None
 
@@ -88,7 +97,7 @@ def sweep(
     k_min: int,
     k_max: int,
     seed: int,
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     restarts: int | None = None,
     silhouette_rows: int = SILHOUETTE_ROWS,
     on_progress: Callable[[int, int], None] | None = None,
@@ -103,7 +112,7 @@ def sweep(
         k_min: smallest number of clusters, at least 2.
         k_max: largest number of clusters.
         seed: of every draw.
-        resamples: half samples behind each stability.
+        resamples: half samples behind each stability; None means as many as the size of the data calls for.
         restarts: k-means++ sequences a fit; None means as many as the size of the data affords.
         silhouette_rows: up to this many rows the silhouette is exact.
         on_progress: called with (fits done, fits in all) after each; every k is fitted once and once a resample.
@@ -128,11 +137,17 @@ def sweep(
     ks = range(k_min, highest + 1)
     # One k to either side: an elbow at the end of the range needs its neighbours.
     around = range(k_min - 1, min(highest + 1, distinct) + 1)
-    progress = _Progress(on_progress, ks, resamples)
-    seeds = np.random.SeedSequence(seed).generate_state(3 + resamples)
+    halves = resamples if resamples is not None else resamples_for(len(points))
+    progress = _Progress(on_progress, ks, halves)
+    seeds = np.random.SeedSequence(seed).generate_state(3 + halves)
     fits = fit_range(points, around, seed=int(seeds[0]), restarts=restarts, on_fit=progress.fitted)
     separation = silhouettes(points, [fits[k].labels for k in ks], seed=int(seeds[1]), exact_up_to=silhouette_rows)
-    agreement = _stabilities(points, fits, ks, int(seeds[2]), [int(number) for number in seeds[3:]], progress)
+    generator = np.random.default_rng(int(seeds[2]))
+    compared = np.arange(len(points))
+    if len(points) > _COMPARED_ROWS:
+        compared = np.sort(generator.choice(len(points), size=_COMPARED_ROWS, replace=False))
+    agreement = _agreements(points, fits, ks, compared, generator, [int(number) for number in seeds[3:]], progress)
+    smallest_part = max(_SMALLEST_PART_ROWS, math.ceil(_SMALLEST_PART_SHARE * len(compared)))
     models = []
     for position, k in enumerate(ks):
         fitted = fits[k]
@@ -151,12 +166,23 @@ def sweep(
                 smallest_size=int(sizes.min()),
                 smallest_share=float(sizes.min() / len(points)),
                 largest_share=float(sizes.max() / len(points)),
-                stability=agreement[position],
+                stability=agreement[position][0],
+                steadiness=agreement[position][1],
+                wholeness=wholeness(points[compared], fitted.labels[compared], smallest_part=smallest_part),
                 elbow=_elbow({at: fits[at].inertia for at in (k - 1, k, k + 1) if at in fits}, k, points.shape[1]),
                 capped_from=k_max if highest < k_max else None,
             ),
         )
     return models
+
+
+def resamples_for(row_count: int) -> int:
+    """Half samples by the number of rows: with few rows one half differs much from the next.
+
+    >>> [resamples_for(rows) for rows in (150, 2_000, 500_000)]
+    [10, 10, 5]
+    """
+    return 10 if row_count <= _FEW_ROWS else 5
 
 
 class _Progress:
@@ -184,22 +210,22 @@ def _elbow(inertia: dict[int, float], k: int, column_count: int) -> float:
     return height(k - 1) - 2.0 * height(k) + height(k + 1)
 
 
-def _stabilities(
+def _agreements(
     points: FloatArray,
     fits: dict[int, KMeansFit],
     ks: Sequence[int],
-    seed: int,
+    compared: IntArray,
+    generator: np.random.Generator,
     resample_seeds: Sequence[int],
     progress: _Progress,
-) -> list[float]:
-    """Per k the mean agreement of the grouping with those found on half samples; 0.0 where none had rows enough."""
+) -> list[tuple[float, float]]:
+    """Per k the mean agreement of the grouping with those found on half samples, over all rows and of the weakest cluster.
+
+    Both are 0.0 where no half sample had rows enough.
+    """
     row_count = len(points)
-    generator = np.random.default_rng(seed)
-    compared = np.arange(row_count)
-    if row_count > _COMPARED_ROWS:
-        compared = np.sort(generator.choice(row_count, size=_COMPARED_ROWS, replace=False))
     size = min(_RESAMPLE_ROWS, max(row_count // 2, min(row_count, 2 * ks[-1])))
-    agreements: list[list[float]] = [[] for _ in ks]
+    found: list[list[tuple[float, float]]] = [[] for _ in ks]
     for resample_seed in resample_seeds:
         drawn = points[np.sort(generator.choice(row_count, size=size, replace=False))]
         available = distinct_row_count(drawn, up_to=ks[-1])
@@ -213,6 +239,12 @@ def _stabilities(
             progress.fitted(k)  # passed over: the half sample has too few different rows
         for k in possible:
             labels, _ = assign(points[compared], refits[k].centroids)
-            agreements[k - ks[0]].append(adjusted_rand_index(labels, fits[k].labels[compared]))
+            kept = fits[k].labels[compared]
+            found[k - ks[0]].append((adjusted_rand_index(labels, kept), weakest_overlap(kept, labels)))
     # A k that no half sample has rows enough for did not prove stable.
-    return [float(np.mean(values)) if values else 0.0 for values in agreements]
+    return [
+        (float(np.mean([pair[0] for pair in pairs])), float(np.mean([pair[1] for pair in pairs])))
+        if pairs
+        else (0.0, 0.0)
+        for pairs in found
+    ]

@@ -232,6 +232,9 @@ def promote(warehouse: Warehouse, run: Run, k: int) -> Registered:
         warehouse.delete(SEGMENT_CHANGES, {"version": [model.version], "k": [k]})
         warehouse.insert(SEGMENT_CHANGES, changes)
         write_sweep(warehouse)
+        # Recorded like a training, so that a kill before the scoring that follows does not look like "nothing new".
+        fingerprint = combine(wanted.training_fingerprint, str(model.version), str(k))
+        record(warehouse, run, SEGMENTATION_MODELS.name, fingerprint, len(rows), {})
     promoted = champion(warehouse)
     assert promoted is not None  # noqa: S101
     return promoted

@@ -8,9 +8,12 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BLANKS = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
 NULL_WORDS = {"", "NULL", "null", "NaN", "nan", "None", "N/A", "#N/A", "\\N"}
@@ -78,7 +81,7 @@ def decimals_as_text() -> st.SearchStrategy[str]:
     whole = st.from_regex(r"[+-]?[0-9]{1,13}(\.[0-9]{0,7})?", fullmatch=True)
     short = st.from_regex(r"[+-]?[0-9]{1,3}(\.[0-9]{1,2})?", fullmatch=True)
     small = st.from_regex(r"[+-]?\.[0-9]{1,7}", fullmatch=True)
-    scientific = st.from_regex(r"[+-]?[0-9]{1,4}(\.[0-9]{0,6})?[eE][+-]?[0-7]", fullmatch=True)
+    scientific = st.from_regex(r"[+-]?[0-9]{1,4}(\.[0-9]{0,6})?[eE]\+?[0-7]|[+-]?[0-9](\.[0-9]{0,17})?[eE]-[0-9]{1,2}", fullmatch=True)
     return st.one_of(short, short, whole, small, scientific)
 
 
@@ -183,18 +186,18 @@ PLAIN_TEXTS = st.one_of(
 
 
 @st.composite
-def records(draw: st.DrawFn, number: int) -> str:
+def records(draw: st.DrawFn, number: int, order: Sequence[str] = COLUMNS) -> str:
     """One well-formed record, without its line end; its order id tells it from all others."""
-    fields = [
-        f"A{number}",
-        draw(PLAIN_TEXTS),
-        f"P{number}",
-        draw(PLAIN_TEXTS),
-        draw(st.sampled_from(["1", "-2", "3.5"])),
-        draw(st.sampled_from(["2.50", "0"])),
-        draw(st.sampled_from(["2011-12-01 08:26:00", "2011-12-01"])),
-    ]
-    return ",".join(_written(field, quoted=draw(st.booleans())) for field in fields)
+    fields = {
+        "order_id": f"A{number}",
+        "customer_id": draw(PLAIN_TEXTS),
+        "product_id": f"P{number}",
+        "description": draw(PLAIN_TEXTS),
+        "quantity": draw(st.sampled_from(["1", "-2", "3.5"])),
+        "unit_price": draw(st.sampled_from(["2.50", "0"])),
+        "ordered_at": draw(st.sampled_from(["2011-12-01 08:26:00", "2011-12-01"])),
+    }
+    return ",".join(_written(fields[column], quoted=draw(st.booleans())) for column in order)
 
 
 MUTATIONS = ("drop delimiter", "double delimiter", "add quote", "drop quote", "NUL", "bad byte", "junk number", "cut", "CR", "swap")

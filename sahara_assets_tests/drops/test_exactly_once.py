@@ -101,7 +101,9 @@ def fresh(dataset, content, date_formats):
             write(root / "drops" / dataset / "only.csv", content)
             warehouse = DuckDBWarehouse(None)
             warehouse.prepare()
-            load_drops(warehouse, settings_of(root, date_formats, dict.fromkeys(CONTENTS, "replace")), run_id="f", now=NOW)
+            load_drops(
+                warehouse, settings_of(root, date_formats, dict.fromkeys(CONTENTS, "replace")), run_id="f", now=NOW
+            )
             (row,) = ledger_rows(warehouse)
             raw = warehouse.rows(RAW_TABLES[dataset])
             rejects = warehouse.rows(REJECTED_ROWS)
@@ -346,7 +348,7 @@ class History(RuleBasedStateMachine):
             assert all(read == loaded + rejected for read, loaded, rejected in found)
 
 
-SHORT = settings(max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+SHORT = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = settings(SHORT, max_examples=2_000, stateful_step_count=60)
 
 

@@ -41,7 +41,7 @@ def test_every_setting_that_reaches_the_rows_changes_the_reading(tmp_path):
     changes = [
         {"project": {"time_zone": "Europe/London"}},
         {"project": {"currency": "GBP"}},
-        {"project": {"currency_rates": {"EUR": 0.86}}},
+        {"project": {"currency": "GBP", "currency_rates": {"EUR": 0.86}}},
         *(
             {"datasets": {"purchases": change}}
             for change in (
@@ -78,7 +78,7 @@ def test_settings_that_do_not_reach_the_rows_leave_the_reading(tmp_path):
         {"datasets": {"purchases": {}, "products": {"delimiter": ";"}}},
     ]
     assert {fingerprint_under(tmp_path, **change) for change in quiet} == {fingerprint_under(tmp_path)}
-    dear, cheap = ({"project": {"currency_rates": {"EUR": rate}}} for rate in (0.9, 0.8))
+    dear, cheap = ({"project": {"currency": "GBP", "currency_rates": {"EUR": rate}}} for rate in (0.9, 0.8))
     assert fingerprint_under(tmp_path, **dear) == fingerprint_under(tmp_path, **cheap)
 
 
@@ -110,7 +110,9 @@ def test_forgetting_takes_effect_at_once_and_says_what_it_did(shop):
 
 def test_what_cannot_be_done_is_said_with_what_could_and_nothing_of_it_is_done(shop):
     deliver(shop, "a", "b")
-    with pytest.raises(DropError, match=r"c\.csv: no such drop that could be forgotten.*\(purchases/a\.csv, purchases/b\.csv\)"):
+    with pytest.raises(
+        DropError, match=r"c\.csv: no such drop that could be forgotten.*\(purchases/a\.csv, purchases/b\.csv\)"
+    ):
         forget_drops(shop.warehouse, ["purchases/a.csv", "purchases/c.csv"])
     assert [row["status"] for row in ledger_rows(shop.warehouse)] == ["loaded", "loaded"]
     with pytest.raises(DropError, match=r"purchases/a\.csv: no such drop that could be allowed.*\(there is none\)"):

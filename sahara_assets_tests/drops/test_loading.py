@@ -57,7 +57,9 @@ def agree(shop):
     """The ledger points at exactly what the raw tables hold, with the right counts."""
     for dataset, table in RAW_TABLES.items():
         held = [row["_drop_id"] for row in shop.rows(table)]
-        loaded = {r["drop_id"]: r for r in ledger_rows(shop.warehouse) if (r["dataset"], r["status"]) == (dataset, "loaded")}
+        loaded = {
+            r["drop_id"]: r for r in ledger_rows(shop.warehouse) if (r["dataset"], r["status"]) == (dataset, "loaded")
+        }
         assert set(held) <= set(loaded)
         assert {d: r["rows_loaded"] for d, r in loaded.items()} == {d: held.count(d) for d in loaded}
         assert all(r["rows_read"] == r["rows_loaded"] + r["rows_rejected"] for r in loaded.values())
@@ -339,8 +341,10 @@ def test_settings_that_do_not_reach_the_rows_read_nothing_again(shop):
     shop.deliver("purchases/a.csv", order_lines(1))
     shop.load()
     shop.set(
-        project={"currency_rates": {}, "seed": 7, "name": "Other"},
-        datasets={"purchases": {"same_path": "append", "hold_above": 1, "version_column": "country", "patterns": ["**/*.csv"]}},
+        project={"seed": 7, "name": "Other"},
+        datasets={
+            "purchases": {"same_path": "append", "hold_above": 1, "version_column": "country", "patterns": ["**/*.csv"]}
+        },
         rules={"fees_count_as_spend": False},
     )
     assert shop.load().outcomes == []
@@ -389,9 +393,13 @@ def test_a_touched_file_keeps_its_new_time_even_when_another_drop_is_broken(shop
     shop.load()
     age(file, NOW - 2 * DAY)
     shop.deliver("purchases/b.csv", order_lines(2))
-    shop.warehouse = Watched(shop.warehouse, lambda statement: raise_at(statement, "CREATE OR REPLACE TEMP TABLE _typed"))
+    shop.warehouse = Watched(
+        shop.warehouse, lambda statement: raise_at(statement, "CREATE OR REPLACE TEMP TABLE _typed")
+    )
     shop.load()
-    assert [row["modified_at"] for row in ledger_rows(shop.warehouse) if row["path"].endswith("a.csv")] == [NOW - 2 * DAY]
+    assert [row["modified_at"] for row in ledger_rows(shop.warehouse) if row["path"].endswith("a.csv")] == [
+        NOW - 2 * DAY
+    ]
 
 
 def said_of_ann(shop):
@@ -431,7 +439,9 @@ def test_a_version_column_goes_before_every_date_and_a_row_without_one_is_older(
 
 def test_drops_that_cannot_be_opened_are_refused_one_by_one_and_the_others_load(shop):
     shop.deliver("purchases/good.csv", order_lines(1))
-    shop.deliver("purchases/good.csv.gz", "").write_bytes(gzip.compress(b"order_id,customer_id,product_id,quantity,unit_price,ordered_at\n2,ann,mug,1,1,2025-03-01\n"))
+    shop.deliver("purchases/good.csv.gz", "").write_bytes(
+        gzip.compress(b"order_id,customer_id,product_id,quantity,unit_price,ordered_at\n2,ann,mug,1,1,2025-03-01\n")
+    )
     cut = shop.deliver("purchases/cut.csv.gz", "")
     cut.write_bytes(gzip.compress(b"x" * 10_000)[:30])
     (shop.folder / "purchases/lost.csv").symlink_to(shop.folder / "nowhere")

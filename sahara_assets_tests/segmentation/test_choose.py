@@ -23,6 +23,8 @@ def model(k, **changes):
         smallest_share=0.1,
         largest_share=0.5,
         stability=0.95,
+        steadiness=0.7,
+        wholeness=0.9,
         elbow=0.1,
         capped_from=None,
     )
@@ -105,10 +107,51 @@ def test_ties_go_to_the_smaller_k_in_whatever_order_they_come():
 
 @pytest.mark.parametrize(
     "better",
-    [{"silhouette": 0.5}, {"davies_bouldin_index": 0.9}, {"elbow": 0.2}],
+    [{"silhouette": 0.45}, {"davies_bouldin_index": 0.9}, {"elbow": 0.2}, {"wholeness": 1.0}, {"steadiness": 0.75}],
 )
-def test_each_of_the_three_measures_counts(better):
+def test_each_of_the_five_measures_counts(better):
     assert choose([model(3), model(4, **better), model(5)]).k == 4
+
+
+def test_the_score_is_the_stated_sum():
+    clear = model(3, silhouette=0.6, davies_bouldin_index=1.0, elbow=0.3, wholeness=0.75, steadiness=0.9)
+    assert choose([clear]).trace[0].score == pytest.approx(0.6 + 0.5 / 2 + 0.2 * 0.3 + 0.75 + 0.9)
+
+
+@pytest.mark.parametrize(("elbow", "counted"), [(-0.4, 0.0), (0.5, 0.5), (3.0, 0.5)])
+def test_an_elbow_counts_from_nothing_to_a_half(elbow, counted):
+    plain, bent = (choose([model(3, elbow=height)]).trace[0].score for height in (0.0, elbow))
+    assert bent - plain == pytest.approx(0.2 * counted)
+
+
+def test_where_groups_are_apart_the_steadier_wins_and_where_they_shade_into_one_another_steady_enough_will_do():
+    def offered(silhouette):
+        return [model(3, silhouette=silhouette, steadiness=1.0), model(4, silhouette=silhouette + 0.01, steadiness=0.8)]
+
+    apart, shading = choose(offered(0.6)), choose(offered(0.3))
+    assert (apart.k, shading.k) == (3, 4)
+    assert "shade into one another" in shading.reason
+    assert "shade into one another" not in apart.reason
+
+
+def test_a_silhouette_of_a_k_that_does_not_qualify_does_not_make_the_groups_stand_apart():
+    lonely = model(2, silhouette=0.9, smallest_size=1, smallest_share=0.01)
+    assert choose([lonely, model(3, steadiness=1.0), model(4, silhouette=0.41, steadiness=0.8)]).k == 4
+
+
+def test_two_near_groups_are_told_apart_though_their_silhouette_would_rather_merge_them():
+    generator = np.random.default_rng(8)
+    centres = np.array([[0.0, 0.0], [6.0, 0.0], [40.0, 0.0], [20.0, 35.0]])
+    matrix = np.vstack([centre + generator.normal(size=(150, 2)) for centre in centres])
+    swept = sweep(matrix, k_min=3, k_max=8, seed=0, resamples=5, restarts=6)
+    assert max(swept, key=lambda swept_model: swept_model.silhouette).k == 3
+    assert choose(swept).k == 4
+
+
+def test_a_round_cloud_is_not_cut_for_the_sake_of_wholeness():
+    generator = np.random.default_rng(9)
+    matrix = np.vstack([20.0 * index + generator.normal(size=(200, 3)) for index in range(3)])
+    assert choose(sweep(matrix, k_min=2, k_max=9, seed=0, resamples=5, restarts=6)).k == 3
 
 
 def test_the_elbow_settles_what_is_nearly_open_and_nothing_more():

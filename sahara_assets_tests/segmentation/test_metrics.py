@@ -12,6 +12,8 @@ from sahara_assets.segmentation.metrics import (
     mean_squared_distance,
     silhouette,
     silhouettes,
+    weakest_overlap,
+    wholeness,
 )
 
 labelings = st.lists(st.integers(0, 4), min_size=2, max_size=40)
@@ -115,3 +117,72 @@ def test_one_cluster_or_one_for_each_row_has_no_separation_to_measure(measure, l
 def test_a_label_too_few_is_refused():
     with pytest.raises(UnclusterableError, match="one label a row"):
         davies_bouldin_index([[0.0], [1.0], [2.0]], [0, 1])
+
+
+@given(
+    labelings.flatmap(
+        lambda first: st.tuples(st.just(first), st.lists(st.integers(0, 4), min_size=len(first), max_size=len(first)))
+    )
+)
+def test_the_weakest_overlap_is_what_counting_rows_gives(pair):
+    first, second = pair
+    rows_of = [
+        [{row for row, label in enumerate(labels) if label == one} for one in set(labels)] for labels in (first, second)
+    ]
+    expected = min(max(len(one & other) / len(one | other) for other in rows_of[1]) for one in rows_of[0])
+    assert weakest_overlap(first, second) == pytest.approx(expected, abs=1e-12)
+
+
+def test_one_cluster_that_dissolves_shows_in_the_weakest_overlap_and_hardly_in_the_rand_index():
+    first = np.repeat([0, 1, 2], [500, 480, 20])
+    second = first.copy()
+    second[-20:] = np.arange(20) % 2
+    assert adjusted_rand_index(first, second) > 0.95
+    assert weakest_overlap(first, second) < 0.03
+
+
+def test_an_even_spread_and_a_normal_one_are_whole():
+    generator = np.random.default_rng(0)
+    for points in (
+        np.linspace(0.0, 1.0, 1000)[:, None],
+        generator.normal(size=(1000, 1)),
+        generator.normal(size=(800, 6)),
+    ):
+        assert wholeness(points, np.zeros(len(points)), smallest_part=10) == pytest.approx(1.0, abs=2e-3)
+
+
+def test_what_a_cut_leaves_of_two_far_piles_is_their_own_spread():
+    matrix = [[-11.0], [-9.0], [9.0], [11.0]]  # variance 101 around 0, 1 around -10 and 10
+    assert wholeness(matrix, [0, 0, 0, 0], smallest_part=2) == pytest.approx(4.0 / 101.0)
+
+
+def test_the_worst_cluster_speaks_for_all():
+    matrix = np.array([[-11.0], [-9.0], [9.0], [11.0], *([[100.0 + row] for row in range(50)])])
+    labels = np.repeat([0, 1], [4, 50])
+    assert wholeness(matrix, labels, smallest_part=2) == pytest.approx(4.0 / 101.0)
+
+
+def test_a_straggler_does_not_make_a_cluster_two():
+    matrix = np.append(np.random.default_rng(1).normal(size=200), [60.0])[:, None]
+    labels = np.zeros(201)
+    assert wholeness(matrix, labels, smallest_part=1) < 0.3
+    assert wholeness(matrix, labels, smallest_part=5) > 0.9
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_copies_of_one_row_and_clusters_too_small_to_cut_are_whole(rows):
+    assert wholeness(np.ones((rows, 2)), np.zeros(rows), smallest_part=1) == 1.0
+    assert wholeness(np.arange(rows, dtype=float)[:, None], np.zeros(rows), smallest_part=3) == 1.0
+
+
+@given(st.integers(0, 50), st.floats(0.01, 100.0), st.floats(-100.0, 100.0))
+@settings(max_examples=30, deadline=None)
+def test_wholeness_knows_no_unit_no_origin_no_direction_and_no_order(seed, scale, shift):
+    matrix, labels = grouped(seed, rows=120, columns=3, clusters=2)
+    generator = np.random.default_rng(seed)
+    turn = np.linalg.qr(generator.normal(size=(3, 3)))[0]
+    order = generator.permutation(120)
+    expected = wholeness(matrix, labels, smallest_part=3)
+    assert wholeness((matrix @ turn * scale + shift)[order], labels[order], smallest_part=3) == pytest.approx(
+        expected, abs=1e-6
+    )

@@ -54,6 +54,14 @@ def test_the_true_number_is_perfectly_stable_and_has_the_sharpest_elbow():
     assert all(swept[k].stability < 1.0 for k in (5, 6, 7, 8))
 
 
+def test_too_few_clusters_are_not_whole_and_too_many_are_not_steady():
+    swept = {model.k: model for model in sweep(clouds([50, 50, 50, 50]), k_min=2, k_max=6, seed=0)}
+    assert (swept[4].steadiness, swept[4].wholeness) == (1.0, pytest.approx(1.0))
+    assert max(swept[2].wholeness, swept[3].wholeness) < 0.3
+    assert max(swept[5].steadiness, swept[6].steadiness) < 0.8
+    assert all(model.steadiness <= 1.0 and model.wholeness <= 1.0 for model in swept.values())
+
+
 def test_what_has_no_clusters_has_hardly_an_elbow():
     matrix = np.random.default_rng(0).uniform(size=(2000, 1))
     assert all(abs(model.elbow) < 0.05 for model in sweep(matrix, k_min=3, k_max=8, seed=0, resamples=2))

@@ -1,0 +1,295 @@
+"""The drop sensor: one run for any number of new drops, none for none, again with back-off after a failure, and it survives anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sahara_assets import automation
+from sahara_assets.automation import (
+    SIGNATURE_TAG,
+    History,
+    bury_killed_runs,
+    drop_sensor,
+    folder_signature,
+    history_of,
+    holder_tag,
+    pause_after,
+    settled_files,
+    why_wait,
+)
+from sahara_assets.definitions import defs
+from sahara_assets.drops.discovery import find_drops
+from sahara_assets.locking import hold_lock
+from sahara_assets.resources import Project
+from sahara_assets.settings import load_settings
+from sahara_assets_tests.commands import sahara
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+class Bell:
+    """A sensor's life: what it is shown, tick by tick, with the cursor that it leaves."""
+
+    def __init__(self, root: Path, instance: dg.DagsterInstance) -> None:
+        self.root = root
+        self.instance = instance
+        self.cursor: str | None = None
+
+    def tick(self) -> dg.SensorResult | dg.SkipReason:
+        project = Project(config_path=str(self.root / "sahara.toml"))
+        resources = {"project": project}
+        with dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources=resources) as context:
+            answer = drop_sensor(context)
+            self.cursor = answer.cursor if isinstance(answer, dg.SensorResult) else context.cursor
+        return answer
+
+    def rings(self) -> dg.RunRequest:
+        """Tick, and expect one run."""
+        answer = self.tick()
+        assert isinstance(answer, dg.SensorResult), answer
+        (request,) = answer.run_requests or []
+        return request
+
+    def silence(self) -> str:
+        """Tick, expect none, and say why."""
+        answer = self.tick()
+        assert isinstance(answer, dg.SkipReason), answer
+        return answer.skip_message or ""
+
+    def start(self, request: dg.RunRequest) -> dg.DagsterRun:
+        """What the daemon does about a request."""
+        return self.instance.create_run_for_job(JOB, tags=dict(request.tags), status=dg.DagsterRunStatus.STARTED)
+
+    def start_and_fail(self, request: dg.RunRequest) -> None:
+        self.instance.report_run_failed(self.start(request), "on purpose")
+
+    def start_and_succeed(self, request: dg.RunRequest) -> None:
+        run = self.start(request)
+        self.instance.report_dagster_event(
+            dg.DagsterEvent(event_type_value="PIPELINE_SUCCESS", job_name=JOB.name, message="done"), run.run_id
+        )
+
+
+JOB = defs().resolve_job_def("sahara_run")
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+@pytest.fixture
+def bell(tmp_path: Path, instance: dg.DagsterInstance) -> Bell:
+    """A project with two drops that nothing has loaded yet."""
+    (tmp_path / "sahara.toml").write_text("")
+    (tmp_path / "data" / "purchases").mkdir(parents=True)
+    for day in (1, 2):
+        drop(tmp_path, day)
+    return Bell(tmp_path, instance)
+
+
+def drop(root: Path, day: int, text: str = "order_id\n1\n") -> Path:
+    path = root / "data" / "purchases" / f"purchases_2025-01-{day:02d}.csv"
+    path.write_text(text)
+    return path
+
+
+def test_any_number_of_new_drops_is_one_run(bell):
+    request = bell.rings()
+    assert request.tags[SIGNATURE_TAG] == folder_signature(find_drops(load_settings(bell.root / "sahara.toml", {})))
+    assert request.run_key == f"{request.tags[SIGNATURE_TAG]}-0"
+
+
+def test_no_new_drop_is_no_run(bell):
+    bell.start_and_succeed(bell.rings())
+    assert bell.silence() == "nothing new among 2 drops"
+    assert bell.silence() == "nothing new among 2 drops"
+
+
+def test_while_a_run_is_at_work_the_bell_is_silent_until_something_else_is_dropped(bell):
+    request = bell.rings()
+    bell.start(request)
+    assert bell.silence() == "a run for these drops is at work"
+    drop(bell.root, 3)
+    assert bell.rings().run_key != request.run_key
+
+
+def test_the_same_state_gives_the_same_key_and_another_state_another(bell):
+    first = bell.rings()
+    bell.cursor = None  # the tick was lost before its cursor was kept
+    assert bell.rings().run_key == first.run_key
+    drop(bell.root, 3)
+    assert bell.rings().run_key != first.run_key
+
+
+def test_a_file_overwritten_with_equal_size_and_time_rings(bell):
+    bell.start_and_succeed(bell.rings())
+    path = bell.root / "data" / "purchases" / "purchases_2025-01-01.csv"
+    before = path.stat()
+    path.write_text("order_id\n2\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    bell.rings()
+
+
+def test_files_that_the_ledger_knows_do_not_ring_on_the_first_tick(project, instance):
+    assert sahara("run", cwd=project).code == 0  # the copied files have new times, which the ledger notes
+    bell = Bell(project, instance)
+    assert bell.silence().endswith("drops, all in the ledger")
+    assert bell.silence().startswith("nothing new among")
+    drop(project, 9)
+    bell.rings()
+
+
+def test_a_failed_run_is_tried_again_after_a_pause(bell, monkeypatch):
+    first = bell.rings()
+    bell.start_and_fail(first)
+    assert bell.silence().startswith("1 run for these drops failed; the next try is in ")
+    monkeypatch.setattr(automation, "FIRST_PAUSE", timedelta(0))
+    second = bell.rings()
+    assert second.run_key == f"{first.run_key[:-1]}1"
+    bell.start_and_fail(second)
+    assert bell.rings().run_key == f"{first.run_key[:-1]}2"
+
+
+def test_a_success_ends_the_tries(bell, monkeypatch):
+    monkeypatch.setattr(automation, "FIRST_PAUSE", timedelta(0))
+    bell.start_and_fail(bell.rings())
+    bell.start_and_succeed(bell.rings())
+    assert bell.silence() == "nothing new among 2 drops"
+
+
+def test_new_drops_do_not_wait_for_the_pause_of_old_ones(bell):
+    bell.start_and_fail(bell.rings())
+    drop(bell.root, 3)
+    bell.rings()
+
+
+def test_the_tries_never_run_out(bell, instance, monkeypatch):
+    """Dagster starts nothing under a key it has seen, so the key must go on counting where the looked-at history ends."""
+    monkeypatch.setattr(automation, "FIRST_PAUSE", timedelta(0))
+    monkeypatch.setattr(automation, "LOOKED_AT", 2)
+    request = bell.rings()
+    for _ in range(5):
+        bell.start_and_fail(request)
+    assert bell.rings().run_key == f"{request.run_key[:-1]}5"
+
+
+@given(st.integers(1, 10_000))
+def test_the_pause_doubles_up_to_an_hour(failures):
+    minutes = pause_after(failures).total_seconds() / 60
+    assert minutes == min(2 ** (failures - 1), 60)
+
+
+@given(st.integers(1, 20), st.floats(0, 7200))
+def test_the_bell_waits_exactly_as_long_as_the_pause(failures, seconds_ago):
+    history = History(runs=failures, failures=failures, last_failure=NOW - timedelta(seconds=seconds_ago))
+    waits = why_wait(history, NOW) is not None
+    assert waits == (timedelta(seconds=seconds_ago) < pause_after(failures))
+
+
+def test_history_counts_failures_since_the_last_run_that_did_not_fail(bell):
+    request = bell.rings()
+    bell.start_and_fail(request)
+    bell.start_and_succeed(request)
+    bell.start_and_fail(request)
+    bell.start_and_fail(request)
+    history = history_of(bell.instance, request.tags[SIGNATURE_TAG])
+    assert (history.runs, history.failures, history.at_work) == (4, 2, False)
+    assert history.last_failure is not None
+    assert abs(datetime.now(tz=UTC) - history.last_failure) < timedelta(minutes=5)
+    assert history_of(bell.instance, "another") == History()
+
+
+def test_a_folder_that_vanishes_and_comes_back_does_not_stop_the_sensor(bell):
+    bell.start_and_succeed(bell.rings())
+    away = bell.root / "away"
+    (bell.root / "data").rename(away)
+    assert bell.silence().startswith("the drop folder cannot be read: data: there is no such drop folder")
+    away.rename(bell.root / "data")
+    assert bell.silence() == "nothing new among 2 drops"
+    drop(bell.root, 3)
+    bell.rings()
+
+
+def test_a_broken_sahara_toml_is_said_until_it_is_mended(bell):
+    (bell.root / "sahara.toml").write_text("[segmentation]\nkk = 3")
+    assert "unknown key 'kk'; did you mean 'k'?" in bell.silence()
+    (bell.root / "sahara.toml").write_text("")
+    bell.rings()
+
+
+def test_a_warehouse_that_is_held_leaves_the_bell_silent_and_the_cursor_alone(bell):
+    with duckdb.connect(str(bell.root / "sahara.duckdb")) as held:
+        held.execute("CREATE TABLE x (y INTEGER)")
+    bell.rings()
+    bell.cursor = None
+    (bell.root / "sahara.duckdb").write_bytes(b"no database" * 999)
+    assert bell.silence().startswith("the ledger cannot be read now: sahara.duckdb: ")
+    assert bell.cursor is None
+
+
+def test_a_drop_that_is_still_being_written_rings_when_it_is_whole(bell):
+    (bell.root / "sahara.toml").write_text("[drops]\nsettle_seconds = 600")
+    for path in (bell.root / "data" / "purchases").iterdir():
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    bell.start_and_succeed(bell.rings())
+    growing = drop(bell.root, 3)
+    assert bell.silence() == "nothing new among 2 drops"
+    os.utime(growing, (1_700_000_000, 1_700_000_000))
+    bell.rings()
+
+
+def test_settled_files_are_those_that_a_run_would_read(bell):
+    settings = load_settings(bell.root / "sahara.toml", {})
+    assert settled_files(settings, NOW) == find_drops(settings)
+
+
+def test_an_empty_folder_rings_never(bell):
+    shutil.rmtree(bell.root / "data" / "purchases")
+    assert bell.silence() == "0 drops, all in the ledger"
+    assert bell.silence() == "nothing new among 0 drops"
+
+
+def test_a_run_whose_process_is_gone_does_not_block_the_next_for_ever(bell, instance):
+    settings = load_settings(bell.root / "sahara.toml", {})
+    host, _, _ = holder_tag()[automation.HOLDER_TAG].rpartition(".")
+    started = {
+        name: instance.create_run_for_job(JOB, tags=tags, status=dg.DagsterRunStatus.STARTED).run_id
+        for name, tags in {
+            "ours": holder_tag(),
+            "dead": {automation.HOLDER_TAG: f"{host}.999999999"},
+            "elsewhere": {automation.HOLDER_TAG: "another-host.1"},
+            "the daemon's": {},
+        }.items()
+    }
+
+    def failed() -> set[str]:
+        return {
+            name
+            for name, run_id in started.items()
+            if instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.FAILURE
+        }
+
+    now = datetime.now(tz=UTC)
+    bury_killed_runs(instance, settings, now)
+    assert failed() == {"dead"}
+    with hold_lock(settings):
+        bury_killed_runs(instance, settings, now + timedelta(hours=1))
+    assert failed() == {"dead"}, "while the lock is held, someone is at work"
+    bury_killed_runs(instance, settings, now + timedelta(hours=1))
+    assert failed() == {"dead", "the daemon's"}
