@@ -93,7 +93,14 @@ def _settings(config: Path | None) -> Settings:
     return load_settings(config)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _InOrder(click.Group):
+    """Commands in the order a person meets them, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's shape
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="sahara-assets", prog_name="sahara")
 def cli() -> None:
     """Customer segments from the files a shop already exports.
@@ -102,7 +109,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(short_help="Propose a sahara.toml from your CSVs.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path(CONFIG_NAME), show_default=True, help="Where to write."
@@ -134,7 +141,7 @@ def init(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, config:
         raise click.exceptions.Exit(USAGE_EXIT)
 
 
-@cli.command()
+@cli.command(short_help="Load, rebuild, score, export what is new.")
 @click.option("--dry-run", is_flag=True, help="Say what would load, replace or retract; change nothing.")
 @click.option("--retrain", is_flag=True, help="Train a new model even where the champion would do.")
 @click.option("--strict", is_flag=True, help="Exit 1 where something was rejected or a check warns.")
@@ -171,7 +178,7 @@ def run(dry_run: bool, retrain: bool, strict: bool, as_json: bool, config: Path 
         raise click.exceptions.Exit(STRICT_EXIT)
 
 
-@cli.group(invoke_without_command=True)
+@cli.group(invoke_without_command=True, short_help="What was delivered; forget and allow.")
 @_json_option
 @click.option("--all", "every", is_flag=True, help="Every version, not only those that count or want attention.")
 @_options
@@ -206,7 +213,7 @@ def _change_drops(
     console.say("`sahara run` rebuilds what depends on it")
 
 
-@drops.command()
+@drops.command(short_help="Take drops out of the tables.")
 @click.argument("paths", nargs=-1, required=True)
 @_options
 @click.pass_context
@@ -217,7 +224,7 @@ def forget(context: click.Context, paths: tuple[str, ...], config: Path | None) 
     _change_drops(context, config, paths, forget_drops, "forgot")
 
 
-@drops.command()
+@drops.command(short_help="Let a held or forgotten drop in.")
 @click.argument("paths", nargs=-1, required=True)
 @_options
 @click.pass_context
@@ -228,7 +235,7 @@ def allow(context: click.Context, paths: tuple[str, ...], config: Path | None) -
     _change_drops(context, config, paths, allow_drops, "allowed")
 
 
-@cli.command()
+@cli.command(short_help="Rejected rows, and a file to correct them.")
 @click.option(
     "--csv",
     "csv_path",
@@ -266,7 +273,7 @@ def rejects(csv_path: Path | None, as_json: bool, config: Path | None) -> None:
         )
 
 
-@cli.command()
+@cli.command(short_help="Every number of segments, and why this one.")
 @_json_option
 @_options
 def sweep(as_json: bool, config: Path | None) -> None:
@@ -285,7 +292,7 @@ def sweep(as_json: bool, config: Path | None) -> None:
         printing.show_sweep(rows, model.trace[-1])
 
 
-@cli.command()
+@cli.command(short_help="The segments; --k switches to another model.")
 @click.option(
     "--k", type=int, help="Use the swept model with this many segments from now on: score, export and report with it."
 )
@@ -312,23 +319,16 @@ def segments(k: int | None, as_json: bool, config: Path | None) -> None:
     printing.show_segment_stories(rows)
 
 
-@cli.command()
+@cli.command(short_help="Write the report again.")
 @_options
 def report(config: Path | None) -> None:
     """Write the report again and say where it is."""
-    from sahara_assets import stages
-    from sahara_assets.running import changing, this_moment
-    from sahara_assets.segmentation.registry import champion
+    from sahara_assets.running import write_report
 
-    settings = _settings(config)
-    with changing(settings) as warehouse:
-        if champion(warehouse) is None:
-            raise SaharaError(_NO_MODEL)
-        built = stages.report(warehouse, settings, this_moment())
-    console.say(str(built.details["path"]))
+    console.say(write_report(_settings(config)))
 
 
-@cli.command()
+@cli.command(short_help="Ask every check.")
 @click.option("--strict", is_flag=True, help="Exit 1 where a check warns.")
 @_json_option
 @_options
@@ -351,7 +351,7 @@ def check(strict: bool, as_json: bool, config: Path | None) -> None:
         raise click.exceptions.Exit(STRICT_EXIT)
 
 
-@cli.command()
+@cli.command(short_help="Write a made-up shop as drops.")
 @click.option("--rows", type=int, default=60_000, show_default=True, help="Purchase rows.")
 @click.option("--seed", type=int, default=20, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--days", type=int, default=365, show_default=True, help="Days from the first to the last.")
@@ -401,7 +401,7 @@ def generate(
     )
 
 
-@cli.command()
+@cli.command(short_help="Open Dagster on this machine.")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port on this machine.")
 @_options
 def ui(port: int, config: Path | None) -> None:

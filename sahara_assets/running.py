@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahara_assets.builds import Run, built, code_fingerprint, combine, record
+from sahara_assets.builds import RUN, Run, built, code_fingerprint, combine, record
 from sahara_assets.drops.discovery import find_drops
 from sahara_assets.drops.ledger import ledger_rows
 from sahara_assets.drops.loading import LoadReport, load_drops, plan_load
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from sahara_assets.settings import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
-RUN = "run"
-"""The name under which a completed run is remembered in `builds`."""
 
 _DAGSTER_YAML = """\
 # Written by sahara; edit it freely, it is never overwritten.
@@ -174,12 +172,15 @@ def use_model(settings: Settings, k: int) -> int | None:
             )
         before = champion(warehouse)
         run = this_moment()
+        complete = _is_complete(warehouse, settings)
         promote(warehouse, run, k)
         stages.customer_segments(warehouse, run)
         stages.segment_profiles(warehouse, run)
         _stop_where_blocked(run_checks(warehouse, settings), before_asset="audience_files")
         stages.audience_files(warehouse, settings, run)
         stages.report(warehouse, settings, run)
+        if complete:
+            _remember_completion(warehouse, settings, run)
     return None if before is None or before.model.k == k else before.model.k
 
 
@@ -228,6 +229,8 @@ def run_everything(
         BlockedError: a blocking check failed; what it guards was not rebuilt.
         SaharaError: anything else that a person can mend.
     """
+    from sahara_assets.stages import purchases_are_current
+
     find_drops(settings)  # a folder that is not there is said before anything is made
     with hold_lock(settings), open_warehouse(settings) as warehouse:
         before = _overall_fingerprint(warehouse, settings)
@@ -235,9 +238,9 @@ def run_everything(
             return summarise(warehouse, settings)
     run_id = _execute_job(settings, config_path, retrain=retrain, progress=progress, debug=debug)
     with hold_lock(settings), open_warehouse(settings) as warehouse:
-        done = this_moment(run_id)
-        with warehouse.transaction():
-            record(warehouse, done, RUN, _overall_fingerprint(warehouse, settings), 1, {})
+        # Between the job's lock and this one somebody may have forgotten a drop: then the next run has work to do.
+        if purchases_are_current(warehouse, settings):
+            _remember_completion(warehouse, settings, this_moment(run_id))
         return summarise(warehouse, settings, run_id=run_id)
 
 
@@ -257,6 +260,38 @@ def _overall_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
     document = settings.model_dump(mode="json")
     del document["warehouse"]
     return combine(json.dumps(rows), json.dumps(document, sort_keys=True), code_fingerprint("."))
+
+
+def write_report(settings: Settings) -> str:
+    """Write the report again where it says something new; returns its path.
+
+    Raises:
+        SaharaError: there is no model yet.
+    """
+    from sahara_assets import stages
+    from sahara_assets.segmentation.registry import champion
+
+    with changing(settings) as warehouse:
+        if champion(warehouse) is None:
+            raise SaharaError("there is no model yet; `sahara run` trains one")
+        run = this_moment()
+        complete = _is_complete(warehouse, settings)
+        built_report = stages.report(warehouse, settings, run)
+        if complete:
+            _remember_completion(warehouse, settings, run)
+    return str(built_report.details["path"])
+
+
+def _is_complete(warehouse: Warehouse, settings: Settings) -> bool:
+    """Whether the last run was completed and nothing that it depends on has changed since."""
+    last = built(warehouse, RUN)
+    return last is not None and last.fingerprint == _overall_fingerprint(warehouse, settings)
+
+
+def _remember_completion(warehouse: Warehouse, settings: Settings, run: Run) -> None:
+    """Say that everything is in line with what the ledger, the settings and the code are now."""
+    with warehouse.transaction():
+        record(warehouse, run, RUN, _overall_fingerprint(warehouse, settings), 1, {})
 
 
 def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -> bool:
@@ -279,7 +314,7 @@ def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -
         return False
     # Files that were only touched get their new signature, so that the next look is cheap again.
     load_drops(warehouse, settings, run_id="look", now=now)
-    return True
+    return _overall_fingerprint(warehouse, settings) == fingerprint
 
 
 def _execute_job(

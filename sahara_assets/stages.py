@@ -67,14 +67,23 @@ def purchases(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """Every order line once, classified."""
     from sahara_assets.sales.lines import build_purchases
 
-    fingerprint = combine(
+    build = _with_account(warehouse, PURCHASES, lambda: build_purchases(warehouse, settings))
+    return rebuild(warehouse, run, PURCHASES.name, _purchases_fingerprint(warehouse, settings), build)
+
+
+def purchases_are_current(warehouse: Warehouse, settings: Settings) -> bool:
+    """Whether `purchases` is what the raw tables and the settings make of it now."""
+    known = built(warehouse, PURCHASES.name)
+    return known is not None and known.fingerprint == _purchases_fingerprint(warehouse, settings)
+
+
+def _purchases_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
+    return combine(
         _dataset_fingerprint(warehouse, settings, "purchases"),
         _dataset_fingerprint(warehouse, settings, "products"),
         settings.fingerprint("rules", "project.currency", "project.currency_rates"),
         code_fingerprint("sales", "tables", "warehouse/expressions"),
     )
-    build = _with_account(warehouse, PURCHASES, lambda: build_purchases(warehouse, settings))
-    return rebuild(warehouse, run, PURCHASES.name, fingerprint, build)
 
 
 def orders(warehouse: Warehouse, settings: Settings, run: Run) -> Built:

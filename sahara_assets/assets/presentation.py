@@ -106,7 +106,7 @@ def counts(warehouse: Warehouse, table: Table, by: str, adding: str | None = Non
 
 def _cell(value: object) -> str:
     if isinstance(value, float | Decimal):
-        text = f"{value:,.3f}" if abs(value) < 10 else f"{value:,.2f}"
+        text = f"{value:,.3f}" if abs(float(value)) < 10 else f"{value:,.2f}"
     else:
         text = "" if value is None else "yes" if value is True else "" if value is False else str(value)
     text = text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

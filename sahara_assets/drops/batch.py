@@ -73,7 +73,11 @@ class Batch:
             plain = Path(scratch) / "plain.csv"
             with plain.open("wb") as stream:
                 stream.writelines(self._plain)
-            views = {"_lines": self._lines_table(), "_parsed": self._parsed_table(), "_drop_ids": self._drop_ids_table()}
+            views = {
+                "_lines": self._lines_table(),
+                "_parsed": self._parsed_table(),
+                "_drop_ids": self._drop_ids_table(),
+            }
             for name, table in views.items():
                 connection.register(name, table)
             try:

@@ -89,7 +89,9 @@ def _cast(
     elif column.kind is Kind.DECIMAL:
         values = ((name, _decimal(text, settings)),)
         untyped = f"{name} IS NULL"
-        remedy = f"write a number such as 12{settings.decimal_mark}50, at most 14 digits before the {settings.decimal_mark}"
+        remedy = (
+            f"write a number such as 12{settings.decimal_mark}50, at most 14 digits before the {settings.decimal_mark}"
+        )
     else:
         local, utc = _moment(text, settings, project)
         if column.kind is Kind.DATE:

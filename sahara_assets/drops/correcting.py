@@ -24,13 +24,17 @@ def write_corrections(path: Path, rejects: list[Row], ledger: list[Row]) -> list
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rejects:
         header = headers.get((row["dataset"], row["drop_id"]))
-        if header is not None:  # a drop that was refused whole lies in the folder as it is: there is nothing to pick out of it
+        if (
+            header is not None
+        ):  # a drop that was refused whole lies in the folder as it is: there is nothing to pick out of it
             groups.setdefault((row["dataset"], header), []).append(row)
     written = []
     path.parent.mkdir(parents=True, exist_ok=True)
     for number, ((_, header), rows) in enumerate(sorted(groups.items()), start=1):
         target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
-        target.write_text("\n".join([header, *(row["raw_text"] for row in rows)]) + "\n", encoding="utf-8", newline="\n")
+        target.write_text(
+            "\n".join([header, *(row["raw_text"] for row in rows)]) + "\n", encoding="utf-8", newline="\n"
+        )
         written.append(target)
     reasons = path.with_name(f"{path.stem}-reasons{path.suffix or '.csv'}")
     with reasons.open("w", encoding="utf-8", newline="") as stream:
@@ -38,5 +42,7 @@ def write_corrections(path: Path, rejects: list[Row], ledger: list[Row]) -> list
         writer.writerow(["file", "dataset", "path", "line", "column", "reason"])
         for number, (_, rows) in enumerate(sorted(groups.items()), start=1):
             name = written[number - 1].name
-            writer.writerows([name, r["dataset"], r["path"], r["line"], r["column_name"] or "", r["reason"]] for r in rows)
+            writer.writerows(
+                [name, r["dataset"], r["path"], r["line"], r["column_name"] or "", r["reason"]] for r in rows
+            )
     return [*written, reasons]

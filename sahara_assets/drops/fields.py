@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-BLANKS = " \t\n\x0b\x0c\r\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200C))) + "\u2028\u2029\u202f\u205f\u3000\ufeff"
+BLANKS = (
+    " \t\n\x0b\x0c\r\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200C))) + "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
 """What is taken off a field's edges: every white space of Unicode, the zero-width space and the byte order mark."""
 
 Outcome = Literal["whole", "open", "garbage", "return"]

@@ -86,8 +86,10 @@ def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_n
     layout, header = max(bound, key=lambda pair: len(pair[0].positions))
     if "\0" in header.text or "\r" in header.text:
         what = "NUL bytes" if "\0" in header.text else "carriage returns"
-        raise DropError(f"{file_name}: the header line holds {what}; save the file as UTF-8 text with one kind of line end")
-    _refuse_doubtful_names(layout, dataset, settings, file_name)
+        raise DropError(
+            f"{file_name}: the header line holds {what}; save the file as UTF-8 text with one kind of line end"
+        )
+    _refuse_doubtful_names(layout, settings, file_name)
     needed = [c for c in (*dataset.required, *dataset.expected) if c in layout.absent]
     if needed:
         raise DropError(_missing(needed, layout, settings, file_name))
@@ -188,14 +190,16 @@ def _matches(names: Sequence[str], wanted: str) -> list[int]:
     return exact or [i for i, name in enumerate(names) if wanted and _loose(name) == _loose(wanted)]
 
 
-def _refuse_doubtful_names(layout: Layout, dataset: Dataset, settings: DatasetSettings, file_name: str) -> None:
+def _refuse_doubtful_names(layout: Layout, settings: DatasetSettings, file_name: str) -> None:
     for column, _ in layout.positions:
         wanted = settings.columns.get(column, column)
         others = {i for name, i in layout.positions if name != column}
         matches = [i for i in _matches(layout.names, wanted) if i not in others]
         if len(matches) > 1:
             places = " and ".join(str(i + 1) for i in matches)
-            raise DropError(f"{file_name}: the header names {wanted!r} twice (columns {places}); which one is {column}?")
+            raise DropError(
+                f"{file_name}: the header names {wanted!r} twice (columns {places}); which one is {column}?"
+            )
 
 
 def _without_twins(named: list[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -232,4 +236,7 @@ def _missing(needed: list[str], layout: Layout, settings: DatasetSettings, file_
 
 def _printable(names: Iterable[str]) -> list[str]:
     """Header names as a message can show them, even where the file is no text at all."""
-    return ["".join(c if c.isprintable() else "\ufffd" for c in name[:60]) + ("…" if len(name) > 60 else "") for name in names]
+    return [
+        "".join(c if c.isprintable() else "\ufffd" for c in name[:60]) + ("…" if len(name) > 60 else "")
+        for name in names
+    ]

@@ -211,7 +211,9 @@ class DropReader:
                 f"{query} SELECT drop_number, _line, rn, is_found, failed, CASE failed {what} END FROM judged "
                 "WHERE failed IS NOT NULL OR drop_number IS NULL OR NOT is_found ORDER BY drop_number, _line"
             ).fetchall()
-        if loaded + len(failed) != batch.count or any(number is None or not found for number, _, _, found, _, _ in failed):
+        if loaded + len(failed) != batch.count or any(
+            number is None or not found for number, _, _, found, _, _ in failed
+        ):
             names = ", ".join(self._readings[drop_id].path.name for drop_id in batch.drop_ids[:3])
             raise DropError(
                 f"{names}: the scan counted {batch.count} rows, but {loaded} were loaded and {len(failed)} failed; nothing was kept. "
@@ -225,7 +227,9 @@ class DropReader:
             source = column if column in batch.layout.absent else batch.layout.source_name(column)
             what = "is empty" if text is None else f"holds {_shortened(text)!r}"
             raw_text = plain_text[rn] if rn is not None else parsed_text[number, line]
-            reading.rejects.append(self._reject(reading, line, source, f"{source} {what}; {casts[index].remedy}", raw_text))
+            reading.rejects.append(
+                self._reject(reading, line, source, f"{source} {what}; {casts[index].remedy}", raw_text)
+            )
 
     def _reject_contradicted(self, contradicted: list[Contradicted]) -> None:
         """Reject the lines whose key stands again further down with other values; their text takes a second look at the file."""

@@ -150,7 +150,7 @@ class RecordScanner:
     ) -> NDArray[np.bool_]:
         """A flag per line: not a whole, well-formed record that DuckDB can be trusted with."""
         lengths = ends - starts
-        set_aside = (lengths == 0) | (lengths > LONGEST_PLAIN_LINE_BYTES)
+        set_aside: NDArray[np.bool_] = (lengths == 0) | (lengths > LONGEST_PLAIN_LINE_BYTES)
         for byte in (b"\0", b"\r"):
             if byte in data:
                 set_aside[np.searchsorted(ends, np.flatnonzero(buffer == byte[0]))] = True
@@ -211,7 +211,12 @@ class RecordScanner:
         """How carefully the text must be handled: full care is always right, less is faster."""
         quoted = bool(self._quote) and self._quote.encode() in data
         odd_tab = b"\t" in data and (self._delimiter != "\t" or quoted)
-        if self._delimiter == " " or odd_tab or any(byte in data for byte in _ODD) or _has_odd_beyond_ascii(data, buffer):
+        if (
+            self._delimiter == " "
+            or odd_tab
+            or any(byte in data for byte in _ODD)
+            or _has_odd_beyond_ascii(data, buffer)
+        ):
             return Care.FULL
         edges = [b"\n", self._delimiter.encode(), *([self._quote.encode()] if quoted else [])]
         at_edge = data.startswith(b" ") or any(b" " + edge in data or edge + b" " in data for edge in edges)

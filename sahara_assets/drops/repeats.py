@@ -49,7 +49,9 @@ def number_occurrences(connection: duckdb.DuckDBPyConnection, dataset: Dataset, 
     connection.execute("DROP TABLE _repeats")
 
 
-def take_contradicted(connection: duckdb.DuckDBPyConnection, dataset: Dataset, drop_ids: list[str]) -> list[Contradicted]:
+def take_contradicted(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, drop_ids: list[str]
+) -> list[Contradicted]:
     """Take out the lines whose key stands again in their drop with other values; lines that equal the last one stay, and count once.
 
     Returns:
@@ -71,7 +73,9 @@ def take_contradicted(connection: duckdb.DuckDBPyConnection, dataset: Dataset, d
         """,
         {"drop_ids": drop_ids},
     )
-    found = connection.execute("SELECT _drop_id, _line, last_line FROM _contradicted ORDER BY _drop_id, _line").fetchall()
+    found = connection.execute(
+        "SELECT _drop_id, _line, last_line FROM _contradicted ORDER BY _drop_id, _line"
+    ).fetchall()
     if found:
         connection.execute(
             f"DELETE FROM {table} USING _contradicted AS c WHERE {table}._drop_id = c._drop_id AND {table}._line = c._line"
