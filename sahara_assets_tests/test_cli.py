@@ -257,7 +257,7 @@ _HEAVY = (
 )
 
 
-def imported_by(*arguments: str, cwd: Path) -> set[str]:
+def imported_by(*arguments, cwd):
     script = (
         "import sys\nfrom sahara_assets import cli\nsys.argv = ['sahara', *sys.argv[1:]]\n"
         "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"

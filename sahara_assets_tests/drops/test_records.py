@@ -32,7 +32,7 @@ def _scan(
         outline=outline_of(DATASETS[dataset], layout, reading),
         encoding=encoding,
     )
-    lines = data.splitlines(keepends=True) if b"\r" not in data else [line + b"\n" for line in data.split(b"\n")]
+    lines = [line + b"\n" for line in data.removesuffix(b"\n").split(b"\n")]
     chunks = [b""]
     for line in lines:
         chunks[-1] += line
