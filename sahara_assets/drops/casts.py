@@ -34,6 +34,8 @@ EARLIEST, LATEST = "1901-01-01", "2200-01-01"
 """Moments outside this range are typing errors or a format's slip: `%Y` reads `11` as the year 11, and 1900 is what DuckDB's strptime
 makes of a format without a year, and of the words `epoch` and `infinity` under any format."""
 
+# RE2's own \s knows six ASCII characters and no others.
+_BLANK_CLASS = "".join(f"\\x{{{ord(blank):04X}}}" for blank in BLANKS)
 _SEPARATOR, _NULL, _ESCAPE = "chr(31)", "chr(30)", "chr(29)"
 
 
@@ -114,9 +116,8 @@ def trimmed(position: int, care: Care) -> str:
         return field
     if care is Care.SPACES:
         return f"CASE WHEN {field} < '!' OR ends_with({field}, ' ') THEN trim({field}) ELSE {field} END"
-    blanks = "".join(f"\\x{{{ord(blank):04X}}}" for blank in BLANKS)
     listed = " || ".join(f"chr({ord(blank)})" for blank in BLANKS)
-    return f"CASE WHEN regexp_matches({field}, '^[{blanks}]|[{blanks}]$') THEN trim({field}, {listed}) ELSE {field} END"
+    return f"CASE WHEN regexp_matches({field}, '^[{_BLANK_CLASS}]|[{_BLANK_CLASS}]$') THEN trim({field}, {listed}) ELSE {field} END"
 
 
 def _text(position: int | None, settings: DatasetSettings) -> str:
@@ -131,7 +132,9 @@ def _normalised(text: str, normalisers: Sequence[str]) -> str:
     rules = {
         "strip_float_suffix": r"regexp_replace({}, '^([+-]?[0-9]+)\.0+$', '\1')",
         "strip_leading_zeros": r"regexp_replace({}, '^0+(.)', '\1')",
-        "strip_spaces": r"nullif(regexp_replace({}, '\s', '', 'g'), '')",
+        "strip_spaces": "nullif(regexp_replace({}, '["
+        + _BLANK_CLASS.replace("{", "{{").replace("}", "}}")
+        + "]', '', 'g'), '')",
         "upper": "upper({})",
         "lower": "lower({})",
     }

@@ -159,7 +159,18 @@ def test_what_a_cut_leaves_of_two_far_piles_is_their_own_spread():
 def test_the_worst_cluster_speaks_for_all():
     matrix = np.array([[-11.0], [-9.0], [9.0], [11.0], *([[100.0 + row] for row in range(50)])])
     labels = np.repeat([0, 1], [4, 50])
-    assert wholeness(matrix, labels, smallest_part=2) == pytest.approx(4.0 / 101.0)
+    blur = (0.05 * 124.5) ** 2  # the other cluster's centre is 124.5 away
+    assert wholeness(matrix, labels, smallest_part=2) == pytest.approx(4.0 * (1.0 + blur) / (101.0 + blur))
+
+
+def test_piles_that_stand_close_beside_a_far_group_are_one():
+    generator = np.random.default_rng(2)
+    orders = np.log1p(generator.integers(1, 3, size=300).astype(float))
+    cluster = np.stack([orders, generator.normal(0.0, 0.05, size=300)], axis=1)
+    alone = wholeness(cluster, np.zeros(300), smallest_part=3)
+    beside = wholeness(np.vstack([cluster, cluster + 20.0]), np.repeat([0, 1], 300), smallest_part=3)
+    assert alone < 0.1
+    assert beside == 1.0
 
 
 def test_a_straggler_does_not_make_a_cluster_two():
