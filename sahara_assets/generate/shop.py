@@ -190,7 +190,7 @@ def _write_products(folder: Path, catalogue: Catalogue, day: date, *, second: bo
         f"{csv_cell(p.product_id)},{csv_cell(p.description)},{csv_cell(p.category)},{pounds(p.unit_price_pence)}\n"
         for p in catalogue.delivery(second=second)
     )
-    header = "product_id,description,category,unit_price\n"
+    header = "product_id,description,category,list_price\n"
     _write(folder / "products" / f"products_{day.isoformat()}.csv", [header, *rows], day)
 
 
