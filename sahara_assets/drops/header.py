@@ -27,6 +27,8 @@ HEADER_BYTES = 1024 * 1024
 """How much of a drop's start must be at hand to read its header, blank lines before it included."""
 
 _LONGEST_HEADER_LINES = 20
+_LONGEST_NAME = 100
+_MOST_NAMES = 500
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,8 @@ def _without_twins(named: list[tuple[str, int]]) -> list[tuple[str, int]]:
 
 def _missing(needed: list[str], layout: Layout, settings: DatasetSettings, file_name: str) -> str:
     """Why a header will not do, with the names that may be meant."""
-    free = [name for name, _ in layout.undeclared]
+    # Matching by likeness takes long on what is no name.
+    free = [name for name, _ in layout.undeclared if len(name) <= _LONGEST_NAME][:_MOST_NAMES]
     parts = []
     for column in needed:
         wanted = settings.columns.get(column, column)

@@ -266,7 +266,7 @@ class DropReader:
     def _conserve(self, read: dict[str, Reading]) -> None:
         """Count what is in the table and hold it, drop by drop, against what the scan counted and what was rejected."""
         counted = self._warehouse.reader.execute(
-            f"SELECT _drop_id, count(*) FROM {self._dataset.raw_table} WHERE list_contains(?, _drop_id) GROUP BY _drop_id",
+            f"SELECT _drop_id, count(*) FROM {self._dataset.raw_table} WHERE _drop_id IN (SELECT unnest(?)) GROUP BY _drop_id",
             [list(read)],
         ).fetchall()
         for drop_id, count in counted:

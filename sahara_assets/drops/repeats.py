@@ -27,14 +27,14 @@ def number_occurrences(connection: duckdb.DuckDBPyConnection, dataset: Dataset, 
     """Number equal lines within each drop, so that the n-th of one drop is the n-th of another.
 
     Nearly every line is the first of its kind and has been stored as such: only the others are looked up and changed. They are found by
-    a short hash of their identity, which may catch a line too many but never one too few.
+    a short hash, which may catch a line too many but never one too few.
     """
     table = dataset.raw_table
     numbered = f"""
         SELECT _drop_id, _line, row_number() OVER (PARTITION BY _drop_id, _line_hash ORDER BY _line) AS occurrence
         FROM {table}
-        WHERE list_contains($drop_ids, _drop_id) AND hash(_drop_id, _line_hash) IN (
-            SELECT hash(_drop_id, _line_hash) AS short FROM {table} WHERE list_contains($drop_ids, _drop_id)
+        WHERE _drop_id IN (SELECT unnest($drop_ids)) AND hash(_line_hash) IN (
+            SELECT hash(_line_hash) AS short FROM {table} WHERE _drop_id IN (SELECT unnest($drop_ids))
             GROUP BY short HAVING count(*) > 1
         )
         QUALIFY occurrence > 1
@@ -65,7 +65,7 @@ def take_contradicted(
         SELECT _drop_id, _line, last_line FROM (
             SELECT _drop_id, _line, _line_hash, max(_line) OVER same AS last_line, max_by(_line_hash, _line) OVER same AS last_hash
             FROM {table} SEMI JOIN (
-                SELECT _drop_id, {keys} FROM {table} WHERE list_contains($drop_ids, _drop_id)
+                SELECT _drop_id, {keys} FROM {table} WHERE _drop_id IN (SELECT unnest($drop_ids))
                 GROUP BY _drop_id, {keys} HAVING min(_line_hash) <> max(_line_hash)
             ) USING (_drop_id, {keys})
             WINDOW same AS (PARTITION BY _drop_id, {keys})

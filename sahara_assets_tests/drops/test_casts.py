@@ -97,7 +97,6 @@ NOT_NUMBERS = [
         "99999999999999.99995",
         "12,50",
         "½",
-        "1\n2",
     ),
 ]
 
@@ -113,7 +112,7 @@ def test_what_is_no_number_is_rejected_and_not_guessed_at(desk):
         assert found == f"quantity holds {text!r}; write a number such as 12.50, at most 14 digits before the .", text
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(decimals_as_text(), min_size=20, max_size=60))
 def test_any_number_is_what_exact_arithmetic_makes_of_it(desk, texts):
     for text, found in zip(texts, _column(desk, "unit_price", texts), strict=True):
@@ -183,7 +182,7 @@ def test_what_is_no_moment_is_rejected_with_how_to_write_it(desk):
         )
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(moments_as_text(), min_size=20, max_size=60))
 def test_any_moment_is_what_the_calendar_makes_of_it(desk, moments):
     assert _column(desk, "ordered_at", [text for text, _ in moments]) == [moment for _, moment in moments]

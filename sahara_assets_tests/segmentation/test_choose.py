@@ -141,7 +141,7 @@ def test_a_silhouette_of_a_k_that_does_not_qualify_does_not_make_the_groups_stan
 
 def test_two_near_groups_are_told_apart_though_their_silhouette_would_rather_merge_them():
     generator = np.random.default_rng(8)
-    centres = np.array([[0.0, 0.0], [6.0, 0.0], [40.0, 0.0], [20.0, 35.0]])
+    centres = np.array([[0.0, 0.0], [7.0, 0.0], [34.0, 0.0], [20.0, 30.0]])
     matrix = np.vstack([centre + generator.normal(size=(150, 2)) for centre in centres])
     swept = sweep(matrix, k_min=3, k_max=8, seed=0, resamples=5, restarts=6)
     assert max(swept, key=lambda swept_model: swept_model.silhouette).k == 3

@@ -157,9 +157,9 @@ def test_what_a_cut_leaves_of_two_far_piles_is_their_own_spread():
 
 
 def test_the_worst_cluster_speaks_for_all():
-    matrix = np.array([[-11.0], [-9.0], [9.0], [11.0], *([[100.0 + row] for row in range(50)])])
+    matrix = np.array([[-11.0], [-9.0], [9.0], [11.0], *([[20.0 + 0.1 * row] for row in range(50)])])
     labels = np.repeat([0, 1], [4, 50])
-    blur = (0.05 * 124.5) ** 2  # the other cluster's centre is 124.5 away
+    blur = (0.04 * 22.45) ** 2  # the other cluster's centre is 22.45 away
     assert wholeness(matrix, labels, smallest_part=2) == pytest.approx(4.0 * (1.0 + blur) / (101.0 + blur))
 
 
