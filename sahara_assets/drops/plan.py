@@ -129,7 +129,7 @@ def plan_drops(
     files = sorted(present, key=lambda file: (file.path, file.drop_id))
     by_path: dict[str, list[Version]] = {}
     readings: dict[str, str] = {}
-    for version in ledger:
+    for version in sorted(ledger, key=lambda version: (version.path, version.drop_id)):
         by_path.setdefault(version.path, []).append(version)
         if version.status is Status.LOADED:
             readings[version.drop_id] = version.reading_fingerprint
