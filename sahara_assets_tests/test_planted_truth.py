@@ -32,7 +32,7 @@ def shop(tmp_path_factory):
         "project": {"time_zone": TIME_ZONE, "currency": "GBP"},
         "drops": {"folder": "drops"},
         "rules": {"fee_codes": FEES},
-        "datasets": {"purchases": {}, "products": {"columns": {"list_price": "unit_price"}}, "customers": {}},
+        "datasets": {"purchases": {}, "products": {}, "customers": {}},
     }
     settings = parse_settings(document, root=root)
     run = Run("planted", NOW)
@@ -148,7 +148,7 @@ def test_of_two_deliveries_of_products_and_customers_the_newer_counts(shop):
     counts = truth["customers"]
     assert len(found) == counts["with_a_sale"] + counts["with_cancellations_only"] + counts["without_any_purchase"]
     (older, newer) = sorted((made.folder / "products").glob("*.csv"))
-    prices = {row["product_id"]: Decimal(row["unit_price"]) for file in (older, newer) for row in read_csv(file)}
+    prices = {row["product_id"]: Decimal(row["list_price"]) for file in (older, newer) for row in read_csv(file)}
     in_table = {
         row["product_id"]: row["list_price"] for row in warehouse.rows(PRODUCTS) if row["list_price"] is not None
     }
