@@ -101,8 +101,7 @@ def make_project(folder, drops):
         k_max = 7
         [datasets.purchases]
         [datasets.customers]
-        [datasets.products.columns]
-        list_price = "unit_price"
+        [datasets.products]
         [rules]
         fee_codes = ["POST", "DOT", "GIFTWRAP", "BANK CHARGES"]
         """
