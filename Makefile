@@ -48,8 +48,8 @@ format: .venv/.test ## Format and mend what can be mended
 
 .PHONY: docs
 docs: .venv/.test ## Write docs/configuration.md and docs/tables.md anew from the code
-	$(VENV)/python -m sahara_assets.settings_reference docs/configuration.md
-	$(VENV)/python -m sahara_assets.tables_reference docs/tables.md
+	$(VENV)/python -m sahara_assets.settings.reference docs/configuration.md
+	$(VENV)/python -m sahara_assets.tables.reference docs/tables.md
 
 .PHONY: sample
 sample: .venv/.runtime ## Write data/ anew

@@ -20,7 +20,7 @@ from sahara_assets.drops.ledger import ledger_rows
 from sahara_assets.errors import DropError, SaharaError, WarehouseError
 from sahara_assets.locking import hold_lock
 from sahara_assets.resources import Project
-from sahara_assets.settings import Settings
+from sahara_assets.settings.document import Settings
 from sahara_assets.warehouse.opening import open_warehouse
 from sahara_assets.wording import counted
 

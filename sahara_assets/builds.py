@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahara_assets.tables import BUILDS
+from sahara_assets.tables.books import BUILDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,11 +1,12 @@
-"""The checks of `quality.py` as Dagster asset checks, one step a stage; the blocking ones gate what follows in the same run."""
+"""The checks of `quality/` as Dagster asset checks, one step a stage; the blocking ones gate what follows in the same run."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
-from sahara_assets.quality import QUESTIONS, Question
+from sahara_assets.quality.checklist import QUESTIONS
+from sahara_assets.quality.questions import Question
 from sahara_assets.resources import Project
 
 STAGE_OF_ASSET = {

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
 
 Command = Any
 
@@ -88,7 +88,7 @@ def _json_option(command: Command) -> Command:
 
 
 def _settings(config: Path | None) -> Settings:
-    from sahara_assets.settings import load_settings
+    from sahara_assets.settings.document import load_settings
 
     return load_settings(config)
 
@@ -150,7 +150,7 @@ def init(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, config:
 def run(dry_run: bool, retrain: bool, strict: bool, as_json: bool, config: Path | None) -> None:
     """Load what is new, rebuild what depends on it, score, export."""
     from sahara_assets.running import preview, run_everything
-    from sahara_assets.settings import config_file
+    from sahara_assets.settings.document import config_file
 
     settings = _settings(config)
     if dry_run:
@@ -280,7 +280,7 @@ def sweep(as_json: bool, config: Path | None) -> None:
     """Show how good every number of segments is, and why one was chosen."""
     from sahara_assets.running import reading
     from sahara_assets.segmentation.registry import champion
-    from sahara_assets.tables import K_SWEEP
+    from sahara_assets.tables.segmentation import K_SWEEP
 
     with reading(_settings(config)) as warehouse:
         rows, model = warehouse.rows(K_SWEEP), champion(warehouse)
@@ -301,7 +301,7 @@ def sweep(as_json: bool, config: Path | None) -> None:
 def segments(k: int | None, as_json: bool, config: Path | None) -> None:
     """Show the segments; with --k switch to another model of the last sweep."""
     from sahara_assets.running import reading, use_model
-    from sahara_assets.tables import SEGMENT_PROFILES
+    from sahara_assets.tables.segmentation import SEGMENT_PROFILES
 
     settings = _settings(config)
     if k is not None:
@@ -334,7 +334,7 @@ def report(config: Path | None) -> None:
 @_options
 def check(strict: bool, as_json: bool, config: Path | None) -> None:
     """Ask every check of the tables and files as they are; exit 3 where a blocking one fails."""
-    from sahara_assets.quality import run_checks
+    from sahara_assets.quality.checklist import run_checks
     from sahara_assets.running import reading
 
     settings = _settings(config)

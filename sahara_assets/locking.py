@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
 
 WAIT_SECONDS = 600.0
 """How long a run waits for the one before it: a sensor's run that meets a nightly one should follow it, not fail."""

@@ -1,6 +1,6 @@
 """What the commands print about a run, the ledger, the sweep and the segments.
 
-How a table or a paragraph gets onto the screen lives in `console.py`; what is true is asked in `running.py` and `quality.py`.
+How a table or a paragraph gets onto the screen lives in `console.py`; what is true is asked in `running.py` and `quality/`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sahara_assets.drops.loading import LoadReport
-    from sahara_assets.quality import Verdict
+    from sahara_assets.quality.questions import Verdict
     from sahara_assets.running import Summary
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row
 
 
@@ -165,13 +165,15 @@ def show_sweep(rows: Sequence[Row], reason: str) -> None:
             "davies_bouldin_index": "Davies-Bouldin",
             "mean_squared_distance": "mean sq. distance",
             "calinski_harabasz": "Calinski-Harabasz",
+            "wholeness": "wholeness",
+            "steadiness": "steadiness",
             "stability": "stability",
             "smallest_share": "smallest",
             "largest_share": "largest",
             "score": "score",
             "is_chosen": "in use",
         },
-        optional=["calinski_harabasz", "mean_squared_distance", "largest_share"],
+        optional=["calinski_harabasz", "mean_squared_distance", "largest_share", "wholeness", "steadiness"],
     )
     console.say()
     console.paragraph(reason)

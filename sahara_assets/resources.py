@@ -17,7 +17,7 @@ from pydantic import PrivateAttr
 
 from sahara_assets.builds import Run
 from sahara_assets.locking import hold_lock
-from sahara_assets.settings import Settings, load_settings
+from sahara_assets.settings.document import Settings, load_settings
 from sahara_assets.warehouse.opening import open_warehouse
 
 if TYPE_CHECKING:

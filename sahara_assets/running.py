@@ -24,15 +24,16 @@ from sahara_assets.drops.loading import LoadReport, load_drops, plan_load
 from sahara_assets.drops.plan import Status
 from sahara_assets.errors import BlockedError, SaharaError, WarehouseError
 from sahara_assets.locking import hold_lock
-from sahara_assets.quality import Verdict, run_checks
-from sahara_assets.settings import config_file
+from sahara_assets.quality.checklist import run_checks
+from sahara_assets.quality.questions import Verdict
+from sahara_assets.settings.document import config_file
 from sahara_assets.warehouse.duckdb import DuckDBWarehouse
 from sahara_assets.warehouse.opening import open_warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
 
@@ -395,7 +396,8 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
     """What the tables say now, and what the run of that id loaded (None where there was nothing to do)."""
     from sahara_assets.report.publishing import REPORT_NAME
     from sahara_assets.segmentation.registry import champion
-    from sahara_assets.tables import AUDIENCE_FILES, SEGMENT_PROFILES
+    from sahara_assets.tables.activation import AUDIENCE_FILES
+    from sahara_assets.tables.segmentation import SEGMENT_PROFILES
 
     rows = ledger_rows(warehouse)
     loaded = [row for row in rows if row["status"] == Status.LOADED]

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 from sahara_assets.builds import Built, Run, built, code_fingerprint, combine, rebuild
 from sahara_assets.drops.ledger import raw_fingerprint
 from sahara_assets.errors import SaharaError
-from sahara_assets.tables import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES, STEP_COUNTS, TOP_CATEGORIES
+from sahara_assets.tables.books import STEP_COUNTS
+from sahara_assets.tables.features import TOP_CATEGORIES
+from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sahara_assets.segmentation.registry import Registered
-    from sahara_assets.settings import Settings
-    from sahara_assets.tables import Table
+    from sahara_assets.settings.document import Settings
+    from sahara_assets.tables.columns import Table
     from sahara_assets.warehouse.base import Warehouse
 
 Account = list[tuple[str, int]]
@@ -82,7 +84,7 @@ def _purchases_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
         _dataset_fingerprint(warehouse, settings, "purchases"),
         _dataset_fingerprint(warehouse, settings, "products"),
         settings.fingerprint("rules", "project.currency", "project.currency_rates"),
-        code_fingerprint("sales", "tables", "warehouse/expressions"),
+        code_fingerprint("sales", "tables/columns", "tables/sales", "warehouse/expressions"),
     )
 
 
@@ -115,13 +117,13 @@ def customers(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
 
 def customer_features(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """What every customer is measured by, and the categories that matter, as of the cut-off."""
-    from sahara_assets.schema import CUSTOMER_FEATURES
+    from sahara_assets.tables.features import CUSTOMER_FEATURES
 
     fingerprint = combine(
         _needed(warehouse, PURCHASES.name).fingerprint,
         _needed(warehouse, CUSTOMERS.name).fingerprint,
         settings.fingerprint("features.cut_off", "features.category_separator"),
-        code_fingerprint("features", "tables", "warehouse/expressions"),
+        code_fingerprint("features", "tables/columns", "tables/features", "warehouse/expressions"),
     )
 
     def build() -> tuple[int, dict[str, Any]]:
@@ -146,7 +148,7 @@ def cut_off(warehouse: Warehouse) -> datetime:
     Raises:
         SaharaError: it was never built.
     """
-    from sahara_assets.schema import CUSTOMER_FEATURES
+    from sahara_assets.tables.features import CUSTOMER_FEATURES
 
     return datetime.fromisoformat(_needed(warehouse, CUSTOMER_FEATURES.name).details["cut_off"])
 
@@ -172,8 +174,8 @@ def segmentation_model(
 
 def customer_segments(warehouse: Warehouse, run: Run) -> Built:
     """The segment of every customer."""
-    from sahara_assets.schema import CUSTOMER_FEATURES
     from sahara_assets.segmentation.training import build_customer_segments
+    from sahara_assets.tables.features import CUSTOMER_FEATURES
 
     return build_customer_segments(warehouse, run, _needed(warehouse, CUSTOMER_FEATURES.name).fingerprint)
 
@@ -181,7 +183,7 @@ def customer_segments(warehouse: Warehouse, run: Run) -> Built:
 def segment_profiles(warehouse: Warehouse, run: Run) -> Built:
     """What every segment is."""
     from sahara_assets.segmentation.training import build_segment_profiles
-    from sahara_assets.tables import CUSTOMER_SEGMENTS
+    from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 
     return build_segment_profiles(warehouse, run, _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint)
 
@@ -189,7 +191,7 @@ def segment_profiles(warehouse: Warehouse, run: Run) -> Built:
 def audience_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """The files for marketing tools, unless those on disk are the ones this build would write."""
     from sahara_assets.exports.publishing import publish_audiences
-    from sahara_assets.tables import CUSTOMER_SEGMENTS
+    from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 
     fingerprint = combine(
         _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint,

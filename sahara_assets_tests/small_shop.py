@@ -8,7 +8,7 @@ from datetime import datetime
 from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.drops.loading import load_drops
-from sahara_assets.settings import parse_settings
+from sahara_assets.settings.document import parse_settings
 from sahara_assets.warehouse.duckdb import DuckDBWarehouse
 
 NOW = datetime(2026, 1, 1)

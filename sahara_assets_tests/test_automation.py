@@ -30,7 +30,7 @@ from sahara_assets.definitions import defs
 from sahara_assets.drops.discovery import find_drops
 from sahara_assets.locking import hold_lock
 from sahara_assets.resources import Project
-from sahara_assets.settings import load_settings
+from sahara_assets.settings.document import load_settings
 from sahara_assets_tests.commands import sahara
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from sahara_assets.builds import RUN, Run, built, code_fingerprint, combine, rebuild, record
-from sahara_assets.tables import STEP_COUNTS
+from sahara_assets.tables.books import STEP_COUNTS
 from sahara_assets.warehouse.duckdb import DuckDBWarehouse
 
 NOW = Run("r", datetime(2026, 1, 1))

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from sahara_assets.definitions import defs
-from sahara_assets.quality import QUESTIONS
+from sahara_assets.quality.checklist import QUESTIONS
 from sahara_assets_tests.commands import ROOT, clean_environment
 
 STORY = ["raw", "sales", "features", "segmentation", "activation"]

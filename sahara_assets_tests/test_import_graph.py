@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 PACKAGE = ROOT / "sahara_assets"
 
 LAYERS: list[tuple[str, tuple[str, ...]]] = [
-    ("declared", ("errors", "tables", "wording")),
-    ("set", ("schema", "settings", "settings_environment", "settings_problems", "features.declarations")),
+    ("declared", ("errors", "tables.*", "wording")),
+    ("set", ("features.declarations", "tables.features", "tables.schema", "settings.*")),
     ("kept", ("warehouse.*", "locking", "builds")),
     (
         "made",
-        ("drops.*", "sales.*", "features.*", "segmentation.*", "exports.*", "generate.*", "onboarding.*", "settings_reference", "tables_reference"),
+        ("drops.*", "sales.*", "features.*", "segmentation.*", "exports.*", "generate.*", "onboarding.*", "settings.reference", "tables.reference"),
     ),
-    ("questioned", ("quality",)),
+    ("questioned", ("quality.*",)),
     ("told", ("report.*",)),
     ("staged", ("stages",)),
     ("wired", ("resources",)),

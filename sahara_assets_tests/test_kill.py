@@ -21,8 +21,8 @@ from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.exports.formats import MANIFEST_NAME
 from sahara_assets.generate.shop import TIME_ZONE, generate
-from sahara_assets.schema import ALL_TABLES
-from sahara_assets.settings import load_settings
+from sahara_assets.settings.document import load_settings
+from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets.warehouse.opening import open_warehouse
 from sahara_assets_tests.small_shop import NOW
 

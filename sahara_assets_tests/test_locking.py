@@ -11,13 +11,13 @@ import pytest
 
 from sahara_assets.errors import WarehouseError
 from sahara_assets.locking import hold_lock
-from sahara_assets.settings import parse_settings
+from sahara_assets.settings.document import parse_settings
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from sahara_assets.locking import hold_lock
-from sahara_assets.settings import parse_settings
+from sahara_assets.settings.document import parse_settings
 with hold_lock(parse_settings({}, root=Path(sys.argv[1]))):
     print("held", flush=True)
     sys.stdin.read()

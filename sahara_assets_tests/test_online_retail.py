@@ -15,10 +15,12 @@ import pytest
 from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.drops.loading import load_drops
-from sahara_assets.schema import CUSTOMER_FEATURES
 from sahara_assets.segmentation.registry import champion
-from sahara_assets.settings import load_settings
-from sahara_assets.tables import CUSTOMER_SEGMENTS, CUSTOMERS, ORDERS, PRODUCTS, PURCHASES, RAW_TABLES
+from sahara_assets.settings.document import load_settings
+from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.tables.features import CUSTOMER_FEATURES
+from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
+from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 from sahara_assets.warehouse.opening import open_warehouse
 from sahara_assets_tests.small_shop import NOW
 

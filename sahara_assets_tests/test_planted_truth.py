@@ -13,10 +13,13 @@ from sahara_assets.builds import Run
 from sahara_assets.drops.ledger import ledger_rows, rejected_rows
 from sahara_assets.drops.loading import load_drops
 from sahara_assets.generate.shop import TIME_ZONE, generate
-from sahara_assets.schema import CUSTOMER_FEATURES
 from sahara_assets.segmentation.metrics import adjusted_rand_index
-from sahara_assets.settings import parse_settings
-from sahara_assets.tables import CUSTOMER_SEGMENTS, CUSTOMERS, ORDERS, PRODUCTS, PURCHASES, RAW_TABLES, STEP_COUNTS
+from sahara_assets.settings.document import parse_settings
+from sahara_assets.tables.books import STEP_COUNTS
+from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.tables.features import CUSTOMER_FEATURES
+from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
+from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 from sahara_assets.warehouse.opening import open_warehouse
 from sahara_assets_tests.small_shop import NOW
 

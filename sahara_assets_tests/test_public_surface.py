@@ -14,9 +14,9 @@ import click
 
 from sahara_assets.cli import cli
 from sahara_assets.definitions import defs
-from sahara_assets.schema import ALL_TABLES
-from sahara_assets.settings import Settings
-from sahara_assets.settings_environment import environment_variables
+from sahara_assets.settings.document import Settings
+from sahara_assets.settings.environment import environment_variables
+from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets_tests.commands import ROOT
 
 if TYPE_CHECKING:

@@ -10,12 +10,14 @@ import duckdb
 import pytest
 
 from sahara_assets.drops.ledger import reading_fingerprint
-from sahara_assets.quality import QUESTIONS, Verdict, run_checks
-from sahara_assets.settings import load_settings
+from sahara_assets.quality.checklist import QUESTIONS, run_checks
+from sahara_assets.settings.document import load_settings
 from sahara_assets.warehouse.opening import open_warehouse
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sahara_assets.quality.questions import Verdict
 
 FIRST = "(SELECT min(drop_id) FROM drops WHERE dataset = 'purchases' AND rows_loaded > 1)"
 SOMEONE = "(SELECT min(customer_id) FROM customer_features)"

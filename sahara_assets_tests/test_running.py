@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from sahara_assets.running import dagster_home, ui_command
-from sahara_assets.settings import load_settings
+from sahara_assets.settings.document import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
 
 
 def settings_in(root: Path) -> Settings:

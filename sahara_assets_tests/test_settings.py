@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sahara_assets.errors import SettingsError
-from sahara_assets.settings import Settings, config_file, load_settings, parse_settings
-from sahara_assets.settings_environment import environment_variables
-from sahara_assets.settings_reference import render_reference
+from sahara_assets.settings.document import Settings, config_file, load_settings, parse_settings
+from sahara_assets.settings.environment import environment_variables
+from sahara_assets.settings.reference import render_reference
 from sahara_assets_tests.commands import ROOT
 
 HERE = Path("/shop")
@@ -340,7 +340,7 @@ def test_settings_cannot_be_changed_once_read():
 
 def test_the_committed_documentation_is_current():
     committed = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert committed == render_reference(), "run: python -m sahara_assets.settings_reference > docs/configuration.md"
+    assert committed == render_reference(), "run: python -m sahara_assets.settings.reference > docs/configuration.md"
 
 
 def test_the_documentation_holds_every_key_with_its_variable_and_default():

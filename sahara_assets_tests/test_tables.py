@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from sahara_assets.schema import ALL_TABLES
-from sahara_assets.tables import DATASETS
-from sahara_assets.tables_reference import render
+from sahara_assets.tables.datasets import DATASETS
+from sahara_assets.tables.reference import render
+from sahara_assets.tables.schema import ALL_TABLES
 
 
 def test_the_data_dictionary_is_what_the_code_declares():

@@ -7,7 +7,7 @@ import dagster as dg
 from sahara_assets import stages
 from sahara_assets.assets.presentation import OWNERS, result_of, sample, table_asset
 from sahara_assets.resources import Project
-from sahara_assets.tables import AUDIENCE_FILES
+from sahara_assets.tables.activation import AUDIENCE_FILES
 
 
 @table_asset(AUDIENCE_FILES, deps=["customer_segments", "customers"], kinds={"csv", "googleanalytics"})

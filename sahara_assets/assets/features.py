@@ -10,8 +10,7 @@ from sahara_assets.assets.presentation import column_lineage, picture, result_of
 from sahara_assets.features.declarations import FEATURES
 from sahara_assets.report.charts import category_shares
 from sahara_assets.resources import Project
-from sahara_assets.schema import CUSTOMER_FEATURES
-from sahara_assets.tables import TOP_CATEGORIES
+from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
 
 _KINDS = {"ibis", "duckdb", "gold"}
 _SPECS = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from sahara_assets.tables import Kind, Table
+from sahara_assets.tables.columns import Kind, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -11,7 +11,8 @@ from sahara_assets.drops.loading import load_drops
 from sahara_assets.report.drop_charts import drop_history, reject_reasons
 from sahara_assets.report.publishing import summarise_rejects
 from sahara_assets.resources import Project
-from sahara_assets.tables import DROPS, RAW_TABLES, REJECTED_ROWS
+from sahara_assets.tables.books import DROPS, REJECTED_ROWS
+from sahara_assets.tables.datasets import RAW_TABLES
 
 _SPECS = [
     *(table_spec(table, kinds={"csv", "duckdb", "bronze"}) for table in RAW_TABLES.values()),

@@ -7,7 +7,8 @@ import dagster as dg
 from sahara_assets import stages
 from sahara_assets.assets.presentation import column_lineage, counts, result_of, sample, table_asset
 from sahara_assets.resources import Project
-from sahara_assets.tables import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES, RAW_TABLES
+from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 
 _RAW_PURCHASES, _RAW_PRODUCTS, _RAW_CUSTOMERS = (RAW_TABLES[n] for n in ("purchases", "products", "customers"))
 

@@ -18,8 +18,14 @@ from sahara_assets.assets.presentation import (
 from sahara_assets.report.charts import profile_heat_map, segment_map, segment_sizes
 from sahara_assets.report.sweep_chart import sweep_plot
 from sahara_assets.resources import Project
-from sahara_assets.schema import CUSTOMER_FEATURES
-from sahara_assets.tables import CUSTOMER_SEGMENTS, K_SWEEP, SEGMENT_CHANGES, SEGMENT_PROFILES, SEGMENTATION_MODELS
+from sahara_assets.tables.features import CUSTOMER_FEATURES
+from sahara_assets.tables.segmentation import (
+    CUSTOMER_SEGMENTS,
+    K_SWEEP,
+    SEGMENT_CHANGES,
+    SEGMENT_PROFILES,
+    SEGMENTATION_MODELS,
+)
 
 
 class Training(dg.Config):

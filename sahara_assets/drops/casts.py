@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.drops.fields import BLANKS
 from sahara_assets.drops.records import Care
-from sahara_assets.tables import Column, Dataset, Kind
+from sahara_assets.tables.columns import Column, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sahara_assets.drops.header import Layout
-    from sahara_assets.settings import DatasetSettings, ProjectSettings
+    from sahara_assets.settings.sections import DatasetSettings, ProjectSettings
+    from sahara_assets.tables.datasets import Dataset
 
 _PLAIN_NUMBER = r"[+-]?([0-9]{1,14}(\.[0-9]*)?|\.[0-9]+)"
 # As programs write it: one digit before the point where the exponent is negative. So limited, a detour over 24 decimals is exact.
@@ -33,6 +34,8 @@ _MOMENT_WITH_OFFSET = rf"{_DATE}[ T]{_CLOCK} ?{_OFFSET}"
 EARLIEST, LATEST = "1901-01-01", "2200-01-01"
 """Moments outside this range are typing errors or a format's slip: `%Y` reads `11` as the year 11, and 1900 is what DuckDB's strptime
 makes of a format without a year, and of the words `epoch` and `infinity` under any format."""
+
+_LITERAL_UTC = re.compile(r"(?<!%)(Z| ?UTC| ?GMT)$")
 
 # RE2's own \s knows six ASCII characters and no others.
 _BLANK_CLASS = "".join(f"\\x{{{ord(blank):04X}}}" for blank in BLANKS)
@@ -180,7 +183,11 @@ def _moment(text: str, settings: DatasetSettings, project: ProjectSettings) -> t
             parsed = f"try_strptime({text}, {literal(form)})"
             # With an offset or a zone name DuckDB gives an instant.
             has_zone = "%z" in form.replace("%%", "") or "%Z" in form.replace("%%", "")
-            local, utc = (local_of(parsed), utc_of(parsed)) if has_zone else pair(parsed)
+            if not has_zone and _LITERAL_UTC.search(form):
+                # `%Y-%m-%dT%H:%M:%SZ`: the letter is no directive, but it says what the clock shows.
+                local, utc = local_of(utc_of(parsed)), parsed
+            else:
+                local, utc = (local_of(parsed), utc_of(parsed)) if has_zone else pair(parsed)
             locals_.append(local)
             utcs.append(utc)
         return f"coalesce({', '.join(locals_)})", f"coalesce({', '.join(utcs)})"

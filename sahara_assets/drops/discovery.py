@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
 
 _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart", "~")
 """Name endings that senders give to files that are still being written."""
@@ -82,11 +82,11 @@ def find_drops(settings: Settings) -> list[FoundFile]:
     folder = settings.drop_folder
     if not folder.is_dir():
         raise DropError(
-            f"{settings.drops.folder}: there is no such drop folder; create it, or set drops.folder in sahara.toml"
+            f"{settings.drops.folder}: there is no such drop folder ({folder}); create it, or set drops.folder in sahara.toml"
         )
     matchers = {name: [glob_to_regex(p) for p in dataset.patterns] for name, dataset in settings.datasets.items()}
     found = []
-    for path, entry in _walk(folder):
+    for path, entry in _walk(folder, without=settings.export_folder):
         claims = [name for name, patterns in matchers.items() if any(p.fullmatch(path) for p in patterns)]
         if len(claims) > 1:
             raise DropError(
@@ -127,8 +127,9 @@ def _found(dataset: str, path: str, entry: os.DirEntry[str]) -> FoundFile | None
     )
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """All but folders below a folder, with relative paths; hidden and unfinished files are left out."""
+def _walk(folder: Path, *, without: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """All but folders below a folder, with relative paths; hidden and unfinished files and one folder of ours are left out."""
+    ours = f"{without.relative_to(folder).as_posix()}/" if folder in without.parents else None
     pending = [""]
     while pending:
         prefix = pending.pop()
@@ -146,7 +147,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 # Not a folder of the shop's: every new disk has one that only root may list.
-                if entry.name != "lost+found":
+                if entry.name != "lost+found" and f"{prefix}{entry.name}/" != ours:
                     pending.append(f"{prefix}{entry.name}/")
             else:
                 yield f"{prefix}{entry.name}", entry

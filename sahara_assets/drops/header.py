@@ -18,8 +18,8 @@ from sahara_assets.errors import DropError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sahara_assets.settings import DatasetSettings
-    from sahara_assets.tables import Dataset
+    from sahara_assets.settings.sections import DatasetSettings
+    from sahara_assets.tables.datasets import Dataset
 
 USUAL_DELIMITERS = (",", ";", "\t", "|")
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.drops.plan import Status, Version
 from sahara_assets.errors import DropError
-from sahara_assets.tables import DATASETS, DROPS, RAW_TABLES, REJECTED_ROWS
+from sahara_assets.tables.books import DROPS, REJECTED_ROWS
+from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
 READER_VERSION = 1
@@ -147,15 +148,16 @@ def retract_content(warehouse: Warehouse, dataset: str, drop_ids: Iterable[str])
 def forget_drops(warehouse: Warehouse, paths: Iterable[str], *, reason: str = "forgotten by hand") -> list[Row]:
     """Take files out of the tables; they stay out while their content is the same, even if they still lie in the folder.
 
+    Where a version of a path is held, only that one is forgotten: the good one that it would have replaced stays in force.
+
     Returns:
         The rows that changed.
 
     Raises:
         DropError: a path is not in the ledger or counts nowhere.
     """
-    return _change(
-        warehouse, paths, {Status.LOADED, Status.HELD, Status.REJECTED, Status.ALLOWED}, Status.FORGOTTEN, reason
-    )
+    statuses = {Status.LOADED, Status.HELD, Status.REJECTED, Status.ALLOWED}
+    return _change(warehouse, paths, statuses, Status.FORGOTTEN, reason, first=Status.HELD)
 
 
 def allow_drops(warehouse: Warehouse, paths: Iterable[str]) -> list[Row]:

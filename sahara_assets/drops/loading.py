@@ -20,14 +20,14 @@ from sahara_assets.drops.looking import Work, has_vanished, inspect_file, look_a
 from sahara_assets.drops.plan import Act, Status, Step
 from sahara_assets.drops.reading import DropReader, Reading
 from sahara_assets.errors import DropError
-from sahara_assets.tables import REJECTED_ROWS
+from sahara_assets.tables.books import REJECTED_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sahara_assets.drops.discovery import FoundFile
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
 TRANSACTION_BYTES = 256 * 1024 * 1024

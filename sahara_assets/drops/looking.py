@@ -14,12 +14,12 @@ from sahara_assets.drops.discovery import FoundFile, find_drops
 from sahara_assets.drops.ledger import Ledger, reading_fingerprint
 from sahara_assets.drops.plan import Plan, Present, plan_drops
 from sahara_assets.errors import DropError
-from sahara_assets.tables import DATASETS, Dataset
+from sahara_assets.tables.datasets import DATASETS, Dataset
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
 
 

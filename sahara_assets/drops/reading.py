@@ -19,14 +19,14 @@ from sahara_assets.drops.header import HEADER_BYTES, Layout, read_header
 from sahara_assets.drops.records import BrokenRecord, Records, RecordScanner, shown
 from sahara_assets.drops.repeats import Contradicted, number_occurrences, take_contradicted
 from sahara_assets.errors import DropError
-from sahara_assets.tables import RAW_TABLES
+from sahara_assets.tables.datasets import RAW_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sahara_assets.settings import DatasetSettings, ProjectSettings
-    from sahara_assets.tables import Dataset
+    from sahara_assets.settings.sections import DatasetSettings, ProjectSettings
+    from sahara_assets.tables.datasets import Dataset
     from sahara_assets.warehouse.base import Row, Warehouse
 
 BATCH_BYTES = 32 * 1024 * 1024

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import duckdb
 
-    from sahara_assets.tables import Dataset
+    from sahara_assets.tables.datasets import Dataset
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from sahara_assets.settings import ExportSettings
+    from sahara_assets.settings.sections import ExportSettings
 
 CUSTOMER_COLUMNS = ("customer_id", "segment", "segment_name", "tier", "client_id", "user_id", "last_ordered_at")
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sahara_assets.settings import ExportSettings
+    from sahara_assets.settings.sections import ExportSettings
 
 MANIFEST_NAME = "audience_manifest.json"
 

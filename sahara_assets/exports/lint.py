@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sahara_assets.settings import ExportSettings
+    from sahara_assets.settings.sections import ExportSettings
 
 # Every rule that can be broken inside a file; those of the manifest are in lint_manifest.RULES.
 FILE_RULES = {

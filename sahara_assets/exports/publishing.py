@@ -11,12 +11,14 @@ from sahara_assets.builds import Built, Run, built, record
 from sahara_assets.exports.audience import CUSTOMER_COLUMNS, plan_audiences
 from sahara_assets.exports.files import is_current, write_audiences
 from sahara_assets.segmentation.registry import champion
-from sahara_assets.tables import AUDIENCE_FILES, CUSTOMER_SEGMENTS, CUSTOMERS
+from sahara_assets.tables.activation import AUDIENCE_FILES
+from sahara_assets.tables.sales import CUSTOMERS
+from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
 
 
@@ -58,9 +60,12 @@ def publish_audiences(warehouse: Warehouse, settings: Settings, run: Run, finger
                     "format": file.format,
                     "row_count": file.rows,
                     "sha256": file.sha256,
-                    "left_out": sum(file.left_out.values()),
+                    # Every part of an audience states what the whole of it lacks; counted once it can be added up.
+                    "left_out": 0
+                    if file.format in {earlier.format for earlier in manifest.files[:position]}
+                    else sum(file.left_out.values()),
                 }
-                for file in manifest.files
+                for position, file in enumerate(manifest.files)
             ],
         )
         record(warehouse, run, AUDIENCE_FILES.name, fingerprint, rows, details)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sahara_assets.tables import Column, Kind
+from sahara_assets.tables.columns import Column, Kind
 
 TOP_CATEGORY_COUNT = 5
 """How many of the biggest categories get a spend share of their own."""

@@ -10,8 +10,8 @@ import ibis
 from sahara_assets.errors import SaharaError
 from sahara_assets.features.declarations import FEATURES, TOP_CATEGORY_COUNT
 from sahara_assets.sales.subjects import is_counted_return, is_counted_sale
-from sahara_assets.schema import CUSTOMER_FEATURES
-from sahara_assets.tables import CUSTOMERS, PURCHASES, TOP_CATEGORIES
+from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
+from sahara_assets.tables.sales import CUSTOMERS, PURCHASES
 from sahara_assets.warehouse.expressions import (
     SECONDS_PER_DAY,
     Expression,
@@ -24,7 +24,7 @@ from sahara_assets.warehouse.expressions import (
 
 if TYPE_CHECKING:
     from sahara_assets.sales.subjects import Account
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
 
 

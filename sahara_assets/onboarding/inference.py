@@ -14,8 +14,9 @@ from sahara_assets.onboarding.dates import DateFormats, confirmed, decide
 from sahara_assets.onboarding.dialect import DELIMITER_NAMES
 from sahara_assets.onboarding.proposal import Finding, Normalising, percent, plural
 from sahara_assets.onboarding.values import is_empty, is_plain, to_number, undecorated
-from sahara_assets.settings import DatasetSettings
-from sahara_assets.tables import DATASETS, Kind
+from sahara_assets.settings.sections import DatasetSettings
+from sahara_assets.tables.columns import Kind
+from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sahara_assets.onboarding.relations import Relations, related_score
 from sahara_assets.onboarding.scoring import Evidence, value_score, word_score
 from sahara_assets.onboarding.vocabulary import loose
-from sahara_assets.tables import DATASETS
+from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

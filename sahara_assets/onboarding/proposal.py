@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from sahara_assets.tables import DATASETS
+from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.onboarding.proposal import DatasetProposal, Finding, Proposal, percent, plural, shown
 from sahara_assets.onboarding.vocabulary import loose
-from sahara_assets.tables import DATASETS, Kind
+from sahara_assets.tables.columns import Kind
+from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

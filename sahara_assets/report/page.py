@@ -28,7 +28,7 @@ from sahara_assets.report.profiles import differences_of, in_words, shown_featur
 from sahara_assets.report.svg import DARK, LIGHT, STYLE, STYLE_ELEMENT, colour_variables
 from sahara_assets.report.sweep_chart import sweep_plot
 from sahara_assets.report.wording import number_or_none, share
-from sahara_assets.schema import ALL_TABLES
+from sahara_assets.tables.schema import ALL_TABLES
 
 if TYPE_CHECKING:
     import jinja2
@@ -60,7 +60,7 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything the report says, as rows keyed by the columns that `tables.py` declares.
+    """Everything the report says, as rows keyed by the columns that `tables/` declares.
 
     Attributes:
         project_name: the shop's name.

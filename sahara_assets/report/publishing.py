@@ -15,22 +15,19 @@ from typing import TYPE_CHECKING
 from sahara_assets.builds import Built, Run, built, record
 from sahara_assets.drops.ledger import ledger_rows, rejected_rows
 from sahara_assets.errors import SaharaError
-from sahara_assets.quality import Verdict, run_checks
+from sahara_assets.quality.checklist import run_checks
 from sahara_assets.report.page import Check, ReportData, render_report
 from sahara_assets.segmentation.registry import champion
-from sahara_assets.tables import (
-    AUDIENCE_FILES,
-    K_SWEEP,
-    SEGMENT_CHANGES,
-    SEGMENT_PROFILES,
-    STEP_COUNTS,
-    TOP_CATEGORIES,
-)
+from sahara_assets.tables.activation import AUDIENCE_FILES
+from sahara_assets.tables.books import STEP_COUNTS
+from sahara_assets.tables.features import TOP_CATEGORIES
+from sahara_assets.tables.segmentation import K_SWEEP, SEGMENT_CHANGES, SEGMENT_PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sahara_assets.settings import Settings
+    from sahara_assets.quality.questions import Verdict
+    from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
 REPORT_NAME = "sahara_report.html"

@@ -28,7 +28,9 @@ PANELS = (
     _Panel("silhouette", "Silhouette", "higher is better"),
     _Panel("davies_bouldin_index", "Davies-Bouldin index", "lower is better"),
     _Panel("mean_squared_distance", "Mean squared distance", "look for the elbow"),
-    _Panel("stability", "Stability", "higher is better"),
+    _Panel("wholeness", "Wholeness", "1: no group is really two"),
+    _Panel("steadiness", "Steadiness", "the weakest group found again"),
+    _Panel("stability", "Stability", "all groups found again"),
 )
 """The measures drawn, in reading order."""
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from sahara_assets.tables import DATASETS, DROPS, PURCHASES, RAW_TABLES
+from sahara_assets.tables.books import DROPS
+from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
+from sahara_assets.tables.sales import PURCHASES
 from sahara_assets.warehouse.expressions import Expression, is_one_of, money, starts_with_code
 
 if TYPE_CHECKING:
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
 
 FUTURE_SECONDS = 86_400

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import ibis
 
 from sahara_assets.sales.lines import current_lines
-from sahara_assets.tables import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES, RAW_TABLES
+from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.warehouse.expressions import (
     Expression,
     any_row,
@@ -21,7 +22,7 @@ from sahara_assets.warehouse.expressions import (
 )
 
 if TYPE_CHECKING:
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
 
 Account = list[tuple[str, int]]

@@ -119,7 +119,7 @@ def fit_preprocessing(
     Raises:
         PreprocessingError: no customers, a feature that is not declared, or a declared one that the table lacks.
     """
-    from sahara_assets.settings_problems import unknown_key
+    from sahara_assets.settings.problems import unknown_key
 
     if table.num_rows == 0:
         raise PreprocessingError(

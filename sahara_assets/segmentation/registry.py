@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sahara_assets.errors import SaharaError
 from sahara_assets.segmentation.model import SegmentationModel
-from sahara_assets.tables import SEGMENTATION_MODELS
+from sahara_assets.tables.segmentation import SEGMENTATION_MODELS
 
 if TYPE_CHECKING:
     from datetime import datetime

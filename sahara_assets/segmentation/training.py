@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from sahara_assets.builds import Built, Run, code_fingerprint, combine, rebuild, record
 from sahara_assets.errors import SaharaError
-from sahara_assets.schema import CUSTOMER_FEATURES
 from sahara_assets.segmentation.registry import (
     CANDIDATE,
     CHAMPION,
@@ -24,14 +23,14 @@ from sahara_assets.segmentation.registry import (
     registered,
     swept_with_champion,
 )
-from sahara_assets.tables import (
+from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
+from sahara_assets.tables.sales import PURCHASES
+from sahara_assets.tables.segmentation import (
     CUSTOMER_SEGMENTS,
     K_SWEEP,
-    PURCHASES,
     SEGMENT_CHANGES,
     SEGMENT_PROFILES,
     SEGMENTATION_MODELS,
-    TOP_CATEGORIES,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from sahara_assets.segmentation.choose import Choice
     from sahara_assets.segmentation.model import SegmentationModel
     from sahara_assets.segmentation.sweep import SweptModel
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
 

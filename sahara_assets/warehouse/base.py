@@ -1,6 +1,6 @@
 """The small interface behind which warehouses differ.
 
-A warehouse keeps declared tables (`schema.py`), answers Ibis expressions and commits several writes at once. Everything above it is
+A warehouse keeps declared tables (`tables/`), answers Ibis expressions and commits several writes at once. Everything above it is
 the same on every warehouse; native SQL for what Ibis cannot say lives in the implementations and nowhere else.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import ibis
     import pyarrow as pa
 
-    from sahara_assets.tables import Table
+    from sahara_assets.tables.columns import Table
 
 Row = dict[str, Any]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from sahara_assets.errors import WarehouseError
-from sahara_assets.schema import ALL_TABLES
-from sahara_assets.tables import Column, Kind, Table
+from sahara_assets.tables.columns import Column, Kind, Table
+from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets.warehouse.base import Row, Warehouse
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from sahara_assets.warehouse.duckdb import DuckDBWarehouse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sahara_assets.settings import Settings
+    from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
 
 

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from sahara_assets.definitions import defs
-from sahara_assets.schema import BY_NAME
+from sahara_assets.tables.schema import BY_NAME
 from sahara_assets_tests.commands import sahara
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any
 
 from sahara_assets.drops.content import CHUNK_BYTES, inspect_content
 from sahara_assets.drops.reading import BATCH_BYTES, DropReader, Reading
-from sahara_assets.settings import Settings, parse_settings
-from sahara_assets.tables import DATASETS, RAW_TABLES
+from sahara_assets.settings.document import Settings, parse_settings
+from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 from sahara_assets.warehouse.duckdb import DuckDBWarehouse
 
 HEADER = "order_id,customer_id,product_id,description,quantity,unit_price,ordered_at"

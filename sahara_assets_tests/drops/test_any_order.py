@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sahara_assets.schema import CUSTOMER_FEATURES
-from sahara_assets.tables import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES, RAW_TABLES, TOP_CATEGORIES
+from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
+from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 from sahara_assets_tests.small_shop import NOW, SmallShop, line
 
 TABLES = (*RAW_TABLES.values(), PURCHASES, ORDERS, PRODUCTS, CUSTOMERS, TOP_CATEGORIES, CUSTOMER_FEATURES)

@@ -242,6 +242,14 @@ def test_date_formats_are_followed_to_the_letter(desk, formats, text, expected, 
         assert found == datetime.fromisoformat(expected)
 
 
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S UTC", "%Y-%m-%dT%H:%M:%SGMT"])
+def test_a_format_that_ends_in_utc_by_letter_is_utc(desk, form):
+    ending = form.partition("%S")[2]
+    line = f"A1,C1,P1,d,1,2,2011-07-01T08:26:00{ending}"
+    row = desk.load(f"{HEADER}\n{line}\n", date_formats=[form], project={"time_zone": "Europe/London"}).rows[2]
+    assert (row["ordered_at"], row["ordered_at_local"]) == (datetime(2011, 7, 1, 8, 26), datetime(2011, 7, 1, 9, 26))
+
+
 def test_a_date_keeps_its_local_day(desk):
     content = "customer_id,signed_up_on\nC1,2011-12-01\nC2,2011-12-01 23:30\nC3,2011-12-01T23:30Z\nC4,\nC5,1.12.2011\n"
     loaded = desk.load(content, dataset="customers", project={"time_zone": "Asia/Kolkata"})

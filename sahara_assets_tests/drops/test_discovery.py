@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sahara_assets.drops.discovery import date_in_name, find_drops, glob_to_regex
 from sahara_assets.errors import DropError
-from sahara_assets.settings import parse_settings
+from sahara_assets.settings.document import parse_settings
 
 
 def settings(root, **patterns):
@@ -49,8 +49,17 @@ def test_hidden_unfinished_and_foreign_files_are_left_alone(folder):
     assert [f.path for f in found(folder, purchases=["*", "**/*.csv"])] == ["a.csv", "notes.txt"]
 
 
+def test_what_the_project_exports_is_no_drop(tmp_path):
+    document = {"drops": {"folder": "."}, "datasets": {"customers": {"patterns": ["**/customers*.csv"]}}}
+    put(tmp_path, "customers.csv", "exports/customers.csv", "old/exports/customers.csv")
+    files = find_drops(parse_settings(document, root=tmp_path))
+    assert [f.path for f in files] == ["customers.csv", "old/exports/customers.csv"]
+
+
 def test_no_folder_is_an_error_that_names_the_setting(tmp_path):
-    with pytest.raises(DropError, match=r"drops: there is no such drop folder; create it, or set drops\.folder"):
+    with pytest.raises(
+        DropError, match=r"drops: there is no such drop folder \(/.*drops\); create it, or set drops\.folder"
+    ):
         find_drops(settings(tmp_path, purchases=["*.csv"]))
 
 

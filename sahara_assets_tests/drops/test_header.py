@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sahara_assets.drops.header import Layout, read_header
 from sahara_assets.errors import DropError
-from sahara_assets.tables import DATASETS
+from sahara_assets.tables.datasets import DATASETS
 from sahara_assets_tests.drops.drop_desk import settings_of
 
 NAMES = ("order_id", "customer_id", "product_id", "quantity", "unit_price", "ordered_at")

@@ -15,8 +15,9 @@ from sahara_assets.drops.ledger import (
 )
 from sahara_assets.drops.plan import Status
 from sahara_assets.errors import DropError
-from sahara_assets.settings import parse_settings
-from sahara_assets.tables import RAW_TABLES, REJECTED_ROWS
+from sahara_assets.settings.document import parse_settings
+from sahara_assets.tables.books import REJECTED_ROWS
+from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets_tests.small_shop import SmallShop, line
 
 BAD = [line(), line(order="2", quantity="many")]

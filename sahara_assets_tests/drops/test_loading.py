@@ -9,7 +9,8 @@ import pytest
 
 from sahara_assets.drops.ledger import allow_drops, forget_drops, ledger_rows
 from sahara_assets.drops.loading import load_drops, plan_load
-from sahara_assets.tables import DROPS, RAW_TABLES, REJECTED_ROWS
+from sahara_assets.tables.books import DROPS, REJECTED_ROWS
+from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.warehouse.duckdb import DuckDBWarehouse
 from sahara_assets_tests.small_shop import NOW, SmallShop, line
 
@@ -166,7 +167,7 @@ def test_a_file_that_is_overwritten_every_day_keeps_every_day_where_it_is_append
 
 
 def _purchases():
-    from sahara_assets.tables import PURCHASES
+    from sahara_assets.tables.sales import PURCHASES
 
     return PURCHASES
 
@@ -294,6 +295,18 @@ def test_allowing_a_held_version_does_not_bring_back_a_forgotten_one(shop):
     assert orders(shop) == ["7"]
 
 
+def test_forgetting_a_held_version_leaves_the_good_one_in_force(shop):
+    shop.deliver("purchases/a.csv", order_lines(1, 2, 3))
+    shop.load()
+    shop.deliver("purchases/a.csv", order_lines(4))
+    shop.load()
+    forget_drops(shop.warehouse, ["purchases/a.csv"])
+    assert shop.load().held == []
+    assert orders(shop) == ["1", "2", "3"]
+    forget_drops(shop.warehouse, ["purchases/a.csv"])
+    assert orders(shop) == []
+
+
 # --- settings --------------------------------------------------------------------------------------------------------------------
 
 
@@ -404,7 +417,7 @@ def test_a_touched_file_keeps_its_new_time_even_when_another_drop_is_broken(shop
 
 def said_of_ann(shop):
     shop.build(features=False)
-    from sahara_assets.tables import CUSTOMERS
+    from sahara_assets.tables.sales import CUSTOMERS
 
     return {row["customer_id"]: row["country"] for row in shop.rows(CUSTOMERS)}["ann"]
 

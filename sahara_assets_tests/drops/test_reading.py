@@ -14,7 +14,7 @@ from sahara_assets.drops import reading as reading_module
 from sahara_assets.drops.content import inspect_content
 from sahara_assets.drops.reading import DropReader, Reading
 from sahara_assets.errors import DropError
-from sahara_assets.tables import DATASETS
+from sahara_assets.tables.datasets import DATASETS
 from sahara_assets_tests.drops.drop_desk import HEADER, Desk, assert_conserved, settings_of
 from sahara_assets_tests.drops.made_files import corrupted, files, records
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sahara_assets.exports.audience import AudiencePlan, plan_audiences
 from sahara_assets.exports.files import write_audiences
-from sahara_assets.settings import ExportSettings
+from sahara_assets.settings.sections import ExportSettings
 from sahara_assets_tests.exports.made_customers import many
 
 STREAM = ExportSettings(stream_id="7")

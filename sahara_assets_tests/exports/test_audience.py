@@ -16,7 +16,7 @@ from sahara_assets.exports.audience import AudienceError, AudienceFile, plan_aud
 from sahara_assets.exports.encode import encode_header, encode_rows
 from sahara_assets.exports.formats import KeyKind
 from sahara_assets.exports.keys import LeftOut, refusal
-from sahara_assets.settings import ExportSettings
+from sahara_assets.settings.sections import ExportSettings
 from sahara_assets_tests.exports.made_customers import customer, customer_lists, many, read_rows
 
 STREAM = ExportSettings(stream_id="1234567890")

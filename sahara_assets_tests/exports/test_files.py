@@ -18,7 +18,7 @@ from sahara_assets.exports.files import JOURNAL_NAME, is_current, write_audience
 from sahara_assets.exports.formats import MANIFEST_NAME, ga360_name, is_our_name
 from sahara_assets.exports.lint import lint
 from sahara_assets.exports.manifest import Manifest, read_manifest
-from sahara_assets.settings import ExportSettings
+from sahara_assets.settings.sections import ExportSettings
 from sahara_assets_tests.exports import killed_export
 from sahara_assets_tests.exports.killed_export import STREAM, plan_of
 from sahara_assets_tests.exports.made_customers import bytes_by_name, customer, many

@@ -18,7 +18,7 @@ from sahara_assets.exports.audience import AudienceError, plan_audiences
 from sahara_assets.exports.files import JOURNAL_NAME, write_audiences
 from sahara_assets.exports.formats import MANIFEST_NAME
 from sahara_assets.exports.lint import FILE_RULES, Finding, lint
-from sahara_assets.settings import ExportSettings
+from sahara_assets.settings.sections import ExportSettings
 from sahara_assets_tests.exports.killed_export import STREAM, plan_of
 from sahara_assets_tests.exports.made_customers import customer, customer_lists
 

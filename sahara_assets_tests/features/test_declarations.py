@@ -1,6 +1,6 @@
 from sahara_assets.features.declarations import BY_NAME, DEFAULT_MODEL_FEATURES, FEATURES
-from sahara_assets.schema import CUSTOMER_FEATURES
-from sahara_assets.tables import PURCHASES
+from sahara_assets.tables.features import CUSTOMER_FEATURES
+from sahara_assets.tables.sales import PURCHASES
 
 
 def test_every_feature_is_a_column_of_the_feature_table():

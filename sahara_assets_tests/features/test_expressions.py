@@ -8,8 +8,7 @@ import pytest
 
 from sahara_assets import stages
 from sahara_assets.errors import SaharaError
-from sahara_assets.schema import CUSTOMER_FEATURES
-from sahara_assets.tables import TOP_CATEGORIES
+from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
 from sahara_assets_tests.small_shop import SmallShop, line
 
 

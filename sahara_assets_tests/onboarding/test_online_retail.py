@@ -11,7 +11,7 @@ import pytest
 
 from sahara_assets.onboarding.propose import propose
 from sahara_assets.onboarding.render import render_config
-from sahara_assets.settings import parse_settings
+from sahara_assets.settings.document import parse_settings
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "online_retail"
 pytestmark = pytest.mark.real_data

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sahara_assets.errors import SaharaError
 from sahara_assets.onboarding.propose import propose
 from sahara_assets.onboarding.render import render_config, toml_string
-from sahara_assets.settings import parse_settings
+from sahara_assets.settings.document import parse_settings
 from sahara_assets_tests.onboarding.shop import lines
 
 

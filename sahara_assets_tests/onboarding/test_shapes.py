@@ -13,8 +13,8 @@ import pytest
 
 from sahara_assets.onboarding.propose import propose
 from sahara_assets.onboarding.render import render_config
-from sahara_assets.settings import parse_settings
-from sahara_assets.tables import DATASETS
+from sahara_assets.settings.document import parse_settings
+from sahara_assets.tables.datasets import DATASETS
 from sahara_assets_tests.onboarding.shapes import SHAPES
 from sahara_assets_tests.onboarding.shapes_held_back import HELD_BACK, UNPLANNED
 

@@ -257,7 +257,7 @@ def test_the_sweep_marks_the_chosen_k_once_in_every_panel_and_greys_the_disquali
     chosen = hints(root, "circle", "second")
     assert chosen == [
         f"k = 5: {panel.label} {value}"
-        for panel, value in zip(PANELS, ("0.331", "1.080", "1.017", "0.905"), strict=True)
+        for panel, value in zip(PANELS, ("0.331", "1.080", "1.017", "0.680", "0.780", "0.905"), strict=True)
     ]
     assert len(hints(root, "circle", "hollow")) == len(disqualified) * len(PANELS)
     assert len(hints(root, "circle", "first")) == (len(swept) - len(disqualified) - 1) * len(PANELS)

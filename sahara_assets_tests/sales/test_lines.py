@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from sahara_assets.tables import PURCHASES, STEP_COUNTS
+from sahara_assets.tables.books import STEP_COUNTS
+from sahara_assets.tables.sales import PURCHASES
 from sahara_assets_tests.small_shop import SmallShop, line
 
 

@@ -3,7 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from sahara_assets.tables import CUSTOMERS, ORDERS, PRODUCTS, STEP_COUNTS
+from sahara_assets.tables.books import STEP_COUNTS
+from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS
 from sahara_assets_tests.small_shop import SmallShop, line
 
 

@@ -19,7 +19,7 @@ from sahara_assets.segmentation.portrait import measure
 from sahara_assets.segmentation.preprocess import OTHER, FittedCategory, FittedNumber, Preprocessing
 from sahara_assets.segmentation.profile import profile
 from sahara_assets.segmentation.scoring import score
-from sahara_assets.tables import SEGMENT_CHANGES
+from sahara_assets.tables.segmentation import SEGMENT_CHANGES
 from sahara_assets_tests.segmentation.made_features import clustered, drawn_table, rfm_table
 
 ALL_FEATURES = tuple(feature.name for feature in FEATURES)

@@ -28,7 +28,7 @@ from sahara_assets.segmentation.preprocess import (
     standardised,
     transformed,
 )
-from sahara_assets.tables import Kind
+from sahara_assets.tables.columns import Kind
 from sahara_assets_tests.segmentation.made_features import MONEY, drawn_table, money
 
 ALL_FEATURES = tuple(feature.name for feature in FEATURES)

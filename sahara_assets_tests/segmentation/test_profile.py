@@ -19,7 +19,8 @@ from sahara_assets.segmentation.model import TIERS
 from sahara_assets.segmentation.portrait import measure, portraits
 from sahara_assets.segmentation.profile import DIFFERENCE_COUNT, profile
 from sahara_assets.segmentation.scoring import score
-from sahara_assets.tables import SEGMENT_PROFILES, Kind
+from sahara_assets.tables.columns import Kind
+from sahara_assets.tables.segmentation import SEGMENT_PROFILES
 from sahara_assets_tests.segmentation.made_features import clustered, drawn_table, money, rfm_table
 
 ALL_FEATURES = tuple(feature.name for feature in FEATURES)

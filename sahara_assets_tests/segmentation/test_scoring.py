@@ -16,7 +16,7 @@ from sahara_assets.segmentation import kmeans
 from sahara_assets.segmentation.model import Segment, SegmentationModel
 from sahara_assets.segmentation.preprocess import FittedCategory, FittedNumber, Preprocessing, PreprocessingError, apply
 from sahara_assets.segmentation.scoring import nearest, score, scoring_query
-from sahara_assets.tables import CUSTOMER_SEGMENTS
+from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 from sahara_assets_tests.segmentation.made_features import clustered, drawn_table, money
 
 ALL_FEATURES = tuple(feature.name for feature in FEATURES)

@@ -6,8 +6,12 @@ from decimal import Decimal
 import ibis
 import pytest
 
-from sahara_assets.schema import ALL_TABLES
-from sahara_assets.tables import AUDIENCE_FILES, BUILDS, ORDERS, STEP_COUNTS, TOP_CATEGORIES, Kind
+from sahara_assets.tables.activation import AUDIENCE_FILES
+from sahara_assets.tables.books import BUILDS, STEP_COUNTS
+from sahara_assets.tables.columns import Kind
+from sahara_assets.tables.features import TOP_CATEGORIES
+from sahara_assets.tables.sales import ORDERS
+from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets.warehouse.expressions import (
     any_row,
     count_where,

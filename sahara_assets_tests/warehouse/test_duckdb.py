@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from sahara_assets.errors import WarehouseError
-from sahara_assets.settings import parse_settings
+from sahara_assets.settings.document import parse_settings
 from sahara_assets.warehouse.duckdb import DuckDBWarehouse
 from sahara_assets.warehouse.opening import open_warehouse
 

@@ -1,45 +1,28 @@
-"""One validated `Settings`, from `sahara.toml` and the environment.
+"""What every single value in `sahara.toml` may be, section by section, with what it means.
 
-The file is read once, validated as a whole, and passed down; nothing below reads the environment or the file again. Every problem is
-listed at once. Secrets never stand in the file: a password in a warehouse URL belongs in `SAHARA_WAREHOUSE_URL`.
-
-Here is what a single value may be. How the environment overrides lives in `settings_environment.py`; what is wrong between values,
-and how faults are worded, in `settings_problems.py`. `settings_reference.py` derives the documentation from the fields here.
+What is wrong between values, and how faults are worded, is in `problems.py`; `reference.py` derives the documentation from here.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import re
-import tomllib
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
 
-from sahara_assets.errors import SettingsError
 from sahara_assets.features.declarations import BY_NAME as FEATURES_BY_NAME
 from sahara_assets.features.declarations import DEFAULT_MODEL_FEATURES
-from sahara_assets.settings_environment import with_environment
-from sahara_assets.settings_problems import describe_problems, document_problems, listed, unknown_key
-from sahara_assets.tables import DATASETS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-CONFIG_NAME = "sahara.toml"
+from sahara_assets.settings.problems import unknown_key
 
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
 """The strptime directives that DuckDB reads."""
@@ -47,12 +30,14 @@ _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
 Normaliser = Literal["strip_float_suffix", "strip_leading_zeros", "upper", "lower", "strip_spaces"]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """One section of the file: unknown keys are problems, values are never converted."""
+
     # Strict, because a quoted number in the file is more likely a slip than a number; the environment's text is converted before.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class WarehouseSettings(_Section):
+class WarehouseSettings(Section):
     """Where the tables live."""
 
     url: str = Field(
@@ -84,7 +69,7 @@ class WarehouseSettings(_Section):
         return limit
 
 
-class DropSettings(_Section):
+class DropSettings(Section):
     """Where drops land."""
 
     folder: str = Field("data", description="The folder that is watched, relative to sahara.toml.")
@@ -95,7 +80,7 @@ class DropSettings(_Section):
     )
 
 
-class ProjectSettings(_Section):
+class ProjectSettings(Section):
     """What holds for the whole project."""
 
     name: str = Field("Sahara", description="The shop's name, for the report.")
@@ -127,7 +112,7 @@ class ProjectSettings(_Section):
         return name
 
 
-class DatasetSettings(_Section):
+class DatasetSettings(Section):
     """How the drops of one dataset are found and read. The dialect holds for all of them: single files are never guessed at."""
 
     patterns: list[str] = Field(
@@ -135,7 +120,7 @@ class DatasetSettings(_Section):
     )
     columns: dict[str, str] = Field(
         default_factory=dict,
-        description="Our column = the header's name. A column that is not listed is looked for under its own name.",
+        description='Our column = the header\'s name; `""` says that the files have none. A column that is not listed is looked for under its own name.',
     )
     delimiter: str = Field(
         "auto",
@@ -209,7 +194,7 @@ class DatasetSettings(_Section):
         return formats
 
 
-class RuleSettings(_Section):
+class RuleSettings(Section):
     """What the shop's lines mean."""
 
     cancellation_prefixes: list[str] = Field(
@@ -232,7 +217,7 @@ class RuleSettings(_Section):
         return prefixes
 
 
-class FeatureSettings(_Section):
+class FeatureSettings(Section):
     """What customers are measured by."""
 
     model: list[str] = Field(
@@ -275,7 +260,7 @@ class FeatureSettings(_Section):
         return value
 
 
-class SegmentationSettings(_Section):
+class SegmentationSettings(Section):
     """How the number of segments is found."""
 
     k_min: int = Field(3, ge=2, le=100, description="Fewest segments to try.")
@@ -296,7 +281,7 @@ class SegmentationSettings(_Section):
     )
 
 
-class ExportSettings(_Section):
+class ExportSettings(Section):
     """What is written for marketing tools."""
 
     folder: str = Field(
@@ -318,137 +303,3 @@ class ExportSettings(_Section):
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,23}", name):
             raise ValueError(f"{name!r} must be a letter, then letters, digits or _, 24 characters at most")
         return name
-
-
-_DEFAULT_PATTERNS: dict[str, list[str]] = {
-    name: [f"{name}/*.csv", f"{name}/*.csv.gz", f"{name}*.csv", f"{name}*.csv.gz"] for name in DATASETS
-}
-
-
-def _default_datasets() -> dict[str, DatasetSettings]:
-    return {name: DatasetSettings(patterns=patterns) for name, patterns in _DEFAULT_PATTERNS.items()}
-
-
-class Settings(_Section):
-    """Everything a person can set, validated together."""
-
-    project: ProjectSettings = Field(default_factory=ProjectSettings)
-    warehouse: WarehouseSettings = Field(default_factory=WarehouseSettings)
-    drops: DropSettings = Field(default_factory=DropSettings)
-    datasets: dict[str, DatasetSettings] = Field(default_factory=_default_datasets)
-    rules: RuleSettings = Field(default_factory=RuleSettings)
-    features: FeatureSettings = Field(default_factory=FeatureSettings)
-    segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
-    export: ExportSettings = Field(default_factory=ExportSettings)
-    root: Annotated[Path, Field(exclude=True)] = Path()
-
-    @field_validator("datasets")
-    @classmethod
-    def _usual_patterns(cls, datasets: dict[str, DatasetSettings]) -> dict[str, DatasetSettings]:
-        # A dataset without patterns of its own takes the usual ones, so that a mapping can be given alone.
-        return {
-            name: dataset
-            if dataset.patterns
-            else dataset.model_copy(update={"patterns": _DEFAULT_PATTERNS.get(name, [])})
-            for name, dataset in datasets.items()
-        }
-
-    # --- paths -------------------------------------------------------------------------------------------------------------------
-
-    @property
-    def drop_folder(self) -> Path:
-        """The watched folder, absolute."""
-        return (self.root / self.drops.folder).resolve()
-
-    @property
-    def export_folder(self) -> Path:
-        """The folder of audience files and report, absolute."""
-        return (self.root / self.export.folder).resolve()
-
-    @property
-    def lock_path(self) -> Path:
-        """The file that a run holds locked, beside `sahara.toml`."""
-        return (self.root / "sahara.lock").resolve()
-
-    @property
-    def warehouse_path(self) -> Path:
-        """The embedded warehouse's file, absolute."""
-        return (self.root / unquote(urlsplit(self.warehouse.url).path).removeprefix("/")).resolve()
-
-    def fingerprint(self, *sections: str) -> str:
-        """A hash of the named sections, such as `"rules"` or `"datasets.purchases"`: what a table built from them depends on."""
-        document = self.model_dump(mode="json")
-        chosen = {}
-        for section in sections:
-            value: Any = document
-            for part in section.split("."):
-                value = value[part]
-            chosen[section] = value
-        return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def load_settings(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
-    """Read and validate `sahara.toml` and the environment's overrides.
-
-    Args:
-        path: the file; without one, `$SAHARA_CONFIG`, else `sahara.toml` in the working folder; where that is absent the defaults hold.
-        environment: what to read overrides from; the process's own where it is not given. `SAHARA_WAREHOUSE_URL` overrides
-            `warehouse.url`, and so on for every key of a section (datasets excepted). An empty variable overrides nothing.
-
-    Raises:
-        SettingsError: the file cannot be read or holds problems; all of them are listed.
-    """
-    environment = os.environ if environment is None else environment
-    file = config_file(path, environment)
-    document: dict[str, Any] = {}
-    if file is not None:
-        source = f"{file} (from $SAHARA_CONFIG)" if path is None and environment.get("SAHARA_CONFIG") else str(file)
-        try:
-            document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-        except FileNotFoundError as error:
-            remedy = "there is no such file; `sahara init FILE…` writes one from your CSVs"
-            raise SettingsError(source, [remedy]) from error
-        except UnicodeDecodeError as error:
-            raise SettingsError(source, [f"is not UTF-8 (byte {error.start}); save it as UTF-8"]) from error
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError(source, [f"is not valid TOML: {error}"]) from error
-        except OSError as error:
-            raise SettingsError(source, [f"cannot be read: {error.strerror}"]) from error
-    root = (file or Path(CONFIG_NAME)).resolve().parent
-    return parse_settings(document, root=root, source=str(file or CONFIG_NAME), environment=environment)
-
-
-def config_file(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Path | None:
-    """The settings file in force: the one named, else `$SAHARA_CONFIG`, else `sahara.toml` here; None where the defaults hold."""
-    named = (os.environ if environment is None else environment).get("SAHARA_CONFIG")
-    if path is not None or named:
-        return path or Path(str(named))
-    usual = Path(CONFIG_NAME)
-    return usual if usual.exists() else None
-
-
-def parse_settings(
-    document: dict[str, Any], *, root: Path, source: str = CONFIG_NAME, environment: Mapping[str, str] | None = None
-) -> Settings:
-    """Validate a settings document; `root` is the folder that its relative paths start from.
-
-    Raises:
-        SettingsError: the document holds problems; all of them are listed, unknown keys with the nearest known one.
-    """
-    overridden, variables, problems = with_environment(document, environment or {}, Settings)
-    if overridden.pop("root", None) is not None:
-        problems.append(
-            ((), unknown_key("root", [name for name in Settings.model_fields if name != "root"], noun="key"))
-        )
-    settings: Settings | None = None
-    try:
-        settings = Settings.model_validate(
-            overridden | {"root": root},
-            context={"source": "environment" if ("warehouse", "url") in variables else "file"},
-        )
-    except ValidationError as error:
-        problems.extend(describe_problems(error, Settings))
-    problems.extend(document_problems(overridden, Settings().model_dump()))
-    if problems or settings is None:
-        raise SettingsError(source, listed(problems, variables))
-    return settings

@@ -1,6 +1,6 @@
 """The environment laid over a settings document: `SAHARA_WAREHOUSE_URL` is `warehouse.url`, and so on for every key of a section.
 
-What a value may be is asked afterwards, of file and environment alike, by the models of `settings.py`.
+What a value may be is asked afterwards, of file and environment alike, by the models of `sections.py`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 from pydantic import BaseModel, TypeAdapter
 
-from sahara_assets.settings_problems import unknown_key
+from sahara_assets.settings.problems import unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sahara_assets.settings_problems import Place
+    from sahara_assets.settings.problems import Place
 
 PREFIX = "SAHARA_"
 

@@ -1,12 +1,13 @@
 """Writes `docs/configuration.md` from the settings model, so that no key is documented anywhere but where it is declared.
 
-python -m sahara_assets.settings_reference > docs/configuration.md
+python -m sahara_assets.settings.reference > docs/configuration.md
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
@@ -14,21 +15,22 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from sahara_assets.features.declarations import FEATURES
-from sahara_assets.settings import DatasetSettings, Settings
-from sahara_assets.settings_environment import environment_variables
-from sahara_assets.tables import DATASETS
+from sahara_assets.settings.document import Settings
+from sahara_assets.settings.environment import environment_variables
+from sahara_assets.settings.sections import DatasetSettings
+from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic.fields import FieldInfo
 
-    from sahara_assets.tables import Dataset
+    from sahara_assets.tables.datasets import Dataset
 
 _INTRODUCTION = """\
 # Configuration
 
-<!-- Written by `python -m sahara_assets.settings_reference`; a test compares. Edit the descriptions in `sahara_assets/settings.py`. -->
+<!-- Written by `python -m sahara_assets.settings.reference`; a test compares. Edit the descriptions in `sahara_assets/settings/sections.py`. -->
 
 Everything is set in one `sahara.toml`. `sahara init FILE…` writes one for your own CSVs; without any the defaults hold, which run the
 sample shop in `data/`. It is looked for under `--config`, else `$SAHARA_CONFIG`, else in the working folder. Paths in it start from
@@ -171,4 +173,7 @@ def _features() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(render_reference())
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(render_reference(), encoding="utf-8")
+    else:
+        sys.stdout.write(render_reference())

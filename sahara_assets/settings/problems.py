@@ -1,6 +1,6 @@
 """Finds what is wrong with a settings document, and says it in lines a person can act on.
 
-Two kinds of fault meet here: what the models of `settings.py` refuse about one value, put into plain words, and what no single value
+Two kinds of fault meet here: what the models of `sections.py` refuse about one value, put into plain words, and what no single value
 shows (`document_problems`): names that only the declared tables know, and values that contradict each other. The second kind is asked
 of the document as it stands, so that it is listed beside the first rather than after it.
 """
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from sahara_assets.tables import DATASETS, Kind
+from sahara_assets.tables.columns import Kind
+from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sahara_assets.tables import Dataset
+    from sahara_assets.tables.datasets import Dataset
 
 Place = tuple[str, ...]
 """Where a fault is: section, key, and so on down."""

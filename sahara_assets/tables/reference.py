@@ -1,4 +1,4 @@
-"""`docs/tables.md`, the data dictionary, derived from the declared tables: `python -m sahara_assets.tables_reference [FILE]`."""
+"""`docs/tables.md`, the data dictionary, derived from the declared tables: `python -m sahara_assets.tables.reference [FILE]`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from sahara_assets.features.declarations import FEATURES, Feature
-from sahara_assets.schema import ALL_TABLES
-from sahara_assets.tables import DATASETS, Dataset, Kind, Table
+from sahara_assets.tables.columns import Kind, Table
+from sahara_assets.tables.datasets import DATASETS, Dataset
+from sahara_assets.tables.schema import ALL_TABLES
 
 _KINDS = {
     Kind.TEXT: "text",

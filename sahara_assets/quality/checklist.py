@@ -1,0 +1,27 @@
+"""The laws and contracts as checks on the tables: pure questions to the warehouse, each with an answer a person can act on.
+
+The Dagster checks in `checks.py`, `sahara run`'s exit code and the report all ask here. A blocking check that fails stops what
+follows; a warning goes into the report and, with `--strict`, into the exit code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sahara_assets.quality import contracts, drops, sales, segmentation
+from sahara_assets.tables.books import BUILDS
+
+if TYPE_CHECKING:
+    from sahara_assets.quality.questions import Question, Verdict
+    from sahara_assets.settings.document import Settings
+    from sahara_assets.warehouse.base import Warehouse
+
+
+QUESTIONS: tuple[Question, ...] = (*drops.QUESTIONS, *sales.QUESTIONS, *segmentation.QUESTIONS, *contracts.QUESTIONS)
+
+
+def run_checks(warehouse: Warehouse, settings: Settings) -> list[Verdict]:
+    """Ask every question whose asset has been built."""
+    done = {row["name"] for row in warehouse.rows(BUILDS)}
+    done |= {"drops", "rejected_rows"} | ({"k_sweep"} if "segmentation_models" in done else set())
+    return [question.answer(warehouse, settings) for question in QUESTIONS if question.asset in done]

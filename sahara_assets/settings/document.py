@@ -1,0 +1,175 @@
+"""One validated `Settings`, from `sahara.toml` and the environment.
+
+The file is read once, validated as a whole, and passed down; nothing below reads the environment or the file again. Every problem is
+listed at once. Secrets never stand in the file: a password in a warehouse URL belongs in `SAHARA_WAREHOUSE_URL`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote, urlsplit
+
+from pydantic import (
+    Field,
+    ValidationError,
+    field_validator,
+)
+
+from sahara_assets.errors import SettingsError
+from sahara_assets.settings.environment import with_environment
+from sahara_assets.settings.problems import describe_problems, document_problems, listed, unknown_key
+from sahara_assets.tables.datasets import DATASETS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+from sahara_assets.settings.sections import (
+    DatasetSettings,
+    DropSettings,
+    ExportSettings,
+    FeatureSettings,
+    ProjectSettings,
+    RuleSettings,
+    Section,
+    SegmentationSettings,
+    WarehouseSettings,
+)
+
+CONFIG_NAME = "sahara.toml"
+
+_DEFAULT_PATTERNS: dict[str, list[str]] = {
+    name: [f"{name}/*.csv", f"{name}/*.csv.gz", f"{name}*.csv", f"{name}*.csv.gz"] for name in DATASETS
+}
+
+
+def _default_datasets() -> dict[str, DatasetSettings]:
+    return {name: DatasetSettings(patterns=patterns) for name, patterns in _DEFAULT_PATTERNS.items()}
+
+
+class Settings(Section):
+    """Everything a person can set, validated together."""
+
+    project: ProjectSettings = Field(default_factory=ProjectSettings)
+    warehouse: WarehouseSettings = Field(default_factory=WarehouseSettings)
+    drops: DropSettings = Field(default_factory=DropSettings)
+    datasets: dict[str, DatasetSettings] = Field(default_factory=_default_datasets)
+    rules: RuleSettings = Field(default_factory=RuleSettings)
+    features: FeatureSettings = Field(default_factory=FeatureSettings)
+    segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
+    export: ExportSettings = Field(default_factory=ExportSettings)
+    root: Annotated[Path, Field(exclude=True)] = Path()
+
+    @field_validator("datasets")
+    @classmethod
+    def _usual_patterns(cls, datasets: dict[str, DatasetSettings]) -> dict[str, DatasetSettings]:
+        # A dataset without patterns of its own takes the usual ones, so that a mapping can be given alone.
+        return {
+            name: dataset
+            if dataset.patterns
+            else dataset.model_copy(update={"patterns": _DEFAULT_PATTERNS.get(name, [])})
+            for name, dataset in datasets.items()
+        }
+
+    # --- paths -------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def drop_folder(self) -> Path:
+        """The watched folder, absolute."""
+        return (self.root / self.drops.folder).resolve()
+
+    @property
+    def export_folder(self) -> Path:
+        """The folder of audience files and report, absolute."""
+        return (self.root / self.export.folder).resolve()
+
+    @property
+    def lock_path(self) -> Path:
+        """The file that a run holds locked, beside `sahara.toml`."""
+        return (self.root / "sahara.lock").resolve()
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The embedded warehouse's file, absolute."""
+        return (self.root / unquote(urlsplit(self.warehouse.url).path).removeprefix("/")).resolve()
+
+    def fingerprint(self, *sections: str) -> str:
+        """A hash of the named sections, such as `"rules"` or `"datasets.purchases"`: what a table built from them depends on."""
+        document = self.model_dump(mode="json")
+        chosen = {}
+        for section in sections:
+            value: Any = document
+            for part in section.split("."):
+                value = value[part]
+            chosen[section] = value
+        return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load_settings(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read and validate `sahara.toml` and the environment's overrides.
+
+    Args:
+        path: the file; without one, `$SAHARA_CONFIG`, else `sahara.toml` in the working folder; where that is absent the defaults hold.
+        environment: what to read overrides from; the process's own where it is not given. `SAHARA_WAREHOUSE_URL` overrides
+            `warehouse.url`, and so on for every key of a section (datasets excepted). An empty variable overrides nothing.
+
+    Raises:
+        SettingsError: the file cannot be read or holds problems; all of them are listed.
+    """
+    environment = os.environ if environment is None else environment
+    file = config_file(path, environment)
+    document: dict[str, Any] = {}
+    if file is not None:
+        source = f"{file} (from $SAHARA_CONFIG)" if path is None and environment.get("SAHARA_CONFIG") else str(file)
+        try:
+            document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        except FileNotFoundError as error:
+            remedy = "there is no such file; `sahara init FILE…` writes one from your CSVs"
+            raise SettingsError(source, [remedy]) from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(source, [f"is not UTF-8 (byte {error.start}); save it as UTF-8"]) from error
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(source, [f"is not valid TOML: {error}"]) from error
+        except OSError as error:
+            raise SettingsError(source, [f"cannot be read: {error.strerror}"]) from error
+    root = (file or Path(CONFIG_NAME)).resolve().parent
+    return parse_settings(document, root=root, source=str(file or CONFIG_NAME), environment=environment)
+
+
+def config_file(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Path | None:
+    """The settings file in force: the one named, else `$SAHARA_CONFIG`, else `sahara.toml` here; None where the defaults hold."""
+    named = (os.environ if environment is None else environment).get("SAHARA_CONFIG")
+    if path is not None or named:
+        return path or Path(str(named))
+    usual = Path(CONFIG_NAME)
+    return usual if usual.exists() else None
+
+
+def parse_settings(
+    document: dict[str, Any], *, root: Path, source: str = CONFIG_NAME, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Validate a settings document; `root` is the folder that its relative paths start from.
+
+    Raises:
+        SettingsError: the document holds problems; all of them are listed, unknown keys with the nearest known one.
+    """
+    overridden, variables, problems = with_environment(document, environment or {}, Settings)
+    if overridden.pop("root", None) is not None:
+        problems.append(
+            ((), unknown_key("root", [name for name in Settings.model_fields if name != "root"], noun="key"))
+        )
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(
+            overridden | {"root": root},
+            context={"source": "environment" if ("warehouse", "url") in variables else "file"},
+        )
+    except ValidationError as error:
+        problems.extend(describe_problems(error, Settings))
+    problems.extend(document_problems(overridden, Settings().model_dump()))
+    if problems or settings is None:
+        raise SettingsError(source, listed(problems, variables))
+    return settings

@@ -1,0 +1,47 @@
+"""The whole schema in one list.
+
+DDL, contract checks, the column schema in the Dagster UI, the data dictionary and the BigQuery schemas derive from it. How columns are
+computed does not live here: `drops/` fills the raw tables, `sales/`, `features/` and `segmentation/` the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sahara_assets.tables.activation import AUDIENCE_FILES
+from sahara_assets.tables.books import BUILDS, DROPS, REJECTED_ROWS, STEP_COUNTS
+from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
+from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
+from sahara_assets.tables.segmentation import (
+    CUSTOMER_SEGMENTS,
+    K_SWEEP,
+    SEGMENT_CHANGES,
+    SEGMENT_PROFILES,
+    SEGMENTATION_MODELS,
+)
+
+if TYPE_CHECKING:
+    from sahara_assets.tables.columns import Table
+
+ALL_TABLES: tuple[Table, ...] = (
+    *RAW_TABLES.values(),
+    DROPS,
+    REJECTED_ROWS,
+    STEP_COUNTS,
+    BUILDS,
+    PURCHASES,
+    ORDERS,
+    PRODUCTS,
+    CUSTOMERS,
+    CUSTOMER_FEATURES,
+    TOP_CATEGORIES,
+    K_SWEEP,
+    SEGMENTATION_MODELS,
+    CUSTOMER_SEGMENTS,
+    SEGMENT_PROFILES,
+    SEGMENT_CHANGES,
+    AUDIENCE_FILES,
+)
+
+BY_NAME: dict[str, Table] = {table.name: table for table in ALL_TABLES}
