@@ -50,7 +50,7 @@ def test_hidden_unfinished_and_foreign_files_are_left_alone(folder):
 
 
 def test_what_the_project_exports_is_no_drop(tmp_path):
-    document = {"drops": {"folder": "."}, "datasets": {"customers": {"patterns": ["**/customers*.csv"]}}}
+    document = {"drops": {"folder": "."}, "datasets": {"purchases": {"patterns": ["**/customers*.csv"]}}}
     put(tmp_path, "customers.csv", "exports/customers.csv", "old/exports/customers.csv")
     files = find_drops(parse_settings(document, root=tmp_path))
     assert [f.path for f in files] == ["customers.csv", "old/exports/customers.csv"]
