@@ -32,8 +32,10 @@ test: .venv/.test lint ## Everything CI runs: lint, types, tests, coverage
 	$(PYTEST) -m "not long" --cov --cov-report=term --cov-fail-under=90
 
 .PHONY: test-long
-test-long: .venv/.test ## The larger counts: 50 kills, a million generated rows, …
+test-long: .venv/.test ## The larger counts: 50 kills, a million generated rows, …; writes docs/long-counts.md
+	rm -rf .long_counts
 	$(PYTEST) -m long
+	$(VENV)/python -m sahara_assets_tests.long_counts docs/long-counts.md
 
 .PHONY: lint
 lint: .venv/.test ## Ruff (all rules), formatting and types
@@ -62,5 +64,5 @@ lock: ## Compile requirements/*.txt from pyproject.toml (needs uv)
 
 .PHONY: clean
 clean: ## Take away what running and testing leave behind (not the warehouse, not the exports)
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* build dist *.egg-info
+	rm -rf .long_counts .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* build dist *.egg-info
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import Phase, settings
 
 from sahara_assets.generate.shop import generate
 from sahara_assets_tests.commands import sahara
+from sahara_assets_tests.long_counts import note
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 # For work at the desk: shows a failing history as it was found instead of spending minutes on a smaller one (--hypothesis-profile=quick).
@@ -26,6 +29,13 @@ time_zone = "Europe/London"
 k_min = 3
 k_max = 6
 """
+
+
+@pytest.fixture
+def long_count(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """For long tests: called at the end with what was done and how often, for `docs/long-counts.md`."""
+    started = time.monotonic()
+    return lambda what, count: note(request.node.nodeid, what, count, time.monotonic() - started)
 
 
 @pytest.fixture(scope="session")

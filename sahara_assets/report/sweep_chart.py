@@ -25,10 +25,10 @@ class _Panel:
 
 
 PANELS = (
+    _Panel("score", "Score", "the highest wins"),
     _Panel("silhouette", "Silhouette", "higher is better"),
     _Panel("davies_bouldin_index", "Davies-Bouldin index", "lower is better"),
     _Panel("mean_squared_distance", "Mean squared distance", "look for the elbow"),
-    _Panel("wholeness", "Wholeness", "1: no group is really two"),
     _Panel("steadiness", "Steadiness", "the weakest group found again"),
     _Panel("stability", "Stability", "all groups found again"),
 )
