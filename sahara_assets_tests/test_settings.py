@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sahara_assets.drops.discovery import glob_to_regex
 from sahara_assets.errors import SettingsError
 from sahara_assets.settings.document import Settings, config_file, load_settings, parse_settings
 from sahara_assets.settings.environment import environment_variables
@@ -29,7 +30,10 @@ def test_no_file_at_all_runs_the_sample_shop():
     settings = parse_settings({}, root=ROOT)
     assert settings.drop_folder == ROOT / "data"
     assert settings.warehouse_path == ROOT / "sahara.duckdb"
-    assert {"purchases/*.csv", "purchases/*.csv.gz"} <= set(settings.datasets["purchases"].patterns)
+    patterns = [glob_to_regex(pattern) for pattern in settings.datasets["purchases"].patterns]
+    usual = ["purchases/a.csv", "purchases/a.csv.gz", "purchases_1.jsonl.zst", "purchases.parquet", "purchases/a.zip"]
+    assert all(any(pattern.fullmatch(path) for pattern in patterns) for path in usual)
+    assert not any(pattern.fullmatch("purchases/readme.txt") for pattern in patterns)
     assert settings.rules.fee_codes == ["POST", "DOT", "GIFTWRAP", "BANK CHARGES"]
     assert settings.project.time_zone == "UTC"
 
@@ -154,6 +158,8 @@ _OVERRIDES = {
     "SAHARA_WAREHOUSE_THREADS": ("2", 2),
     "SAHARA_DROPS_FOLDER": ("in", "in"),
     "SAHARA_DROPS_SETTLE_SECONDS": ("2.5", 2.5),
+    "SAHARA_DROPS_LARGEST_UNPACKED": ("500MB", "500MB"),
+    "SAHARA_DROPS_LARGEST_RATIO": ("50", 50),
     "SAHARA_RULES_CANCELLATION_PREFIXES": ("C, X", ["C", "X"]),
     "SAHARA_RULES_ADJUSTMENT_PREFIXES": ("B", ["B"]),
     "SAHARA_RULES_FEE_CODES": ("POST,BANK CHARGES", ["POST", "BANK CHARGES"]),

@@ -8,23 +8,22 @@ drop. `RowOutline` is the same rules' outline in Python, for the scan that must 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.fields import BLANKS
+from sahara_assets.drops.numbers import LOST_ID, SIGNS, NumberFormat, marks_of, number_format
 from sahara_assets.drops.records import Care
+from sahara_assets.settings.sections import DatasetSettings
 from sahara_assets.tables.columns import Column, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sahara_assets.drops.header import Layout
-    from sahara_assets.settings.sections import DatasetSettings, ProjectSettings
+    from sahara_assets.settings.sections import ProjectSettings
     from sahara_assets.tables.datasets import Dataset
 
-_PLAIN_NUMBER = r"[+-]?([0-9]{1,14}(\.[0-9]*)?|\.[0-9]+)"
-# As programs write it: one digit before the point where the exponent is negative. So limited, a detour over 24 decimals is exact.
-_SCIENTIFIC_NUMBER = r"[+-]?([0-9]{1,14}(\.[0-9]{0,17})?[eE]\+?[0-9]{1,2}|[0-9](\.[0-9]{0,17})?[eE]-[0-9]{1,2})"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
 _OFFSET = r"(Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)"
@@ -34,6 +33,17 @@ _MOMENT_WITH_OFFSET = rf"{_DATE}[ T]{_CLOCK} ?{_OFFSET}"
 EARLIEST, LATEST = "1901-01-01", "2200-01-01"
 """Moments outside this range are typing errors or a format's slip: `%Y` reads `11` as the year 11, and 1900 is what DuckDB's strptime
 makes of a format without a year, and of the words `epoch` and `infinity` under any format."""
+
+_OF_TEXTS = (
+    "decimal_mark",
+    "thousands_mark",
+    "digit_grouping",
+    "currency_text",
+    "negatives",
+    "percent",
+    "date_formats",
+)
+"""The settings that say how a number or moment is written as text."""
 
 _LITERAL_UTC = re.compile(r"(?<!%)(Z| ?UTC| ?GMT)$")
 
@@ -73,17 +83,39 @@ class Cast:
 def casts_of(dataset: Dataset, layout: Layout, settings: DatasetSettings, project: ProjectSettings) -> list[Cast]:
     """The casts of every declared column, in their order; a column that the header lacks is null."""
     positions = dict(layout.positions)
-    return [_cast(dataset, column, positions.get(column.name), settings, project) for column in dataset.columns]
+    # A value that has a type is written in one way only, whatever the settings say of texts.
+    typed = settings.model_copy(update={name: getattr(DatasetSettings(), name) for name in _OF_TEXTS})
+    return [
+        _cast(
+            dataset,
+            column,
+            positions.get(column.name),
+            typed if column.name in layout.typed else settings,
+            project,
+            by_line="currency" in positions,
+        )
+        for column in dataset.columns
+    ]
 
 
 def _cast(
-    dataset: Dataset, column: Column, position: int | None, settings: DatasetSettings, project: ProjectSettings
+    dataset: Dataset,
+    column: Column,
+    position: int | None,
+    settings: DatasetSettings,
+    project: ProjectSettings,
+    *,
+    by_line: bool,
 ) -> Cast:
     name, text = column.name, f"t_{column.name}"
     filled = text
     if column.kind is Kind.TEXT:
         value = _normalised(text, settings.normalise.get(name, []))
         untyped, remedy = "false", "it must not be empty"
+        if name in dataset.identifiers:
+            # A short id is no such number, and asking for the sign first costs next to nothing.
+            untyped = f"(contains({text}, '+') AND regexp_full_match({text}, '{LOST_ID}'))"
+            remedy = "it must stand there whole, exported as text: a spreadsheet rounds a long number to 1.23E+11"
         if name == "currency" and project.currency and position is not None:
             value = f"upper({value})"
             known = sorted({code.upper() for code in (project.currency, *project.currency_rates)})
@@ -92,11 +124,9 @@ def _cast(
         values: tuple[tuple[str, str], ...] = ((name, value),)
         filled = name
     elif column.kind is Kind.DECIMAL:
-        values = ((name, _decimal(text, settings)),)
+        value, remedy = _decimal(column, settings, project, by_line=by_line)
+        values = ((name, value),)
         untyped = f"{name} IS NULL"
-        remedy = (
-            f"write a number such as 12{settings.decimal_mark}50, at most 14 digits before the {settings.decimal_mark}"
-        )
     else:
         local, utc = _moment(text, settings, project)
         if column.kind is Kind.DATE:
@@ -146,17 +176,25 @@ def _normalised(text: str, normalisers: Sequence[str]) -> str:
     return text
 
 
-def _decimal(text: str, settings: DatasetSettings) -> str:
-    """A number with four decimals; further decimals are rounded, halves away from zero (`2.5500000000000003` is how floats print)."""
-    if settings.decimal_mark == ",":
-        # A point in a file of decimal commas is a thousands separator or a mistake: neither is guessed at here.
-        text = f"(CASE WHEN contains({text}, '.') THEN NULL ELSE replace({text}, ',', '.') END)"
-    # Cast directly, DuckDB makes 0.0001 of 5e-6.
-    return (
-        f"(CASE WHEN regexp_full_match({text}, '{_PLAIN_NUMBER}') THEN TRY_CAST({text} AS DECIMAL(18, 4)) "
-        f"WHEN regexp_full_match({text}, '{_SCIENTIFIC_NUMBER}') "
-        f"THEN TRY_CAST(TRY_CAST({text} AS DECIMAL(38, 24)) AS DECIMAL(18, 4)) END)"
-    )
+def _decimal(column: Column, settings: DatasetSettings, project: ProjectSettings, *, by_line: bool) -> tuple[str, str]:
+    """A number with four decimals as SQL, and the remedy; further decimals are rounded (`2.5500000000000003` is how floats print)."""
+    text = f"t_{column.name}"
+    form = number_format(settings, project, is_money=column.name != "quantity")
+    remedy = f"write a number such as {form.example}, at most 14 digits before the {form.decimal_mark}"
+    if not form.currencies:
+        return form.to_sql(text), remedy
+    # Whose sign may stand beside an amount, the line's own currency says where it names one.
+    own, *others = form.currencies
+    marks = " or ".join(dict.fromkeys(mark for mark in marks_of(own) if not mark.islower()))
+    remedy += f", and beside it nothing but {marks}: the project's currency is {own}"
+    number = replace(form, currencies=(own,)).to_sql(text)
+    if by_line and others:
+        cases = " ".join(
+            f"WHEN upper(t_currency) = {literal(code)} THEN {replace(form, currencies=(code,)).to_sql(text)}"
+            for code in others
+        )
+        number = f"(CASE {cases} ELSE {number} END)"
+    return number, remedy
 
 
 def _moment(text: str, settings: DatasetSettings, project: ProjectSettings) -> tuple[str, str]:
@@ -222,6 +260,8 @@ def line_hash(casts: Sequence[Cast], care: Care) -> str:
 
 def extra_json(layout: Layout) -> str:
     """The undeclared columns as canonical JSON text: names by code point, values as they stood; null where there are none."""
+    if layout.extra is not None:
+        return f"c{layout.extra}"
     if not layout.undeclared:
         return "CAST(NULL AS VARCHAR)"
     members = ", ".join(f"{literal(name)}, coalesce(c{position}, '')" for name, position in sorted(layout.undeclared))
@@ -259,7 +299,9 @@ def outline_of(dataset: Dataset, layout: Layout, settings: DatasetSettings) -> R
     """The outline of a drop's rows under its header."""
     positions = dict(layout.positions)
     moment = _moment_outline(settings)
-    outlines = {Kind.DECIMAL: _number_outline(settings), Kind.TIMESTAMP: moment, Kind.DATE: moment}
+    # Whose sign it is makes no difference to whether a line is a row.
+    number = replace(number_format(settings), currencies=tuple(SIGNS) if settings.currency_text else ())
+    outlines = {Kind.DECIMAL: _number_outline(number), Kind.TIMESTAMP: moment, Kind.DATE: moment}
     return RowOutline(
         required=tuple(positions[name] for name in dataset.required if name in positions),
         typed={p: outlines[kind] for name, p in positions.items() if (kind := dataset.column(name).kind) in outlines},
@@ -267,9 +309,8 @@ def outline_of(dataset: Dataset, layout: Layout, settings: DatasetSettings) -> R
     )
 
 
-def _number_outline(settings: DatasetSettings) -> Callable[[str], bool]:
-    number = re.compile(rf"{_PLAIN_NUMBER}|{_SCIENTIFIC_NUMBER}")
-    return lambda text: number.fullmatch(text.replace(settings.decimal_mark, ".")) is not None
+def _number_outline(form: NumberFormat) -> Callable[[str], bool]:
+    return lambda text: form.to_decimal(text) is not None
 
 
 def _moment_outline(settings: DatasetSettings) -> Callable[[str], bool]:

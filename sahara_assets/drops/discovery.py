@@ -154,7 +154,7 @@ def _walk(folder: Path, *, without: Path) -> Iterator[tuple[str, os.DirEntry[str
 
 
 def glob_to_regex(pattern: str) -> re.Pattern[str]:
-    """A glob as a regular expression: `*` and `?` stay within a folder, `**/` is any folders.
+    """A glob as a regular expression: `*` and `?` stay within a folder, `**/` is any folders, `{a,b}` is one of them.
 
     >>> bool(glob_to_regex("purchases/*.csv").fullmatch("purchases/2011-12-09.csv"))
     True
@@ -162,12 +162,15 @@ def glob_to_regex(pattern: str) -> re.Pattern[str]:
     False
     >>> bool(glob_to_regex("**/*.csv").fullmatch("a/b/c.csv"))
     True
+    >>> [bool(glob_to_regex("*.{csv,json}{,.gz}").fullmatch(name)) for name in ("a.csv", "a.json.gz", "a.txt")]
+    [True, True, False]
     """
     parts = []
     position = 0
     while position < len(pattern):
         rest = pattern[position:]
         bracket = re.match(r"\[(!?)([^\]]+)\]", rest)
+        braces = re.match(r"\{([^{}]*,[^{}]*)\}", rest)
         if rest.startswith("**/"):
             parts.append("(?:[^/]+/)*")
             position += 3
@@ -184,6 +187,9 @@ def glob_to_regex(pattern: str) -> re.Pattern[str]:
             inner = re.sub(r"([\\^\[])", r"\\\1", bracket.group(2))
             parts.append(f"[{'^/' if bracket.group(1) else ''}{inner}]")
             position += bracket.end()
+        elif braces:
+            parts.append(f"(?:{'|'.join(map(re.escape, braces.group(1).split(',')))})")
+            position += braces.end()
         else:
             parts.append(re.escape(rest[0]))
             position += 1

@@ -35,11 +35,14 @@ TRANSACTION_BYTES = 256 * 1024 * 1024
 
 _CONTENT_COLUMNS = (
     "size_bytes",
+    "format",
     "encoding",
     "delimiter",
     "header",
+    "column_names",
     "undeclared_columns",
     "absent_columns",
+    "rejected_columns",
     "rows_read",
     "rows_loaded",
     "rows_rejected",
@@ -261,7 +264,7 @@ class _Loader:
             path = task.sources[0]
             content = self._work.contents.get(path)
             if content is None:
-                content = inspect_file(self._settings, self._work.files[path], self._reading_settings.encoding)
+                content = inspect_file(self._settings, self._work.files[path])
             readings[task.drop_id] = Reading(task.drop_id, self._settings.drop_folder / path, content)
         # A content that is read again leaves first; one whose earlier reading was refused leaves its old reject.
         retract_content(self._warehouse, self._work.dataset.name, readings)
@@ -342,11 +345,14 @@ class _Loader:
         mapped = self._reading_settings.columns
         return {
             "size_bytes": reading.content.size_bytes,
-            "encoding": reading.content.encoding,
-            "delimiter": layout.delimiter if layout else None,
+            "format": reading.content.format,
+            "encoding": reading.content.encoding or None,
+            "delimiter": layout.delimiter if layout and reading.content.format == "csv" else None,
             "header": layout.text if layout else None,
+            "column_names": json.dumps(reading.column_names, ensure_ascii=False) if layout else None,
             "undeclared_columns": json.dumps([name for name, _ in layout.undeclared]) if layout else None,
             "absent_columns": json.dumps([c for c in layout.absent if mapped.get(c)]) if layout else None,
+            "rejected_columns": json.dumps(reading.rejected_columns, ensure_ascii=False, sort_keys=True),
             "rows_read": reading.rows_read,
             "rows_loaded": reading.rows_loaded,
             "rows_rejected": reading.rows_rejected,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sahara_assets.drops.content import Content, inspect_content
 from sahara_assets.drops.discovery import FoundFile, find_drops
 from sahara_assets.drops.ledger import Ledger, reading_fingerprint
+from sahara_assets.drops.packing import Limits
 from sahara_assets.drops.plan import Plan, Present, plan_drops
 from sahara_assets.errors import DropError
 from sahara_assets.tables.datasets import DATASETS, Dataset
@@ -98,7 +99,7 @@ def _look_at(
             sources.setdefault(known["drop_id"], []).append(file.path)
             continue
         try:
-            content = inspect_file(settings, file, reading.encoding)
+            content = inspect_file(settings, file)
         except DropError as error:
             if not has_vanished(error):
                 unreadable[file.path] = str(error)
@@ -116,15 +117,19 @@ def _look_at(
     return Work(dataset, ledger, by_path, contents, sources, unreadable, unsettled, plan, fingerprint)
 
 
-def inspect_file(settings: Settings, file: FoundFile, encoding: str) -> Content:
-    """Hash a file.
+def inspect_file(settings: Settings, file: FoundFile) -> Content:
+    """Hash a file and settle its format and encoding.
 
     Raises:
         DropError: it cannot be read.
     """
     if file.fault is not None:
         raise DropError(f"{file.path}: {file.fault}")
-    return inspect_content(settings.drop_folder / file.path, encoding)
+    reading = settings.datasets[file.dataset]
+    limits = Limits(settings.drops.largest_unpacked_bytes, settings.drops.largest_ratio)
+    return inspect_content(
+        settings.drop_folder / file.path, reading.encoding, file_format=reading.format, limits=limits
+    )
 
 
 def has_vanished(error: Exception) -> bool:

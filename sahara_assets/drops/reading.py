@@ -1,30 +1,32 @@
 """Drops of one dataset → typed rows and rejects.
 
-A drop's bytes (`content.py`) are bound by their header (`header.py`), split into records (`records.py`) and cast batch by batch
-(`batch.py`, `casts.py`); what stands twice is settled at the end (`repeats.py`). Which drops to read, and what becomes of them, is
+A drop is opened as its format (`sources.py`), which binds its columns by name and hands out its records; they are cast batch by batch
+(`batch.py`, `casts.py`), and what stands twice is settled at the end (`repeats.py`). Which drops to read, and what becomes of them, is
 decided in `loading.py`.
 """
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sahara_assets.drops.batch import Batch
-from sahara_assets.drops.casts import casts_of, outline_of
-from sahara_assets.drops.content import CHUNK_BYTES, Content, NotTextError, clean_chunks
-from sahara_assets.drops.header import HEADER_BYTES, Layout, read_header
-from sahara_assets.drops.records import BrokenRecord, Records, RecordScanner, shown
+from sahara_assets.drops.casts import casts_of
+from sahara_assets.drops.content import CHUNK_BYTES, Content
 from sahara_assets.drops.repeats import Contradicted, number_occurrences, take_contradicted
+from sahara_assets.drops.sources import Source, SourceRefusedError, open_source
 from sahara_assets.errors import DropError
 from sahara_assets.tables.datasets import RAW_TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from sahara_assets.drops.header import Layout
+    from sahara_assets.drops.records import BrokenRecord, Records
     from sahara_assets.settings.sections import DatasetSettings, ProjectSettings
     from sahara_assets.tables.datasets import Dataset
     from sahara_assets.warehouse.base import Row, Warehouse
@@ -60,6 +62,21 @@ class Reading:
         """Rows kept out: all of them where the drop was refused."""
         return self.rows_read if self.refusal is not None else len(self.rejects)
 
+    @property
+    def column_names(self) -> list[str]:
+        """The names in the file, in its order; those of a format with types stand in its layout's text."""
+        if self.layout is None:
+            return []
+        if self.layout.extra is None:
+            return list(self.layout.names)
+        names: list[str] = json.loads(self.layout.text)
+        return names
+
+    @property
+    def rejected_columns(self) -> dict[str, int]:
+        """How many rows were rejected for each column, by its name in the file."""
+        return dict(Counter(reject["column_name"] for reject in self.rejects if reject["column_name"] is not None))
+
 
 class DropReader:
     """Reads drops of one dataset into its raw table.
@@ -90,7 +107,7 @@ class DropReader:
         self._chunk_bytes = chunk_bytes
         self._batch_bytes = batch_bytes
         self._readings: dict[str, Reading] = {}
-        self._batches: dict[tuple[tuple[str, ...], str], Batch] = {}
+        self._batches: dict[tuple[tuple[str, ...], str, frozenset[str]], Batch] = {}
 
     def read(self, readings: list[Reading]) -> None:
         """Read drops into the raw table and fill in their readings. Must run inside a transaction of the warehouse.
@@ -111,51 +128,23 @@ class DropReader:
         self._conserve(read)
 
     def _read_one(self, reading: Reading) -> None:
-        chunks = self._chunks(reading)
-        try:
-            start = _start(chunks)
-        except NotTextError as error:
-            self._refuse(reading, str(error), b"", iter(()))
-            return
-        try:
-            layout, header_end = read_header(start, self._dataset, self._settings, reading.path.name)
-        except DropError as error:
-            self._refuse(reading, str(error), start, chunks)
-            return
-        reading.layout = layout
-        for records in self._records(reading, layout, start[header_end:], chunks):
-            self._add(reading, layout, records)
+        with self._source(reading) as source:
+            try:
+                layout = source.bind()
+            except SourceRefusedError as error:
+                self._refuse(reading, source, str(error))
+                return
+            for records in source.records():
+                self._add(reading, layout, records)
+            reading.layout = source.layout
 
-    def _chunks(self, reading: Reading) -> Iterator[bytes]:
-        return clean_chunks(
-            reading.path,
-            reading.content.encoding,
-            line_end=reading.content.line_end,
-            expected_drop_id=reading.drop_id,
-            chunk_bytes=self._chunk_bytes,
-        )
+    def _source(self, reading: Reading) -> Source:
+        return open_source(reading.path, reading.content, self._dataset, self._settings, chunk_bytes=self._chunk_bytes)
 
-    def _records(self, reading: Reading, layout: Layout, start: bytes, chunks: Iterator[bytes]) -> Iterator[Records]:
-        scanner = RecordScanner(
-            delimiter=layout.delimiter,
-            quote=self._settings.quote,
-            width=len(layout.names),
-            first_line=layout.first_line,
-            outline=outline_of(self._dataset, layout, self._settings),
-            encoding=reading.content.encoding,
-        )
-        pending = start
-        for chunk in chunks:
-            yield scanner.feed(pending, last=False)
-            pending = chunk
-        yield scanner.feed(pending, last=True)
-
-    def _refuse(self, reading: Reading, why: str, start: bytes, chunks: Iterator[bytes]) -> None:
-        """Refuse a drop whole; what its rows are is not known, so its lines after the first are what was read."""
-        lines = _lines_with_text(start) + sum(_lines_with_text(chunk) for chunk in chunks)
+    def _refuse(self, reading: Reading, source: Source, why: str) -> None:
+        """Refuse a drop whole."""
         reading.refusal = why
-        reading.rows_read = max(lines - 1, 0)
-        header = shown(start.split(b"\n", 1)[0])
+        header, reading.rows_read = source.refused()
         if len(header) > _SHOWN_HEADER_CHARACTERS:
             header = header[:_SHOWN_HEADER_CHARACTERS] + "…"
         reading.rejects = [self._reject(reading, 1, None, why, header)]
@@ -177,7 +166,8 @@ class DropReader:
         if not records.plain and not records.parsed:
             return
         # Drops that share a header share a batch, also where drops with other headers lie between them.
-        batch = self._batches.setdefault((layout.names, layout.delimiter), Batch(layout))
+        key = (layout.names, layout.delimiter, layout.typed)
+        batch = self._batches.setdefault(key, Batch(layout))
         batch.add(reading.drop_id, records)
         if sum(batch.size for batch in self._batches.values()) >= self._batch_bytes:
             self._flush()
@@ -241,26 +231,25 @@ class DropReader:
             layout = reading.layout
             assert layout is not None  # noqa: S101 - a drop with rows has a header
             column = layout.source_name(self._dataset.key[0])
-            texts = self._texts_of(reading, layout, {line.line for line in lines})
+            texts = self._texts_of(reading, {line.line for line in lines})
             for line in lines:
                 reason = f"{column} stands again on line {line.last_line} with other values; the later line counts"
                 reading.rejects.append(self._reject(reading, line.line, column, reason, texts[line.line]))
 
-    def _texts_of(self, reading: Reading, layout: Layout, lines: set[int]) -> dict[int, str]:
+    def _texts_of(self, reading: Reading, lines: set[int]) -> dict[int, str]:
         """Raw text of some records of a drop."""
         found: dict[int, str] = {}
         wanted = np.array(sorted(lines), dtype=np.int64)
-        chunks = self._chunks(reading)
-        start = _start(chunks)
-        _, header_end = read_header(start, self._dataset, self._settings, reading.path.name)
-        for records in self._records(reading, layout, start[header_end:], chunks):
-            found.update({record.line: record.text for record in records.parsed if record.line in lines})
-            places = np.flatnonzero(np.isin(records.plain_lines, wanted))
-            if len(places):
-                ends = np.flatnonzero(np.frombuffer(records.plain, dtype=np.uint8) == ord("\n"))
-                for place in places.tolist():
-                    begin = int(ends[place - 1]) + 1 if place else 0
-                    found[int(records.plain_lines[place])] = records.plain[begin : int(ends[place])].decode("utf-8")
+        with self._source(reading) as source:
+            source.bind()
+            for records in source.records():
+                found.update({record.line: record.text for record in records.parsed if record.line in lines})
+                places = np.flatnonzero(np.isin(records.plain_lines, wanted))
+                if len(places):
+                    ends = np.flatnonzero(np.frombuffer(records.plain, dtype=np.uint8) == ord("\n"))
+                    for place in places.tolist():
+                        begin = int(ends[place - 1]) + 1 if place else 0
+                        found[int(records.plain_lines[place])] = records.plain[begin : int(ends[place])].decode("utf-8")
         return found
 
     def _conserve(self, read: dict[str, Reading]) -> None:
@@ -277,18 +266,6 @@ class DropReader:
                     f"{reading.path.name}: {reading.rows_read} rows were read, but {reading.rows_loaded} loaded and "
                     f"{len(reading.rejects)} rejected; nothing of it was kept. This is a defect of Sahara: please report it"
                 )
-
-
-def _start(chunks: Iterator[bytes]) -> bytes:
-    """As many chunks as a header may take."""
-    start = b""
-    while len(start) < HEADER_BYTES and (chunk := next(chunks, b"")):
-        start += chunk
-    return start
-
-
-def _lines_with_text(text: bytes) -> int:
-    return sum(1 for line in text.split(b"\n") if line.strip())
 
 
 def _shortened(text: str, length: int = 60) -> str:

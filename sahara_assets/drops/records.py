@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sahara_assets.drops.encodings import why_not_text
 from sahara_assets.drops.fields import BLANKS, Outcome, RecordParser, fields_of_its_own
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from sahara_assets.drops.casts import RowOutline
@@ -52,10 +55,10 @@ class Care(IntEnum):
 
 @dataclass(frozen=True)
 class ParsedRecord:
-    """A record that the small parser read: its first physical line, its fields, and its text as it stood."""
+    """A record that a parser read: its first physical line, its fields (null where it has none), and its text as it stood."""
 
     line: int
-    fields: list[str]
+    fields: Sequence[str | None]
     text: str
 
 
@@ -288,9 +291,7 @@ class RecordScanner:
         try:
             raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            if self._encoding == "windows-1252":
-                return f"byte 0x{raw[error.start]:02X} means nothing in Windows-1252; replace it"
-            return f'byte 0x{raw[error.start]:02X} is not UTF-8; if the file is Windows-1252, set encoding = "windows-1252"'
+            return why_not_text(raw[error.start], self._encoding)
         return None
 
     def _run_over_lines(

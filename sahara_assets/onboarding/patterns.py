@@ -82,7 +82,7 @@ def _candidates(path: str, mine: Sequence[str]) -> list[str]:
 
 def _literal(text: str) -> str:
     """The text with glob characters taken literally."""
-    return re.sub(r"([*?\[])", r"[\1]", text)
+    return re.sub(r"([*?\[{])", r"[\1]", text)
 
 
 def _fewer(found: list[str], mine: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:

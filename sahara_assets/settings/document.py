@@ -41,8 +41,14 @@ from sahara_assets.settings.sections import (
 
 CONFIG_NAME = "sahara.toml"
 
+_PACKED = "{,.gz,.zst,.zip}"
 _DEFAULT_PATTERNS: dict[str, list[str]] = {
-    name: [f"{name}/*.csv", f"{name}/*.csv.gz", f"{name}*.csv", f"{name}*.csv.gz"] for name in DATASETS
+    name: [
+        f"{start}*{ending}"
+        for ending in (f".{{csv,jsonl,ndjson,json,parquet}}{_PACKED}", ".zip")
+        for start in (f"{name}/", name)
+    ]
+    for name in DATASETS
 }
 
 

@@ -123,7 +123,8 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
             if name not in DATASETS:
                 yield ("datasets",), unknown_key(name, list(DATASETS), noun="dataset")
             elif isinstance(dataset, dict):
-                for place, sentence in _dataset_problems(DATASETS[name], dataset):
+                problems = [*_dataset_problems(DATASETS[name], dataset), *_number_problems(dataset, document)]
+                for place, sentence in problems:
                     yield ("datasets", name, *place), sentence
     yield from _segmentation_problems(_section(document, "segmentation"), defaults["segmentation"])
     yield from _export_problems(_section(document, "export"), defaults["export"])
@@ -156,6 +157,20 @@ def _dataset_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tu
         yield ("columns",), f"the header's {source!r} is mapped to {twins}; a header's column can mean one thing only"
     if isinstance(found.get("quote"), str) and found["quote"] and found["quote"] == found.get("delimiter"):
         yield ("quote",), "is the delimiter too"
+
+
+def _number_problems(found: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """What about a dataset's numbers contradicts itself, or the project."""
+    mark = found.get("thousands_mark")
+    if mark and mark == found.get("decimal_mark", "."):
+        yield ("thousands_mark",), "is the decimal mark too; 1.234 could not be told from 1.234"
+    if found.get("digit_grouping") == "indian" and not mark:
+        yield ("digit_grouping",), "says where the thousands mark stands, but thousands_mark is empty"
+    if found.get("currency_text") is True and not _section(document, "project").get("currency"):
+        yield (
+            ("currency_text",),
+            "needs project.currency: without it nobody can say whether a sign is the right one",
+        )
 
 
 def _segmentation_problems(found: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:

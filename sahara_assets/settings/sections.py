@@ -27,7 +27,24 @@ from sahara_assets.settings.problems import unknown_key
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
 """The strptime directives that DuckDB reads."""
 
+Encoding = Literal["auto", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1", "iso-8859-15"]
+
 Normaliser = Literal["strip_float_suffix", "strip_leading_zeros", "upper", "lower", "strip_spaces"]
+
+
+def bytes_of(size: str) -> int:
+    """A size such as `500MB` or `2 GB` in bytes; a kB is 1024 bytes.
+
+    Raises:
+        ValueError: it is no size.
+
+    >>> bytes_of("2GB"), bytes_of("1.5 kB")
+    (2147483648, 1536)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kKMGT])i?B", size)
+    if found is None:
+        raise ValueError(f"{size!r} is not a size such as 500MB or 2GB")
+    return int(float(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1))
 
 
 class Section(BaseModel):
@@ -78,6 +95,26 @@ class DropSettings(Section):
         ge=0,
         description="Leave a file alone until it has been unchanged for so long, for senders that write in place.",
     )
+    largest_unpacked: str = Field(
+        "64GB",
+        description="The most that may come out of a packed file (gzip, zstd, zip), such as `500MB`; one that holds more is refused.",
+    )
+    largest_ratio: int = Field(
+        500,
+        ge=2,
+        description="A packed file that unpacks to more than so many times its size, and to more than 64 MB, is refused as a bomb.",
+    )
+
+    @field_validator("largest_unpacked")
+    @classmethod
+    def _size(cls, limit: str) -> str:
+        bytes_of(limit)
+        return limit
+
+    @property
+    def largest_unpacked_bytes(self) -> int:
+        """`largest_unpacked` as a number."""
+        return bytes_of(self.largest_unpacked)
 
 
 class ProjectSettings(Section):
@@ -127,10 +164,34 @@ class DatasetSettings(Section):
         description="What separates fields; `auto` takes the one of `,` `;` tab `|` under which the header holds the mapped columns.",
     )
     quote: str = Field('"', description="What quotes a field; empty for none.")
-    encoding: Literal["auto", "utf-8", "windows-1252"] = Field(
-        "auto", description="`auto` is UTF-8 unless no line outside ASCII is valid UTF-8; then Windows-1252."
+    format: Literal["auto", "csv", "jsonl", "parquet"] = Field(
+        "auto",
+        description="How the files hold their rows; `auto` tells it by each file's first bytes. `jsonl` is one JSON object a line, or one array of objects.",
+    )
+    encoding: Encoding = Field(
+        "auto",
+        description="`auto` is UTF-16 where a byte order mark or the bytes prove it, else UTF-8 unless no line outside ASCII is valid UTF-8; then Windows-1252.",
     )
     decimal_mark: Literal[".", ","] = Field(".", description="What stands before the decimals of a number.")
+    thousands_mark: Literal["", ".", ",", "'", " "] = Field(
+        "",
+        description="What may stand between the thousands of a number; empty: nothing may. A space stands for no-break and thin spaces too, `'` for `’`.",
+    )
+    digit_grouping: Literal["thousands", "indian"] = Field(
+        "thousands", description="Where the thousands mark stands: `thousands` is 1,234,567 and `indian` is 12,34,567."
+    )
+    currency_text: bool = Field(
+        False,
+        description="Whether a number may bear the sign or code of its line's currency, as in `£12.50` or `12,50 EUR`; another currency's rejects the row. Needs `project.currency`.",
+    )
+    negatives: list[Literal["parentheses", "trailing", "minus_sign"]] = Field(
+        default_factory=list,
+        description="How negative numbers are written beside `-12.50`: `parentheses` is (12.50), `trailing` is 12.50-, `minus_sign` is −12.50 with a typographic minus.",
+    )
+    percent: Literal["", "share", "points"] = Field(
+        "",
+        description="What `12.5 %` is: 0.125 (`share`) or 12.5 (`points`). Empty rejects it: a quantity or price is no percentage.",
+    )
     null_values: list[str] = Field(
         ["NULL", "null", "NaN", "nan", "None", "N/A", "#N/A", "\\N"], description="Texts that mean no value."
     )

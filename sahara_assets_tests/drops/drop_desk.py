@@ -76,7 +76,8 @@ class Desk:
             content = drop.encode() if isinstance(drop, str) else drop
             path = self.folder / f"drop-{number}.csv"
             path.write_bytes(gzip.compress(content, 1) if gz else content)
-            inspected = inspect_content(path, settings.datasets[dataset].encoding)
+            declared = settings.datasets[dataset]
+            inspected = inspect_content(path, declared.encoding, file_format=declared.format)
             readings.append(Reading(inspected.drop_id, path, inspected))
         table = RAW_TABLES[dataset]
         reader = DropReader(

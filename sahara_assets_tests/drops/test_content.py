@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sahara_assets.drops import content
+from sahara_assets.drops import content, encodings
 from sahara_assets.drops.content import NotTextError, clean_chunks, inspect_content
 from sahara_assets.errors import DropError
 
@@ -25,7 +25,8 @@ def _file(folder, data):
 
 def _clean(path, chunk_bytes=content.CHUNK_BYTES, encoding="auto"):
     found = inspect_content(path, encoding)
-    return list(clean_chunks(path, found.encoding, line_end=found.line_end, chunk_bytes=chunk_bytes))
+    chunks = clean_chunks(path, found.encoding, line_end=found.line_end, expected=found, chunk_bytes=chunk_bytes)
+    return list(chunks)
 
 
 def test_a_file_and_its_gzip_are_one_content_whatever_the_name(folder):
@@ -123,17 +124,93 @@ def test_a_file_that_is_not_there_is_refused_with_the_remedy(folder):
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (gzip.compress(gzip.compress(b"a,b\n", mtime=0), mtime=0), "gzip archive inside a gzip archive"),
-        (b"PK\x03\x04rest", "zip archive or an Excel workbook"),
+        (gzip.compress(gzip.compress(b"a,b\n", mtime=0), mtime=0), "gzip archive inside an archive"),
+        (gzip.compress(b"PK\x03\x04rest", mtime=0), "zip archive or an Excel workbook inside an archive"),
+        ("\ufeffa,b\n".encode("utf-32-le"), "UTF-32"),
+        (b"PARE....", "an encrypted Parquet file"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel workbook"),
-        ("a,b\n".encode("utf-16"), "UTF-16"),
-        ("\ufeffa,b\n".encode("utf-16-be"), "UTF-16"),
         (b"%PDF-1.7\n", "a PDF"),
     ],
 )
 def test_what_is_no_text_is_named_for_what_it_is(folder, data, what):
     with pytest.raises(NotTextError, match=what):
         _clean(_file(folder, data))
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 16, 1000])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
+def test_utf_16_is_told_by_its_mark_or_by_bytes_that_can_be_nothing_else(folder, encoding, mark, chunk_bytes):
+    text = "name,price\r\nCafé 😀 ਊ,1\r\n\u0a0a,2\r\n"
+    path = _file(folder, (mark + text).encode(encoding))
+    found = inspect_content(path, "auto")
+    assert (found.encoding, found.line_end, found.format) == (encoding, "\n", "csv")
+    assert b"".join(_clean(path, chunk_bytes)).decode() == text.replace("\r\n", "\n")
+
+
+@given(st.text(st.characters(exclude_characters="\r\0", exclude_categories=["Cs"]), max_size=40), st.integers(1, 9))
+def test_any_text_in_utf_16_reads_as_it_does_in_utf_8(folder, text, chunk_bytes):
+    path = _file(folder, ("\ufeff" + text).encode("utf-16-le"))
+    assert b"".join(_clean(path, chunk_bytes)) == text.encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        ("a\nb\n".encode("utf-16-le") + b"\x00\xd8" + "\nc\n".encode("utf-16-le"), 2),  # half a pair
+        ("a\nb\nc".encode("utf-16-le") + b"x", 2),  # half a letter
+        ("a\nb\nc".encode("utf-16-le") + b"\x00\xd8", 2),
+    ],
+)
+def test_half_a_letter_of_utf_16_spoils_its_line_and_no_other(folder, data, line):
+    lines = b"".join(_clean(_file(folder, b"\xff\xfe" + data))).split(b"\n")
+    assert lines[0] == b"a"
+    assert lines[1] == b"b"
+    with pytest.raises(UnicodeDecodeError):
+        lines[line].decode()
+
+
+@pytest.mark.parametrize("data", [b"a\0b\nc\0d\n", b"\0\0\0\n", b"a,b\n1,\0\n" * 50, bytes(range(256)) * 4])
+def test_nul_bytes_alone_do_not_make_a_text_utf_16(folder, data):
+    assert not inspect_content(_file(folder, data), "auto").encoding.startswith("utf-16")
+
+
+def test_the_latin_encodings_differ_where_they_do_and_never_pass_a_control_character_on(folder):
+    data = b"caf\xe9 \xa4\n\x80uro\n"
+    read = {name: b"".join(_clean(_file(folder, data), encoding=name)).split(b"\n") for name in encodings.SINGLE_BYTE}
+    assert [lines[0].decode() for lines in read.values()] == ["café ¤", "café ¤", "café €"]
+    assert read["windows-1252"][1].decode() == "€uro"
+    for name in ("iso-8859-1", "iso-8859-15"):
+        with pytest.raises(UnicodeDecodeError):
+            read[name][1].decode()
+        assert "means nothing in ISO-8859-1" in encodings.why_not_text(0x80, name)
+
+
+@pytest.mark.parametrize(
+    ("head", "declared", "expected"),
+    [
+        (b'{"a": 1}\n', "auto", "jsonl"),
+        (b"\xef\xbb\xbf\n {}\n", "auto", "jsonl"),
+        (b"{\n", "auto", "jsonl"),
+        (b'[\n  {"a": 1}]', "auto", "json"),
+        (b"[]", "auto", "json"),
+        (b"[Order ID],[Qty]\n", "auto", "csv"),
+        (b"{order},{qty}\n", "auto", "csv"),
+        (b"PAR1...", "auto", "parquet"),
+        (b"a,b\n", "auto", "csv"),
+        (b"", "auto", "csv"),
+        (b'{"a": 1}\n', "csv", "csv"),
+        (b"a,b\n", "jsonl", "jsonl"),
+        (b"[1]\n", "jsonl", "json"),
+        (b"a,b\n", "parquet", "parquet"),
+    ],
+)
+def test_the_format_is_told_by_the_first_bytes_unless_it_is_declared(folder, head, declared, expected):
+    assert inspect_content(_file(folder, head), "auto", file_format=declared).format == expected
+    if head and not head.startswith((b"PAR1", b"\xef")) and declared == "auto":
+        assert (
+            inspect_content(_file(folder, b"\xff\xfe" + head.decode().encode("utf-16-le")), "auto").format == expected
+        )
 
 
 def test_a_file_without_line_ends_is_refused_before_it_fills_the_memory(folder, monkeypatch):
@@ -147,4 +224,4 @@ def test_a_file_that_changes_between_two_looks_is_refused(folder):
     found = inspect_content(path, "auto")
     path.write_bytes(b"a,b\n1,3\n")
     with pytest.raises(DropError, match="changed while it was read"):
-        list(clean_chunks(path, "utf-8", expected_drop_id=found.drop_id))
+        list(clean_chunks(path, "utf-8", expected=found))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sahara_assets.drops import content as content_module
-from sahara_assets.drops import reading as reading_module
+from sahara_assets.drops import delimited as delimited_module
 from sahara_assets.drops.content import inspect_content
 from sahara_assets.drops.reading import DropReader, Reading
 from sahara_assets.errors import DropError
@@ -383,7 +383,7 @@ def test_a_file_that_stops_having_line_ends_is_refused_or_spoils_its_transaction
     endless = "\n".join(LINES) + "\n" + "x" * 5000
     assert "no line end" in desk.load(endless, chunk_bytes=500).reading.refusal
     # Further down, rows of it may be in the table already.
-    monkeypatch.setattr(reading_module, "HEADER_BYTES", 10)
+    monkeypatch.setattr(delimited_module, "HEADER_BYTES", 10)
     with pytest.raises(DropError, match="no line end"):
         desk.load(endless, chunk_bytes=100)
     assert len(desk.load("\n".join(LINES)).rows) == 4

@@ -1,0 +1,129 @@
+"""Names in a file held against our columns: which is which, which is doubtful, and what may be meant where one is missing.
+
+Shared by every format. Where the names stand (a CSV's header, the keys of JSON objects, a Parquet schema) is the formats' business.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+from sahara_assets.errors import DropError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sahara_assets.settings.sections import DatasetSettings
+    from sahara_assets.tables.datasets import Dataset
+
+_LONGEST_NAME = 100
+_MOST_NAMES = 500
+
+
+def tidy(name: str) -> str:
+    """A name without the blanks, line breaks and byte order marks that exports leave in it."""
+    return re.sub(r"\s+", " ", name.replace("\ufeff", "")).strip()
+
+
+def loose(name: str) -> str:
+    """A name as people read it: `Customer ID`, `customer_id` and `CUSTOMER-ID` are one.
+
+    >>> loose("Customer ID")
+    'customer_id'
+    """
+    return re.sub(r"[\s_\-]+", "_", name.strip()).casefold()
+
+
+def matches(names: Sequence[str], wanted: str) -> list[int]:
+    """Where a name stands among others: as it is written, else as people read it."""
+    exact = [i for i, name in enumerate(names) if name == tidy(wanted)]
+    return exact or [i for i, name in enumerate(names) if wanted and loose(name) == loose(wanted)]
+
+
+def bind(names: Sequence[str], dataset: Dataset, settings: DatasetSettings) -> dict[str, int]:
+    """Our columns with the place of the name that each is found under."""
+    positions: dict[str, int] = {}
+    # A mapped name is the column it is mapped to and no other, even where another column of ours bears that name.
+    for column in sorted(dataset.column_names, key=lambda column: column not in settings.columns):
+        taken = set(positions.values())
+        free = [place for place in matches(names, settings.columns.get(column, column)) if place not in taken]
+        if free:
+            positions[column] = free[0]
+    return positions
+
+
+def refuse_doubtful(
+    names: Sequence[str], positions: dict[str, int], settings: DatasetSettings, file_name: str, what: str = "header"
+) -> None:
+    """Refuse a file in which a name that we want stands twice.
+
+    Raises:
+        DropError: it does.
+    """
+    for column in positions:
+        wanted = settings.columns.get(column, column)
+        others = {place for name, place in positions.items() if name != column}
+        found = [place for place in matches(names, wanted) if place not in others]
+        if len(found) > 1:
+            places = " and ".join(str(place + 1) for place in found)
+            raise DropError(
+                f"{file_name}: the {what} names {wanted!r} twice (columns {places}); which one is {column}?"
+            )
+
+
+def without_twins(named: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Undeclared names made unique, so that each keeps its value in `_extra`: the second `note` is `note (2)`."""
+    taken = {name for name, _ in named}
+    seen: set[str] = set()
+    unique = []
+    for name, position in named:
+        called, number = name, 1
+        while called in seen or (number > 1 and called in taken):
+            number += 1
+            called = f"{name} ({number})"
+        seen.add(called)
+        unique.append((called, position))
+    return unique
+
+
+def missing(
+    needed: Sequence[str],
+    free_names: Sequence[str],
+    names: Sequence[str],
+    settings: DatasetSettings,
+    file_name: str,
+    what: str = "header",
+) -> str:
+    """Why a file will not do, with the names that may be meant.
+
+    Args:
+        needed: our columns that are not there.
+        free_names: names that no column of ours is bound to.
+        names: all of them.
+        settings: how the file is read.
+        file_name: the file.
+        what: what holds the names.
+    """
+    # Matching by likeness takes long on what is no name.
+    free = [name for name in free_names if len(name) <= _LONGEST_NAME][:_MOST_NAMES]
+    parts = []
+    for column in needed:
+        wanted = settings.columns.get(column, column)
+        near = difflib.get_close_matches(loose(wanted), [loose(name) for name in free], n=1, cutoff=0.55)
+        hint = next((f", perhaps {name!r}" for name in free if near and loose(name) == near[0]), "")
+        called = f"{wanted!r} (our {column})" if wanted != column else repr(column)
+        parts.append(f"{called}{hint}")
+    shown = ", ".join(_printable(names[:12])) + (", …" if len(names) > 12 else "")
+    return (
+        f"{file_name}: the {what} lacks {'; '.join(parts)}. It holds: {shown}. "
+        f"If a column was renamed, set it under [datasets.….columns] in sahara.toml"
+    )
+
+
+def _printable(names: Iterable[str]) -> list[str]:
+    """Names as a message can show them, even where the file is no text at all."""
+    return [
+        "".join(c if c.isprintable() else "\ufffd" for c in name[:60]) + ("…" if len(name) > 60 else "")
+        for name in names
+    ]

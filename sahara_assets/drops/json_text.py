@@ -1,0 +1,159 @@
+"""JSON read exactly: numbers keep every digit, a name that stands twice is an error, and what is written again is canonical.
+
+Which values are whose is decided in `json_rows.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_TOKEN = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|["{}\[\],]')
+_SURROGATE = re.compile("[\0\ud800-\udfff]")
+_BLANKS = b" \t\r\n"
+
+Json: TypeAlias = "str | bool | dict[str, Json] | list[Json] | None"
+"""What `parse` gives; a number is a `Number`, which is a text."""
+
+LONGEST_ELEMENT_BYTES = 32 * 1024 * 1024
+"""An array's element that runs on for so long is no row: a bracket is missing."""
+
+
+class Number(str):
+    """A JSON number as it was written."""
+
+    __slots__ = ()
+
+
+class NotJsonError(ValueError):
+    """A text is no JSON, or is JSON that means nothing certain."""
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise NotJsonError(f"the name {twice!r} stands twice in one object; which value counts?")
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise NotJsonError(f"{name} is no JSON number; write null")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=Number, parse_int=Number, parse_constant=_constant, strict=True
+)
+
+
+def parse(text: str) -> Json:
+    """The value of a JSON text: objects, lists, text, `Number`, booleans and None.
+
+    Raises:
+        NotJsonError: it is no JSON, names something twice, or holds NUL or half a letter.
+
+    >>> parse('{"price": 0.10, "id": 12345678901234567890}')
+    {'price': '0.10', 'id': '12345678901234567890'}
+    """
+    try:
+        value: Json = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise NotJsonError(f"this is no JSON: {error.msg} (character {error.pos + 1})") from error
+    except RecursionError as error:
+        raise NotJsonError("this is nested too deeply") from error
+    if "\\u" in text and (bad := next((t for t in _texts(value) if _SURROGATE.search(t)), None)) is not None:
+        what = "NUL" if "\0" in bad else "half a letter (a surrogate without its partner)"
+        raise NotJsonError(f"a text holds {what}; remove it")
+    return value
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """Every name and text in a value."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def canonical(value: Json) -> str:
+    """A value as canonical JSON: names by code point, no blanks, numbers as they were written.
+
+    >>> canonical(parse('{"b": [1.0, null], "a": "é"}'))
+    '{"a":"é","b":[1.0,null]}'
+    """
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_quoted(name)}:{canonical(value[name])}" for name in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(canonical, value)) + "]"
+    if isinstance(value, str):
+        return _quoted(value)
+    return "null" if value is None else "true" if value else "false"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def array_elements(chunks: Iterable[bytes]) -> Iterator[bytes]:  # noqa: C901 - one scanner, whose states would have to be carried between its parts
+    """The elements of one JSON array as they stand, cut at the commas between them.
+
+    Brackets and quotes decide, so that an element which is broken inside costs itself and nothing else; a text ends at its line at
+    the latest, as JSON wants it. Where the array does not end, or something follows its end, the last element says so by being no
+    JSON: what is left over, or nothing.
+
+    Raises:
+        NotJsonError: an element runs on for more than `LONGEST_ELEMENT_BYTES`.
+
+    >>> list(array_elements([b'[{"a": 1}, {"a": "],', b'["}]']))
+    [b'{"a": 1}', b'{"a": "],["}']
+    """
+    buffer = b""
+    scanned = start = 0
+    depth = 0
+    ended = False
+    for chunk in chunks:
+        buffer = buffer[start:] + chunk
+        scanned -= start
+        start = 0
+        if len(buffer) - len(chunk) > LONGEST_ELEMENT_BYTES:
+            raise NotJsonError(
+                f"an element of the array is longer than {LONGEST_ELEMENT_BYTES >> 20} MB; a bracket is missing"
+            )
+        for token in _TOKEN.finditer(buffer, scanned):
+            sign = token[0]
+            if sign == b'"' and buffer.find(b"\n", token.start()) < 0:
+                scanned = token.start()  # the text goes on in the next chunk
+                break
+            scanned = token.end()
+            if ended:
+                continue
+            if sign in b"{[":
+                depth += 1
+                start = token.end() if depth == 1 else start
+            elif depth == 1 and sign in b",]":
+                element = buffer[start : token.start()].strip(_BLANKS)
+                start = token.end()
+                ended = sign == b"]"
+                if element or not ended:
+                    yield element
+            elif sign in b"}]" and depth > 1:
+                depth -= 1
+        else:
+            scanned = len(buffer)
+    rest = buffer[start:].strip(_BLANKS)
+    if rest:
+        yield rest
+    if not ended and depth:
+        yield b""
