@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -119,7 +120,8 @@ class ParquetSource(Source):
             if stream.read(4) != PARQUET_MAGIC:
                 raise SourceRefusedError(f'{name}: this is no Parquet file; set format = "auto", or export Parquet')
         try:
-            tops = self._columns()
+            self._connection = _connect()
+            tops, self._count = _columns(self._connection, self._file)
         except duckdb.Error as error:
             raise SourceRefusedError(
                 f"{name}: the Parquet file cannot be read ({_first_line(error)}); export it again"
@@ -205,20 +207,63 @@ class ParquetSource(Source):
         if digest.hexdigest() != self._order.content.drop_id:
             raise DropError(f"{path.name}: changed while it was read; the next run takes it in")
 
-    def _columns(self) -> list[_Field]:
-        """The file's columns; their names as they stand, where DuckDB would make them unique."""
-        # One thread: rows come in their order without being held back, and memory stays that of a row group.
-        self._connection = connection = duckdb.connect(":memory:", config={"threads": 1})
-        connection.execute("SET TimeZone = 'UTC'")
-        file = literal(str(self._file))
-        counted = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({file})").fetchone()
-        self._count = int(counted[0]) if counted else 0
-        types = connection.sql(f"SELECT * FROM read_parquet({file})").types
-        names = _top_names(connection.execute(f"SELECT name, num_children FROM parquet_schema({file})").fetchall())
-        return [
-            _Field((str(place),), name, name, f"c{place}", type_)
-            for place, (name, type_) in enumerate(zip(names, types, strict=True))
-        ]
+
+def _connect() -> DuckDBPyConnection:
+    # One thread: rows come in their order without being held back, and memory stays that of a row group.
+    connection = duckdb.connect(":memory:", config={"threads": 1})
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def _columns(connection: DuckDBPyConnection, file: Path) -> tuple[list[_Field], int]:
+    """The file's columns and how many rows it says it has; names as they stand, where DuckDB would make them unique."""
+    quoted = literal(str(file))
+    counted = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({quoted})").fetchone()
+    types = connection.sql(f"SELECT * FROM read_parquet({quoted})").types
+    names = _top_names(connection.execute(f"SELECT name, num_children FROM parquet_schema({quoted})").fetchall())
+    columns = [
+        _Field((str(place),), name, name, f"c{place}", type_)
+        for place, (name, type_) in enumerate(zip(names, types, strict=True))
+    ]
+    return columns, int(counted[0]) if counted else 0
+
+
+def peek(path: Path, most_rows: int) -> tuple[list[str], list[list[str | None]], int]:
+    """A look at a Parquet drop: its names (of nested fields too), some rows as texts (its first, middle and last), and how many it has.
+
+    Raises:
+        DropError: it cannot be read.
+    """
+    with ExitStack() as opened:
+        file = path
+        with path.open("rb") as stream:
+            is_packed = stream.read(4) != PARQUET_MAGIC
+        try:
+            if is_packed:
+                scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="sahara-"))
+                file = Path(scratch) / "drop.parquet"
+                with open_unpacked(path) as packed, file.open("wb") as target:
+                    while chunk := packed.read(_COPIED_BYTES):
+                        target.write(chunk)
+            connection = opened.enter_context(_connect())
+            tops, count = _columns(connection, file)
+            fields = [field for top in tops for field in top.with_inner() if not field.inner]
+            third = max(most_rows // 3, 1)
+            middle = max(count // 2, third)
+            wanted = f"rn < {third} OR rn BETWEEN {middle} AND {middle + third - 1} OR rn >= {max(count - third, 0)}"
+            texts = ", ".join(
+                _text(f) if f.type.id not in _NESTED else f"CAST(to_json({f.sql}) AS VARCHAR)" for f in fields
+            )
+            names = ", ".join(f"c{place}" for place in range(len(tops)))
+            rows = connection.execute(
+                f"SELECT {texts} FROM read_parquet({literal(str(file))}, file_row_number = true) AS rows({names}, rn) "
+                f"WHERE {'true' if count <= most_rows else wanted} ORDER BY rn"
+            ).fetchall()
+        except duckdb.Error as error:
+            raise DropError(
+                f"{path.name}: the Parquet file cannot be read ({_first_line(error)}); export it again"
+            ) from error
+    return [field.name for field in fields], [list(row) for row in rows], count
 
 
 def _top_names(schema: list[tuple[str, int | None]]) -> list[str]:

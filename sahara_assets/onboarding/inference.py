@@ -5,15 +5,18 @@ One function a finding. Which files and columns the dataset has was settled befo
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from sahara_assets.drops.numbers import LOST_ID, marks_of
+from sahara_assets.onboarding.amounts import Amounts, decide_amounts
 from sahara_assets.onboarding.countries import SYMBOLS, is_currency
 from sahara_assets.onboarding.dates import DateFormats, confirmed, decide
 from sahara_assets.onboarding.dialect import DELIMITER_NAMES
 from sahara_assets.onboarding.proposal import Finding, Normalising, percent, plural
-from sahara_assets.onboarding.values import is_empty, is_plain, to_number, undecorated
+from sahara_assets.onboarding.values import is_empty
 from sahara_assets.settings.sections import DatasetSettings
 from sahara_assets.tables.columns import Kind
 from sahara_assets.tables.datasets import DATASETS
@@ -21,8 +24,11 @@ from sahara_assets.tables.datasets import DATASETS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sahara_assets.drops.content import Format
     from sahara_assets.onboarding.sampling import Group
     from sahara_assets.onboarding.scan import Scan
+    from sahara_assets.tables.columns import Column
+    from sahara_assets.tables.datasets import Dataset
 
 _AUTO_DELIMITERS = frozenset(",;\t|")
 DATE_COLUMNS = {"purchases": "ordered_at", "customers": "signed_up_on"}
@@ -53,16 +59,35 @@ def encoding(scan: Scan) -> Finding[str]:
     bom = f"; {plural(scan.bom_files, 'file')} with a byte order mark" if scan.bom_files else ""
     if not scan.encodings:
         return Finding("utf-8", 0.85, f"every byte read is ASCII, which UTF-8 and Windows-1252 write alike{bom}")
+    counts = ", ".join(f"{count:,} {name}" for name, count in sorted(scan.encodings.items()))
+    if any(name.startswith("utf-16") for name in scan.encodings):
+        # Its byte order mark or its bytes tell it; `auto` sees them, and reads the other files as well.
+        return Finding("auto", 0.95, f"UTF-16, told by its bytes file by file ({counts}){bom}")
     if len(scan.encodings) > 1:
-        counts = ", ".join(f"{count:,} {name}" for name, count in sorted(scan.encodings.items()))
         return Finding("auto", 0.8, f"the files differ ({counts}), so each is looked at by itself{bom}")
     name, files = next(iter(scan.encodings.items()))
     why = "valid UTF-8 beyond ASCII" if name == "utf-8" else "bytes beyond ASCII that are not valid UTF-8"
     return Finding(name, 0.98 if name == "utf-8" else 0.85, f"{plural(files, 'file')} with {why}{bom}")
 
 
-def decimal_mark(groups: Sequence[Group]) -> Finding[str]:
-    """The decimal mark of the group with the best evidence."""
+def file_format(formats: Mapping[Format, int]) -> Finding[str]:
+    """How the files hold their rows; each is told by its first bytes."""
+    names: dict[Format, str] = {"csv": "CSV", "jsonl": "JSON lines", "json": "one JSON array", "parquet": "Parquet"}
+    listed = ", ".join(f"{plural(formats[form], 'file')} of {names[form]}" for form in sorted(formats))
+    return Finding("csv" if set(formats) == {"csv"} else "auto", 0.95, f"{listed}, told by their first bytes")
+
+
+def amounts(name: str, scan: Scan) -> Amounts:
+    """How the numbers of a dataset are written, from all values of its number columns."""
+    declared = DATASETS[name]
+    numbers = [column for column in scan.values if declared.column(column).kind is Kind.DECIMAL]
+    return decide_amounts({column: scan.values[column] for column in numbers})
+
+
+def decimal_mark(groups: Sequence[Group], written: Amounts) -> Finding[str]:
+    """The decimal mark, from all numbers; where these have none, from the group with the best evidence."""
+    if written.sure > 0.5:
+        return Finding(written.form.decimal_mark, written.sure, written.evidence)
     best = max(groups, key=lambda group: group.mark_sure)
     return Finding(best.mark, best.mark_sure, best.mark_evidence)
 
@@ -193,7 +218,7 @@ def key(name: str, scan: Scan) -> Finding[bool | None]:
     )
 
 
-def currency(scan: Scan | None, groups: Sequence[Group]) -> Finding[str]:
+def currency(scan: Scan | None, groups: Sequence[Group], written: Amounts | None = None) -> Finding[str]:
     """The project's currency, from a currency column, a sign in the prices or a word in the header."""
     if scan and (
         found := Counter(
@@ -213,6 +238,10 @@ def currency(scan: Scan | None, groups: Sequence[Group]) -> Finding[str]:
             )
         listed = ", ".join(f"{name} {count:,}" for name, count in found.most_common(6))
         return Finding("", 0.0, f"several currencies on the lines ({listed}): choose one and give rates for the others")
+    if written and written.signs:
+        told = {code for code in written.form.currencies if all(sign in marks_of(code) for sign in written.signs)}
+        if len(told) == 1:
+            return Finding(told.pop(), 0.9, f"{' and '.join(written.signs)} beside the prices")
     signs: Counter[str] = Counter()
     for group in groups:
         for profile in group.profiles:
@@ -232,24 +261,24 @@ def warnings(
     scan: Scan,
     groups: Sequence[Group],
     columns: Mapping[str, str],
-    mark: str,
+    written: Amounts,
     found_dates: DateFormats | None,
 ) -> list[str]:
     """What would be rejected or read otherwise than a person expects."""
     told: list[str] = []
     declared = DATASETS[name]
     for column, header in columns.items():
-        values = scan.values[column]
-        empty = sum(count for value, count in values.items() if is_empty(value))
-        if column in declared.required and empty:
-            told.append(f"{header!r} ({column}) is empty in {plural(empty, 'row')}, which would be rejected")
-        if declared.column(column).kind is Kind.DECIMAL:
-            told += _number_warnings(column, header, values, mark)
+        told += _column_warnings(declared.column(column), header, scan.values[column], declared, written)
+    rows, example = written.percentages
+    if rows:
+        told.append(
+            f"{plural(rows, 'number')} are percentages, such as {example!r}: no quantity or price is one, so they would be rejected unless `percent` says what they mean"
+        )
     told += _id_warnings(scan, columns)
     if found_dates and found_dates.undecided:
         told.insert(
             0,
-            f"DAY OR MONTH FIRST could not be decided: {', '.join(found_dates.formats)} was taken ({percent(found_dates.sure)}); {found_dates.evidence}. Look at one date you know.",
+            f"DAY OR MONTH FIRST could not be decided: {', '.join(found_dates.formats)} is likelier ({percent(found_dates.sure)}); {found_dates.evidence}. Look at one date you know.",
         )
     if found_dates and found_dates.unread:
         told.append(f"{plural(found_dates.unread, 'distinct date')} cannot be read and would be rejected")
@@ -264,18 +293,51 @@ def warnings(
     return told
 
 
-def _number_warnings(column: str, header: str, values: Counter[str], mark: str) -> list[str]:
-    decorated = [(value, count) for value, count in values.items() if not is_empty(value) and not is_plain(value, mark)]
-    readable = [(value, count) for value, count in decorated if to_number(undecorated(value), mark) is not None]
-    broken = [(value, count) for value, count in decorated if to_number(undecorated(value), mark) is None]
+def _column_warnings(
+    column: Column, header: str, values: Mapping[str, int], declared: Dataset, written: Amounts
+) -> list[str]:
     told = []
-    if readable:
+    empty = sum(count for value, count in values.items() if is_empty(value))
+    if column.name in declared.required and empty:
+        told.append(f"{header!r} ({column.name}) is empty in {plural(empty, 'row')}, which would be rejected")
+    if column.name in written.unread:
+        rows, example = written.unread[column.name]
         told.append(
-            f"{header!r} ({column}) is written like {readable[0][0].strip()!r} in {plural(sum(count for _, count in readable), 'row')}; export bare numbers, without currency signs or thousands separators"
+            f"{header!r} ({column.name}) is no number in {plural(rows, 'row')}, such as {example[:40]!r}, which would be rejected"
         )
-    if broken:
+    if column.name in declared.identifiers:
+        told += lost_digits(column.name, header, values)
+    if column.kind is Kind.TEXT and any("¤" in value for value in values):
         told.append(
-            f"{header!r} ({column}) is no number in {plural(sum(count for _, count in broken), 'row')}, such as {broken[0][0].strip()[:40]!r}, which would be rejected"
+            f"{header!r} ({column.name}) holds '¤', which is a euro sign where the text is ISO-8859-15; if so, set encoding = \"iso-8859-15\""
+        )
+    return told
+
+
+def lost_digits(column: str, header: str, values: Mapping[str, int]) -> list[str]:
+    """What a spreadsheet did to ids: rounded long ones, and took leading zeros off."""
+    told = []
+    rounded = {text.strip(): count for text, count in values.items() if re.fullmatch(LOST_ID, text.strip())}
+    if rounded:
+        told.append(
+            f"{header!r} ({column}) was rounded by a spreadsheet in {plural(sum(rounded.values()), 'row')}, such as {next(iter(rounded))!r}: the id is lost and the row would be rejected; export it as text"
+        )
+    ids = [text for text in (value.strip().removesuffix(".0") for value in values) if text.isdigit() and text.isascii()]
+    lengths = Counter(map(len, ids))
+    if len(ids) < 20 or len(ids) < 0.95 * sum(not is_empty(value) for value in values) or len(lengths) < 2:
+        return told
+    longest = max(lengths)
+    short = len(ids) - lengths[longest]
+    padded = sum(text.startswith("0") for text in ids if len(text) == longest)
+    # Of ids of one length that use all their digits, up to 99999, a tenth begins with a zero; a running number looks otherwise.
+    highest = max(text for text in ids if len(text) == longest)
+    as_lost = 0.03 <= short / len(ids) <= 0.2 and highest >= f"9{'5' * (longest - 1)}"
+    if longest >= 4 and (padded or as_lost):
+        how = (
+            f"{plural(padded, 'other')} of {longest} begin with one" if padded else f"nearly all have {longest} digits"
+        )
+        told.append(
+            f"{header!r} ({column}) may have lost leading zeros: {plural(short, 'id')} have fewer than {longest} digits, and {how}; compare one with the shop system, and export ids as text"
         )
     return told
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from sahara_assets.onboarding.amounts import Amounts
     from sahara_assets.onboarding.mapping import ColumnMatch
     from sahara_assets.onboarding.rules import RuleGuess
 
@@ -53,6 +54,8 @@ class DatasetProposal:
     delimiter: Finding[str]
     quote: Finding[str]
     encoding: Finding[str]
+    format: Finding[str]
+    amounts: Amounts
     decimal_mark: Finding[str]
     has_header: Finding[bool]
     date_formats: Finding[tuple[str, ...]]
@@ -63,6 +66,16 @@ class DatasetProposal:
     warnings: tuple[str, ...]
     rows: int
     extent: str
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """What only a person can say about how the files are read."""
+        questions = []
+        if self.dates_undecided:
+            questions.append("whether the day or the month stands first in its dates")
+        if self.amounts.undecided:
+            questions.append("what its numbers mean: " + " or ".join(reading for _, reading in self.amounts.readings))
+        return tuple(questions)
 
     @property
     def missing(self) -> tuple[str, ...]:

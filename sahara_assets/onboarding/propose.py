@@ -5,6 +5,7 @@ Reads as a table of contents; each step lives in the module it calls. Nothing he
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from sahara_assets.onboarding import inference
 from sahara_assets.onboarding.mapping import ROLES, Mapping, map_columns
 from sahara_assets.onboarding.patterns import propose_patterns
 from sahara_assets.onboarding.proposal import DatasetProposal, Finding, Proposal, UnusedFile, shown
+from sahara_assets.onboarding.reading import read_text
 from sahara_assets.onboarding.rules import guess_rules
 from sahara_assets.onboarding.sampling import Group, Progress, find_files, group_files
 from sahara_assets.onboarding.scan import Scan, scan_dataset
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+_LOOK_BYTES = 4096
 _LEAST_FIT = {"purchases": 2.2, "products": 2.8, "customers": 2.8}
 _FILE_WORDS = {
     "purchases": {"order", "sale", "line", "lineitem"},
@@ -50,10 +53,10 @@ class _Classified:
 
 
 def propose(files: Sequence[Path], root: Path, progress: Progress | None = None) -> Proposal:
-    """What a stranger's CSVs hold, and the settings that read them.
+    """What a stranger's files hold, and the settings that read them.
 
     Args:
-        files: CSV files (plain or gzip) and folders of such.
+        files: CSV, JSON or Parquet files (plain, gzip, zstd or zip) and folders of such.
         root: the folder that `sahara.toml` will be written to.
         progress: called with what is being done, how many files of it are done, and of how many.
 
@@ -81,10 +84,11 @@ def propose(files: Sequence[Path], root: Path, progress: Progress | None = None)
         datasets=tuple(datasets),
         unused=tuple(sorted(unused, key=lambda item: item.path)),
         rules=guess_rules(scans["purchases"], scans.get("products")) if "purchases" in scans else None,
-        currency=inference.currency(scans.get("purchases"), mine),
+        currency=inference.currency(scans.get("purchases"), mine, purchases.amounts if purchases else None),
         could_not=tuple(could_not),
         complete=purchases is not None
         and not purchases.missing
+        and not purchases.undecided
         and purchases.has_header.value
         and purchases.delimiter.value.isascii(),
     )
@@ -220,7 +224,9 @@ def _dataset(
     columns = {match.column: match.header for match in mapping.matches if match.header is not None}
     keys = DATASETS[name].key or ("order_id", "product_id")
     scan = scan_dataset(groups, columns, keys, progress)
-    mark, separator = inference.decimal_mark(groups), inference.delimiter(groups)
+    written = inference.amounts(name, scan)
+    mark, separator = inference.decimal_mark(groups, written), inference.delimiter(groups)
+    formats = Counter(read_text(path, _LOOK_BYTES).format for group in groups for path in group.files)
     dates = inference.dates(name, scan, mark.value, separator.value)
     paths = sorted(_relative(path, folder) for group in groups for path in group.files)
     fits = sorted(items[0].fits.values(), reverse=True)
@@ -240,6 +246,8 @@ def _dataset(
         delimiter=separator,
         quote=inference.quote(groups),
         encoding=inference.encoding(scan),
+        format=inference.file_format(formats),
+        amounts=written,
         decimal_mark=mark,
         has_header=Finding(all(group.has_header for group in groups), 0.9, groups[0].header_evidence),
         date_formats=Finding(dates.formats, dates.sure, dates.evidence) if dates else Finding((), 0.0, ""),
@@ -247,7 +255,7 @@ def _dataset(
         null_values=inference.null_values(scan),
         normalise=inference.normalise(name, scan),
         key=inference.key(name, scan),
-        warnings=tuple(inference.warnings(name, scan, groups, columns, mark.value, dates)),
+        warnings=tuple(inference.warnings(name, scan, groups, columns, written, dates)),
         rows=scan.rows,
         extent=scan.extent,
     )
@@ -265,6 +273,10 @@ def _could_not(datasets: Sequence[DatasetProposal]) -> list[str]:
         told += [
             f"find {dataset.name}.{column}: {_REMEDIES.get(column, 'name its header by hand')}"
             for column in dataset.missing
+        ]
+        told += [
+            f"decide {question}; remove the # before the right lines of [datasets.{dataset.name}]"
+            for question in dataset.undecided
         ]
     told.append("know the time zone: dates without an offset are read as UTC until project.time_zone says otherwise")
     return told

@@ -1,7 +1,8 @@
-"""From a stranger's file to text lines: bytes, gzip, encoding, and a sample that stays small however big the file is.
+"""From a stranger's file to text lines: bytes, archives, encoding, and a sample that stays small however big the file is.
 
-Nothing here knows what the text means: `dialect.py` finds the fields, `sampling.py` groups files by their header. A file that cannot be
-opened is an error; one that can be opened but is no text is a `FileText` with a `problem`, so that the rest of the files still count.
+Nothing here knows what the text means: `dialect.py` finds the fields, `sampling.py` groups files by their header. JSON and Parquet come as
+the CSV that they could have been (`typed.py`). A file that cannot be opened is an error; one that can be opened but is no text is a
+`FileText` with a `problem`, so that the rest of the files still count.
 """
 
 from __future__ import annotations
@@ -10,20 +11,19 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sahara_assets.errors import SaharaError
+from sahara_assets.errors import DropError, SaharaError
+from sahara_assets.onboarding.typed import as_csv, look_at, text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sahara_assets.drops.content import Format
+
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _OTHER_MAGIC = {
-    b"PK\x03\x04": "is a zip archive or an Excel workbook; save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook; save the sheet as CSV",
     b"%PDF": "is a PDF",
-    b"PAR1": "is a Parquet file; export it as CSV",
-    b"\xff\xfe": "is UTF-16; save it as `CSV UTF-8`",
-    b"\xfe\xff": "is UTF-16; save it as `CSV UTF-8`",
     b"SQLite format 3": "is a SQLite database; export the table as CSV",
 }
 
@@ -40,6 +40,7 @@ class FileText:
     whole: bool
     size_bytes: int
     problem: str = ""
+    format: Format = "csv"
 
 
 def read_text(path: Path, budget_bytes: int) -> FileText:
@@ -52,10 +53,21 @@ def read_text(path: Path, budget_bytes: int) -> FileText:
         size = path.stat().st_size
         with path.open("rb") as stream:
             magic = stream.read(16)
+        look = look_at(path, magic)
+        if look.format != "csv":
+            pieces, whole = as_csv(path, look, budget_bytes)
+            is_ascii = all(piece.isascii() for piece in pieces)
+            return FileText(path, pieces, "utf-8", False, is_ascii, whole, size, format=look.format)
+        if look.is_streamed:
+            text, encoding, whole = text_of(path, look, budget_bytes)
+            return FileText(path, (text,), encoding, False, encoding == "utf-8" and text.isascii(), whole, size)
         if magic.startswith(_GZIP_MAGIC):
             chunks, whole, problem = _unpacked(path, budget_bytes)
         else:
             (chunks, whole), problem = _sliced(path, size, budget_bytes), ""
+    except DropError as error:
+        reason = str(error).removeprefix(f"{path.name}: ")
+        return FileText(path, (), "utf-8", False, True, False, size, problem=reason)
     except FileNotFoundError as error:
         raise SaharaError(f"{path}: there is no such file") from error
     except OSError as error:

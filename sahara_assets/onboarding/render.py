@@ -7,6 +7,7 @@ stranger's header holds is escaped: a value can never end its string, nor a comm
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sahara_assets.onboarding.proposal import DatasetProposal, Finding, Proposal, percent, plural, shown
@@ -17,6 +18,7 @@ from sahara_assets.tables.datasets import DATASETS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sahara_assets.drops.numbers import NumberFormat
     from sahara_assets.onboarding.mapping import ColumnMatch
     from sahara_assets.onboarding.rules import FeeCode, PrefixFound, RuleGuess
 
@@ -108,7 +110,7 @@ def render_config(proposal: Proposal) -> str:
         f"folder = {toml_string(proposal.folder)}",
     ]
     for dataset in proposal.datasets:
-        lines += _dataset(dataset)
+        lines += _dataset(dataset, proposal.currency.value)
     if proposal.dataset("purchases") is None:
         lines += _no_purchases()
     lines += _rules(proposal.rules)
@@ -128,7 +130,7 @@ def _project(proposal: Proposal) -> list[str]:
     return [*lines, *_comment(f"Not found: {found.evidence}. Name the one currency of the prices."), '# currency = "?"']
 
 
-def _dataset(dataset: DatasetProposal) -> list[str]:
+def _dataset(dataset: DatasetProposal, currency: str) -> list[str]:
     lines = ["", *_comment(f"--- {dataset.name}: {plural(len(dataset.paths), 'file')}, {dataset.extent} ---")]
     lines += _sure(dataset.sure, f"that these are {dataset.name}: {dataset.evidence}.")
     for warning in dataset.warnings:
@@ -138,14 +140,17 @@ def _dataset(dataset: DatasetProposal) -> list[str]:
         *_comment(f"Match {plural(len(dataset.paths), 'file')} of those shown, and no other of them."),
         f"patterns = {toml_list(dataset.patterns)}",
     ]
-    lines += _setting("delimiter", dataset.delimiter)
-    lines += _setting("quote", dataset.quote)
-    lines += _setting("encoding", dataset.encoding)
+    if dataset.format.value != "csv":
+        lines += _setting("format", dataset.format)
+    if "CSV" in dataset.format.evidence:
+        lines += _setting("delimiter", dataset.delimiter)
+        lines += _setting("quote", dataset.quote)
+        lines += _setting("encoding", dataset.encoding)
     if any(
         match.header is not None and DATASETS[dataset.name].column(match.column).kind is Kind.DECIMAL
         for match in dataset.columns
     ):
-        lines += _setting("decimal_mark", dataset.decimal_mark)
+        lines += _amounts(dataset, currency)
     if dataset.null_values.value:
         lines += [
             *_sure(dataset.null_values.sure, dataset.null_values.evidence),
@@ -172,6 +177,57 @@ def _setting(name: str, finding: Finding[str]) -> list[str]:
     return [*_sure(finding.sure, finding.evidence), f"{name} = {toml_string(finding.value)}"]
 
 
+def _amounts(dataset: DatasetProposal, currency: str) -> list[str]:
+    """How numbers are written; what could not be decided as lines to choose from, what cannot be known as a question."""
+    found = dataset.amounts
+    lines = []
+    if found.undecided:
+        lines += _comment(
+            "!!! HOW NUMBERS ARE WRITTEN COULD NOT BE DECIDED. Remove the # before the lines of the right reading. !!!"
+        )
+        for form, reading in found.readings:
+            lines += [*_comment(f"{reading}:"), *(f"# {line}" for line in _marks(form))]
+    else:
+        lines += [*_sure(dataset.decimal_mark.sure, dataset.decimal_mark.evidence)]
+        lines += _marks(replace(found.form, decimal_mark=dataset.decimal_mark.value))
+    if found.form.negatives:
+        lines += [
+            *_comment("Negative numbers are also written so."),
+            f"negatives = {toml_list(sorted(found.form.negatives))}",
+        ]
+    if found.signs:
+        seen = " and ".join(found.signs)
+        if currency in found.form.currencies:
+            lines += [
+                *_comment(f"Numbers bear {seen}; one that is not {currency}'s rejects its row."),
+                "currency_text = true",
+            ]
+        else:
+            lines += [
+                *_comment(
+                    f"Numbers bear {seen}: name project.currency, then remove the #; until then these rows are rejected."
+                ),
+                "# currency_text = true",
+            ]
+    if found.percentages[0]:
+        lines += [
+            *_comment(
+                f'Is {found.percentages[1]!r} 0.125 of something ("share") or 12.5 ("points")? Until it is said, these rows are rejected.'
+            ),
+            '# percent = "?"',
+        ]
+    return lines
+
+
+def _marks(form: NumberFormat) -> list[str]:
+    lines = [f"decimal_mark = {toml_string(form.decimal_mark)}"]
+    if form.thousands_mark:
+        lines.append(f"thousands_mark = {toml_string(form.thousands_mark)}")
+    if form.indian:
+        lines.append('digit_grouping = "indian"')
+    return lines
+
+
 def _dates(dataset: DatasetProposal) -> list[str]:
     found = dataset.date_formats
     if not found.evidence:
@@ -182,7 +238,13 @@ def _dates(dataset: DatasetProposal) -> list[str]:
             "!!! DAY OR MONTH FIRST COULD NOT BE DECIDED. Compare one date you know before you trust any number. !!!"
         )
         swapped = [text.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m") for text in found.value]
-        lines += [*_comment("The other reading:"), f"# date_formats = {toml_list(swapped)}"]
+        return [
+            *lines,
+            *_comment(f"Remove the # before the right line. Likelier ({percent(found.sure)}): {found.evidence}."),
+            f"# date_formats = {toml_list(found.value)}",
+            *_comment("The other reading:"),
+            f"# date_formats = {toml_list(swapped)}",
+        ]
     what = "" if found.value else "ISO 8601 needs no format: "
     return [*lines, *_sure(found.sure, f"{what}{found.evidence}"), f"date_formats = {toml_list(found.value)}"]
 

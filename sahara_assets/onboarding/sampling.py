@@ -27,7 +27,14 @@ _HEAD_BYTES = 1 << 16
 _SAMPLED_FILES = 50
 _SAMPLE_BYTES = 6 << 20
 _SAMPLE_ROWS = 12_000
-_SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".psv", ".csv.gz", ".tsv.gz", ".txt.gz", ".tab.gz", ".psv.gz")
+_SUFFIXES = (
+    *(
+        f".{ending}{packing}"
+        for ending in ("csv", "tsv", "txt", "tab", "psv", "jsonl", "ndjson", "json", "parquet")
+        for packing in ("", ".gz", ".zst")
+    ),
+    ".zip",
+)
 
 
 @dataclass
@@ -76,7 +83,9 @@ def find_files(given: Sequence[Path]) -> tuple[list[Path], Path]:
                     if path.name.lower().endswith(_SUFFIXES) and path.is_file() and not _is_hidden(path, argument)
                 ]
                 if not inside:
-                    raise SaharaError(f"{argument}: the folder holds no CSV file (.csv, .tsv or .txt, plain or .gz)")
+                    raise SaharaError(
+                        f"{argument}: the folder holds no CSV file, nor JSON lines or Parquet (.csv, .tsv, .txt, .jsonl, .json, .parquet; plain, .gz, .zst or .zip)"
+                    )
                 files.extend(inside)
                 folders.append(argument.resolve())
             elif argument.exists():

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 _PLAIN_POINT = re.compile(r"[+-]?(\d{1,14}(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?")
 _PLAIN_COMMA = re.compile(r"[+-]?(\d{1,14}(,\d*)?|,\d+)([eE][+-]?\d{1,2})?")
-_GROUPED_POINT = re.compile(r"[+-]?\d{1,3}([,' \u00a0\u202f]\d{3})+(\.\d+)?")
+_GROUPED_POINT = re.compile(r"[+-]?(\d{1,3}([,' \u00a0\u202f]\d{3})+|\d{1,2}(,\d{2})+,\d{3})(\.\d+)?")
 _GROUPED_COMMA = re.compile(r"[+-]?\d{1,3}([.' \u00a0\u202f]\d{3})+(,\d+)?")
 _DECORATION = re.compile(
-    r"^\(?\s*([+-]?)\s*(?:[A-Z]{3}|R\$|[£€$¥₹₺₽])?\s*([+-]?[\d.,' \u00a0\u202f]*\d[\d.,]*)\s*(?:[A-Z]{3}|zł|Kč|[£€$¥₹₺₽])?\s*([+-]?)\)?$"
+    r"^\(?\s*([+-]?)\s*(?:[A-Z]{3}|R\$|Rs\.?|kr\.?|[£€$¥₹₺₽])?\s*([+-]?[\d.,'’ \u00a0\u2007\u2009\u202f]*\d[\d.,]*)\s*(?:[A-Z]{3}|zł|Kč|kr\.?|Ft|[£€$¥₹₺₽])?\s*([+-]?)\)?$"
 )
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
 _GA_CLIENT = re.compile(r"(GA\d\.\d\.)?\d{4,12}\.\d{9,12}")
@@ -60,7 +60,7 @@ def undecorated(value: str) -> str:
     >>> undecorated("$4.50"), undecorated("-12,50 €"), undecorated("ABC 12")
     ('4.50', '-12,50', 'ABC 12')
     """
-    text = value.strip()
+    text = re.sub(r"^([^\d(]{1,4})\((.*)\)$", r"(\1\2)", value.strip().replace("−", "-"))
     found = _DECORATION.match(text) if len(text) <= 40 else None
     if (
         not found
@@ -69,7 +69,7 @@ def undecorated(value: str) -> str:
     ):
         return value
     minus = "-" in (found[1], found[3]) or text.startswith("(")
-    number = re.sub(r"[ \u00a0\u202f']", "", found[2])
+    number = re.sub(r"[ \u00a0\u2007\u2009\u202f'’]", "", found[2])
     return f"-{number}" if minus and not number.startswith("-") else number
 
 

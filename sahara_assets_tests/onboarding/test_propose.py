@@ -197,7 +197,8 @@ def test_what_would_be_rejected_is_said_beforehand(tmp_path):
     proposal = propose([tmp_path / "orders.csv"], tmp_path)
     told = "\n".join(proposal.dataset("purchases").warnings)
 
-    assert "'price' (unit_price) is written like '$" in told
+    assert proposal.dataset("purchases").amounts.signs == ("$",)  # which can be declared, so it is no fault
+    assert "currency_text = true" in render_config(proposal)
     assert "'qty' (quantity) is no number in 1 row, such as 'n.a'" in told
     assert "'sku' (product_id) is empty in 1 row" in told
     assert "e-mail addresses" in told
@@ -219,6 +220,11 @@ def test_day_or_month_first_is_said_loudly_where_no_value_decides(tmp_path):
     assert proposal.dataset("purchases").date_formats.sure <= 0.7
     assert "!!! DAY OR MONTH FIRST COULD NOT BE DECIDED" in written
     assert '# date_formats = ["%m/%d/%Y"]' in written
+    assert '# date_formats = ["%d/%m/%Y"]' in written
+    assert not proposal.complete  # asked, not guessed: until a line is chosen every such date is a reject
+    assert any("could not: decide whether the day or the month" in line for line in proposal.summary_lines)
+    settings_ = parse_settings(tomllib.loads(written), root=tmp_path)
+    assert settings_.datasets["purchases"].date_formats == []
     assert any("DAY OR MONTH FIRST could not be decided" in line for line in proposal.summary_lines)
 
 
@@ -234,8 +240,10 @@ def test_nothing_to_look_at_is_an_error_with_a_remedy(tmp_path, given):
     ("content", "reason"),
     [
         (b"", "is empty"),
-        (b"\xff\xfea\x00b\x00", "UTF-16"),
-        (b"PK\x03\x04rest", "Excel"),
+        (b"\xff\xfe\0\0a\0\0\0", "NUL"),
+        (b"PK\x03\x04rest", "zip archive is corrupt"),
+        (b"PAR1rest", "Parquet file cannot be read"),
+        (b"[]", "is empty"),
         (bytes(range(256)) * 40, "NUL"),
         (b"\x1f\x8bbroken", "damaged gzip"),
     ],
