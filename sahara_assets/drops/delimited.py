@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sahara_assets.drops.binding import tidy
 from sahara_assets.drops.casts import outline_of
 from sahara_assets.drops.content import NotTextError, clean_chunks
-from sahara_assets.drops.header import HEADER_BYTES, Layout, read_header
+from sahara_assets.drops.fields import split_record
+from sahara_assets.drops.header import HEADER_BYTES, USUAL_DELIMITERS, Layout, read_header
 from sahara_assets.drops.records import Records, RecordScanner, shown
-from sahara_assets.drops.source import Order, Source, SourceRefusedError
+from sahara_assets.drops.source import Order, Refused, Source, SourceRefusedError
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_SAMPLED_LINES = 50
 
 
 class DelimitedSource(Source):
@@ -62,10 +66,21 @@ class DelimitedSource(Source):
             pending = chunk
         yield scanner.feed(pending, last=True)
 
-    def refused(self) -> tuple[str, int]:
+    def refused(self) -> Refused:
         """The first line, and the lines with text after it: what its rows are is not known."""
         lines = _lines_with_text(self._start) + sum(_lines_with_text(chunk) for chunk in self._chunks)
-        return shown(self._start.split(b"\n", 1)[0]), max(lines - 1, 0)
+        return Refused(shown(self._start.split(b"\n", 1)[0]), max(lines - 1, 0), self._samples())
+
+    def _samples(self) -> dict[str, list[str]]:
+        """The columns under the delimiter that the first line holds most of."""
+        settings = self._order.settings
+        first, *rest = (shown(line) for line in self._start.split(b"\n", _SAMPLED_LINES)[:_SAMPLED_LINES])
+        delimiter = settings.delimiter
+        if delimiter == "auto":
+            delimiter = max(USUAL_DELIMITERS, key=first.count)
+        fields = [split_record(line, delimiter, settings.quote) for line in (first, *rest) if line]
+        names, *rows = [found for found in fields if isinstance(found, list)] or [[]]
+        return Refused.sampled([tidy(name) for name in names], rows)
 
 
 def _start(chunks: Iterator[bytes]) -> bytes:

@@ -16,9 +16,9 @@ from sahara_assets.drops.binding import bind, missing, refuse_doubtful
 from sahara_assets.drops.content import NotTextError, clean_chunks
 from sahara_assets.drops.encodings import why_not_text
 from sahara_assets.drops.header import HEADER_BYTES, Layout
-from sahara_assets.drops.json_text import Json, NotJsonError, Number, array_elements, canonical, parse
+from sahara_assets.drops.json_text import Json, NotJsonError, Number, array_elements, as_text, canonical, leaves, parse
 from sahara_assets.drops.records import BrokenRecord, Care, ParsedRecord, Records, shown
-from sahara_assets.drops.source import Order, Source, SourceRefusedError
+from sahara_assets.drops.source import Order, Refused, Source, SourceRefusedError
 from sahara_assets.errors import DropError
 from sahara_assets.tables.columns import Kind
 
@@ -30,6 +30,7 @@ _MOST_NAMES = 1000
 """How many undeclared names the ledger keeps: objects keyed by data have as many as rows."""
 
 _BLANKS = b" \t\r\x0b\x0c"
+_SAMPLED_RECORDS = 50
 EXTRA = "_extra"
 
 
@@ -156,13 +157,18 @@ class _JsonSource(Source):
             text=canonical(list(self._seen)),
         )
 
-    def refused(self) -> tuple[str, int]:
+    def refused(self) -> Refused:
         """The first record, and how many there are."""
         count = len(self._first)
         with suppress(NotTextError):
             for _ in self._entries:
                 count += 1
-        return (shown(self._first[0][1]) if self._first else ""), count
+        objects = [value for _, raw in self._first[:_SAMPLED_RECORDS] if isinstance(value := self._value(raw), dict)]
+        flat = [dict(leaves(value)) for value in objects]
+        names = list(dict.fromkeys(name for found in flat for name in found))
+        rows = [[as_text(found.get(name)) for name in names] for found in flat]
+        header = shown(self._first[0][1]) if self._first else ""
+        return Refused(header, count, Refused.sampled(names, rows))
 
     def _value(self, raw: bytes) -> Json | NotJsonError:
         """The JSON value of a record's text, or what is wrong with it."""
@@ -244,12 +250,7 @@ class _FieldError(Exception):
 
 
 def _paths(value: dict[str, Json], prefix: str = "") -> Iterator[str]:
-    """The dotted paths of an object's values; what is in lists is theirs."""
-    for name, inner in value.items():
-        if isinstance(inner, dict) and inner:
-            yield from _paths(inner, f"{prefix}{name}.")
-        else:
-            yield prefix + name
+    return (path for path, _ in leaves(value, prefix))
 
 
 class JsonLinesSource(_JsonSource):

@@ -85,6 +85,24 @@ def _texts(value: Json) -> Iterator[str]:
         yield value
 
 
+def leaves(value: dict[str, Json], prefix: str = "") -> Iterator[tuple[str, Json]]:
+    """An object's values by their dotted paths; what is in lists is theirs.
+
+    >>> dict(leaves(parse('{"a": {"b": 1, "c": {}}, "d": [2]}')))
+    {'a.b': '1', 'a.c': {}, 'd': ['2']}
+    """
+    for name, inner in value.items():
+        if isinstance(inner, dict) and inner:
+            yield from leaves(inner, f"{prefix}{name}.")
+        else:
+            yield prefix + name, inner
+
+
+def as_text(value: Json) -> str | None:
+    """A value as one text: itself where it is one, else its canonical JSON; null is nothing."""
+    return value if value is None or isinstance(value, str) else canonical(value)
+
+
 def canonical(value: Json) -> str:
     """A value as canonical JSON: names by code point, no blanks, numbers as they were written.
 

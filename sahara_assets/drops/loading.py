@@ -40,6 +40,7 @@ _CONTENT_COLUMNS = (
     "delimiter",
     "header",
     "column_names",
+    "column_samples",
     "undeclared_columns",
     "absent_columns",
     "rejected_columns",
@@ -342,16 +343,16 @@ class _Loader:
     def _columns_as_read(self, reading: Reading) -> Row:
         """What the ledger says of a content that was just read."""
         layout = reading.layout
-        mapped = self._reading_settings.columns
         return {
             "size_bytes": reading.content.size_bytes,
             "format": reading.content.format,
             "encoding": reading.content.encoding or None,
             "delimiter": layout.delimiter if layout and reading.content.format == "csv" else None,
             "header": layout.text if layout else None,
-            "column_names": json.dumps(reading.column_names, ensure_ascii=False) if layout else None,
+            "column_names": json.dumps(reading.column_names, ensure_ascii=False),
+            "column_samples": json.dumps(reading.samples, ensure_ascii=False) if reading.samples else None,
             "undeclared_columns": json.dumps([name for name, _ in layout.undeclared]) if layout else None,
-            "absent_columns": json.dumps([c for c in layout.absent if mapped.get(c)]) if layout else None,
+            "absent_columns": json.dumps(layout.absent) if layout else None,
             "rejected_columns": json.dumps(reading.rejected_columns, ensure_ascii=False, sort_keys=True),
             "rows_read": reading.rows_read,
             "rows_loaded": reading.rows_loaded,

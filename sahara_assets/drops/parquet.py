@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -24,7 +24,7 @@ from sahara_assets.drops.json_rows import EXTRA
 from sahara_assets.drops.json_text import canonical, parse
 from sahara_assets.drops.packing import open_unpacked
 from sahara_assets.drops.records import BrokenRecord, Care, ParsedRecord, Records
-from sahara_assets.drops.source import Order, Source, SourceRefusedError
+from sahara_assets.drops.source import Order, Refused, Source, SourceRefusedError
 from sahara_assets.errors import DropError
 from sahara_assets.tables.columns import Kind
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
 
 _ROWS = 10_000
+_SAMPLED_ROWS = 60
 _COPIED_BYTES = 4 * 1024 * 1024
 _NUMBERS = frozenset(
     f"{sign}{size}" for sign in ("", "u") for size in ("tinyint", "smallint", "integer", "bigint", "hugeint")
@@ -187,9 +188,14 @@ class ParquetSource(Source):
                 f"{name}: the Parquet file says that it has {self._count} rows, but holds {seen}; export it again"
             )
 
-    def refused(self) -> tuple[str, int]:
+    def refused(self) -> Refused:
         """The schema's names, and the rows that the file says it has."""
-        return self._header, self._count
+        samples = {}
+        if self._count:
+            with suppress(DropError):
+                names, rows, _ = peek(self._file, _SAMPLED_ROWS)
+                samples = Refused.sampled(names, rows)
+        return Refused(self._header, self._count, samples)
 
     def _copy(self) -> None:
         """Copy the file, unpacked, and make sure that it is the one that was inspected."""

@@ -23,6 +23,7 @@ from sahara_assets.errors import DropError
 from sahara_assets.tables.datasets import RAW_TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from sahara_assets.drops.header import Layout
@@ -46,6 +47,7 @@ class Reading:
         rows_loaded: rows that are in the raw table, counted there.
         rejects: rows that are not, ready for `rejected_rows`.
         refusal: why the drop as a whole cannot be read; then nothing of it was loaded.
+        samples: of a drop that was refused, its columns with some of their values.
     """
 
     drop_id: str
@@ -56,6 +58,7 @@ class Reading:
     rows_loaded: int = 0
     rejects: list[Row] = field(default_factory=list)
     refusal: str | None = None
+    samples: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def rows_rejected(self) -> int:
@@ -66,7 +69,7 @@ class Reading:
     def column_names(self) -> list[str]:
         """The names in the file, in its order; those of a format with types stand in its layout's text."""
         if self.layout is None:
-            return []
+            return list(self.samples)
         if self.layout.extra is None:
             return list(self.layout.names)
         names: list[str] = json.loads(self.layout.text)
@@ -144,7 +147,8 @@ class DropReader:
     def _refuse(self, reading: Reading, source: Source, why: str) -> None:
         """Refuse a drop whole."""
         reading.refusal = why
-        header, reading.rows_read = source.refused()
+        found = source.refused()
+        header, reading.rows_read, reading.samples = found.header, found.rows, found.samples
         if len(header) > _SHOWN_HEADER_CHARACTERS:
             header = header[:_SHOWN_HEADER_CHARACTERS] + "…"
         reading.rejects = [self._reject(reading, 1, None, why, header)]

@@ -6,20 +6,24 @@ The formats are in `delimited.py`, `json_rows.py` and `parquet.py`; which one a 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from sahara_assets.drops.content import CHUNK_BYTES, Content
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sahara_assets.drops.header import Layout
     from sahara_assets.drops.records import Records
     from sahara_assets.settings.sections import DatasetSettings
     from sahara_assets.tables.datasets import Dataset
+
+_SAMPLES = 20
+_SAMPLE_CHARACTERS = 40
+_MOST_SAMPLED = 200
 
 
 class SourceRefusedError(DropError):
@@ -43,6 +47,31 @@ class Order:
     dataset: Dataset
     settings: DatasetSettings
     chunk_bytes: int = CHUNK_BYTES
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What is known of a drop that cannot be read as its dataset.
+
+    Attributes:
+        header: the text of what names the columns.
+        rows: how many rows it would have.
+        samples: its columns' names with some of their values, from which a renamed one can be told; none where it is no table.
+    """
+
+    header: str
+    rows: int
+    samples: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @staticmethod
+    def sampled(names: Sequence[str], rows: Iterable[Sequence[str | None]]) -> dict[str, list[str]]:
+        """A few distinct values of every column, shortened."""
+        columns = list(zip(*(row for row in rows if len(row) == len(names)), strict=True))
+        values = columns or [()] * len(names)
+        return {
+            name: list(dict.fromkeys(value[:_SAMPLE_CHARACTERS] for value in found if value))[:_SAMPLES]
+            for name, found in list(zip(names, values, strict=True))[:_MOST_SAMPLED]
+        }
 
 
 class Source(ABC):
@@ -84,5 +113,5 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def refused(self) -> tuple[str, int]:
-        """After `bind` refused: the text of what names the columns, and how many rows the drop would have."""
+    def refused(self) -> Refused:
+        """After `bind` refused: what is known of the drop all the same."""

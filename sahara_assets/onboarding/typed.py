@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.drops.content import Format, clean_chunks, format_of
 from sahara_assets.drops.encodings import UTF8_BOM, utf16_of
-from sahara_assets.drops.json_text import Json, NotJsonError, array_elements, canonical, parse
+from sahara_assets.drops.json_text import NotJsonError, array_elements, as_text, leaves, parse
 from sahara_assets.drops.packing import GZIP_MAGIC, Limits, open_unpacked
 from sahara_assets.drops.parquet import peek
 from sahara_assets.errors import DropError
@@ -116,7 +116,7 @@ def _records(path: Path, look: Look, budget_bytes: int) -> tuple[list[tuple[int,
             with suppress(NotJsonError, UnicodeDecodeError):
                 value = parse(text.decode())
                 if isinstance(value, dict):
-                    found.append((len(text), dict(_leaves(value))))
+                    found.append((len(text), {path: as_text(leaf) for path, leaf in leaves(value)}))
     return found, True
 
 
@@ -127,14 +127,6 @@ def _texts(path: Path, look: Look, chunk_bytes: int) -> Iterator[bytes]:
         return
     for chunk in chunks:
         yield from (line for line in chunk.split(b"\n") if line.strip())
-
-
-def _leaves(value: dict[str, Json], prefix: str = "") -> Iterator[tuple[str, str | None]]:
-    for name, inner in value.items():
-        if isinstance(inner, dict) and inner:
-            yield from _leaves(inner, f"{prefix}{name}.")
-        else:
-            yield prefix + name, inner if inner is None or isinstance(inner, str) else canonical(inner)
 
 
 def _csv(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> str:

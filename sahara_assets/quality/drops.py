@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.ledger import ledger_rows, reading_fingerprint
 from sahara_assets.drops.plan import Status
+from sahara_assets.quality.drift import (
+    column_drift,
+    columns_that_stopped_fitting,
+    ids_that_look_otherwise,
+    renames_in_loaded,
+    renames_in_refused,
+)
 from sahara_assets.quality.questions import Answer, Question, counts_by
 from sahara_assets.tables.books import REJECTED_ROWS
 from sahara_assets.tables.datasets import RAW_TABLES
@@ -78,8 +83,12 @@ def _no_held_drops(warehouse: Warehouse, _: Settings) -> Answer:
     return True, "no replacement is held", {}
 
 
-def _no_rejected_drops(warehouse: Warehouse, _: Settings) -> Answer:
-    refused = [str(row["reason"]) for row in ledger_rows(warehouse) if row["status"] == Status.REJECTED]
+def _no_rejected_drops(warehouse: Warehouse, settings: Settings) -> Answer:
+    refused = []
+    for row in ledger_rows(warehouse):
+        if row["status"] == Status.REJECTED:
+            renames = renames_in_refused(warehouse, settings, row)
+            refused.append(". ".join([str(row["reason"]), *(rename.sentence for rename in renames)]))
     if refused:
         return False, f"{counted(len(refused), 'drop')} could not be read. {some(refused, 3)}", {"drops": refused[:50]}
     return True, "every drop could be read", {}
@@ -99,39 +108,49 @@ def _no_rejected_rows(warehouse: Warehouse, _: Settings) -> Answer:
     return True, f"none of {counted(read, 'row')} was rejected", {"rows_read": read}
 
 
-def _no_drift(warehouse: Warehouse, _: Settings) -> Answer:
-    """Columns that came or went compared with most drops of the dataset."""
+def _no_drift(warehouse: Warehouse, settings: Settings) -> Answer:
+    """Columns that came, went, were renamed or hold other values, compared with most drops of the dataset."""
     changed: list[str] = []
+    renamed: list[str] = []
+    other_values: list[str] = []
+    reordered: list[str] = []
     for dataset in RAW_TABLES:
         rows = _loaded(warehouse, dataset)
-        extra = [set(json.loads(row["undeclared_columns"] or "[]")) for row in rows]
-        lacking = [set(json.loads(row["absent_columns"] or "[]")) for row in rows]
-        usual_extra, usual_lacking = _most_frequent(extra), _most_frequent(lacking)
-        for row, has, lacks in zip(rows, extra, lacking, strict=True):
-            # A column that the others lack is more than usual, one that they all have beside the declared ones is less.
-            more = sorted((has - usual_extra) | (usual_lacking - lacks))
-            less = sorted((lacks - usual_lacking) | (usual_extra - has))
+        columns, moved = column_drift(rows)
+        reordered += moved
+        by_path = {row["path"]: row for row in rows}
+        for path, (more, less) in columns.items():
             parts = [f"has {', '.join(more)} besides"] if more else []
             parts += [f"lacks {', '.join(less)}"] if less else []
-            if parts:
-                changed.append(f"{row['path']} {' and '.join(parts)}")
+            changed.append(f"{path} {' and '.join(parts)}")
+            if dataset in settings.datasets:
+                found = renames_in_loaded(warehouse, settings, by_path[path], more, less)
+                renamed += [f"{path}: {rename.sentence}" for rename in found]
+        other_values += columns_that_stopped_fitting(warehouse, rows)
+        other_values += ids_that_look_otherwise(warehouse, dataset, rows)
+    told = []
     if changed:
         verb = "differs" if len(changed) == 1 else "differ"
+        told.append(
+            f"{counted(len(changed), 'drop')} {verb} in columns from the others of the dataset: {some(changed)}. Undeclared ones are "
+            "kept in _extra; map those that matter under [datasets]"
+        )
+    if renamed:
+        told.append(f"Perhaps renamed: {some(renamed, 3)}")
+    if other_values:
+        told.append(
+            f"Values of another kind than before: {some(other_values, 3)}. Ask the sender for the old form, or declare the new one under [datasets]"
+        )
+    if told:
+        drops = {"drops": changed[:50], "renamed": renamed[:50], "other_values": other_values[:50]}
+        return False, ". ".join(told), drops | {"reordered": reordered[:50]}
+    if reordered:
         return (
-            False,
-            (
-                f"{counted(len(changed), 'drop')} {verb} in columns from the others of the dataset: {some(changed)}. Undeclared ones are "
-                "kept in _extra; map those that matter under [datasets]"
-            ),
-            {"drops": changed[:50]},
+            True,
+            f"all drops of a dataset have the same columns; {counted(len(reordered), 'drop')} in another order, which reads the same",
+            {"reordered": reordered[:50]},
         )
     return True, "all drops of a dataset have the same columns", {}
-
-
-def _most_frequent(sets: list[set[str]]) -> set[str]:
-    counts: Counter[frozenset[str]] = Counter(frozenset(names) for names in sets)
-    ranked = sorted(counts, key=lambda names: (-counts[names], sorted(names)))
-    return set(ranked[0]) if ranked else set()
 
 
 def _nothing_stale(warehouse: Warehouse, settings: Settings) -> Answer:
@@ -172,7 +191,13 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "no_rejected_rows", "rejected_rows", "Every row could be typed and keeps the rules.", False, _no_rejected_rows
     ),
-    Question("no_drift", "drops", "All drops of a dataset have the same columns.", False, _no_drift),
+    Question(
+        "no_drift",
+        "drops",
+        "All drops of a dataset have the same columns, with the same kind of values.",
+        False,
+        _no_drift,
+    ),
     Question("nothing_stale", "drops", "Every drop was read under the present settings.", False, _nothing_stale),
 )
 """The checks on this part of the pipeline, in the order they are told."""

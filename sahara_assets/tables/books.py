@@ -25,8 +25,11 @@ DROPS = Table(
         text_column("delimiter", "What separated the fields."),
         text_column("header", "The header line as it stood."),
         text_column("column_names", "The columns' names in the file's order, as a JSON list."),
+        text_column(
+            "column_samples", "Of a drop that was refused: some values of each column, as a JSON object of lists."
+        ),
         text_column("undeclared_columns", "Header names that no declared column maps, as a JSON list; kept in _extra."),
-        text_column("absent_columns", "Mapped columns that the header lacks, as a JSON list."),
+        text_column("absent_columns", "Columns of ours that the file lacks, as a JSON list."),
         text_column(
             "rejected_columns",
             "How many rows were rejected for each column, by its name in the file, as a JSON object.",

@@ -14,8 +14,14 @@ from hypothesis import strategies as st
 
 from sahara_assets.drops import packing
 from sahara_assets.drops.content import clean_chunks, inspect_content
+from sahara_assets.drops.ledger import ledger_rows
+from sahara_assets.drops.loading import load_drops
 from sahara_assets.drops.packing import Limits
 from sahara_assets.errors import DropError
+from sahara_assets.settings.document import parse_settings
+from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.warehouse.duckdb import DuckDBWarehouse
+from sahara_assets_tests.small_shop import NOW
 
 try:
     from compression import zstd
@@ -163,3 +169,56 @@ def test_no_member_is_ever_written_to_disk(folder, monkeypatch):
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(link, "/etc/passwd")
     assert inspect_content(_file(folder, out.getvalue()), "auto").size_bytes == len("/etc/passwd")
+
+
+# --- in a load -------------------------------------------------------------------------------------------------------------------
+
+HEADER = b"order_id,customer_id,product_id,quantity,unit_price,ordered_at\n"
+
+
+def drop(order):
+    return HEADER + f"{order},C1,P1,1,2.50,2011-12-01\n".encode() * 3
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress, PACKERS["zip"]])
+def test_a_damaged_archive_is_told_in_the_ledger_the_others_load_and_the_next_delivery_is_tried(tmp_path, pack):
+    folder = tmp_path / "data" / "purchases"
+    folder.mkdir(parents=True)
+    (folder / "good.zip").write_bytes(zipped(("x.csv", drop("A1"))))
+    (folder / "bad.csv.gz").write_bytes(pack(drop("A2"))[:-6])
+    (folder / "bomb.csv.zst").write_bytes(pack(drop("A3") + b"A4,C1,P1,1,2.50,2011-12-01\n" * 1000))
+    settings = parse_settings({"drops": {"largest_unpacked": "2kB"}}, root=tmp_path)
+    warehouse = DuckDBWarehouse(None, threads=1)
+    warehouse.prepare()
+    try:
+        for _ in range(2):  # what could not be read is tried again, and told again
+            load_drops(warehouse, settings, run_id="r", now=NOW)
+            rows = {row["path"].split("/")[1]: row for row in ledger_rows(warehouse)}
+            assert {name: row["status"] for name, row in rows.items()} == {
+                "good.zip": "loaded",
+                "bad.csv.gz": "rejected",
+                "bomb.csv.zst": "rejected",
+            }
+            assert "corrupt or cut short" in rows["bad.csv.gz"]["reason"]
+            assert "holds more than 2 kB once it is unpacked" in rows["bomb.csv.zst"]["reason"]
+            assert {row["order_id"] for row in warehouse.rows(RAW_TABLES["purchases"])} == {"A1"}
+        (folder / "bad.csv.gz").write_bytes(pack(drop("A2")))
+        load_drops(warehouse, settings, run_id="r", now=NOW)
+        assert {row["order_id"] for row in warehouse.rows(RAW_TABLES["purchases"])} == {"A1", "A2"}
+    finally:
+        warehouse.close()
+
+
+def test_a_file_and_its_archive_in_one_folder_are_stored_once(tmp_path):
+    folder = tmp_path / "data" / "purchases"
+    folder.mkdir(parents=True)
+    for name, how in (("a.csv", "plain"), ("a.csv.gz", "gzip"), ("a.csv.zst", "zstd"), ("a.zip", "zip")):
+        (folder / name).write_bytes(PACKERS[how](drop("A1")))
+    warehouse = DuckDBWarehouse(None, threads=1)
+    warehouse.prepare()
+    try:
+        load_drops(warehouse, parse_settings({}, root=tmp_path), run_id="r", now=NOW)
+        assert [row["status"] for row in ledger_rows(warehouse)] == ["loaded"] * 4
+        assert warehouse.count(RAW_TABLES["purchases"]) == 3
+    finally:
+        warehouse.close()
