@@ -204,11 +204,13 @@ class _JsonSource(Source):
         for name, inner in value.items():
             place = wanted.places.get(name)
             if place is not None:
-                self._found.add(place)
-                self._note(self._seen, prefix + name)
+                if place not in self._found:
+                    self._found.add(place)
+                    self._note(self._seen, prefix + name)
                 if fields[place] is not None:
                     raise _FieldError(place, "stands twice, once nested and once with a dot in its name")
-                fields[place] = self._text(inner, place)
+                # Most values are texts; what else they may be is looked at where they are not.
+                fields[place] = inner if type(inner) is str else self._text(inner, place)
             elif isinstance(inner, dict) and name in wanted.inner:
                 rest = self._take(inner, wanted.inner[name], fields, f"{prefix}{name}.")
                 if rest or not inner:
@@ -219,9 +221,9 @@ class _JsonSource(Source):
                     for path in _paths(inner, f"{prefix}{name}."):
                         self._note(self._seen, path)
                         self._note(self._undeclared, path)
-                else:
-                    self._note(self._seen, prefix + name)
-                    self._note(self._undeclared, prefix + name)
+                elif (path := prefix + name) not in self._undeclared:
+                    self._note(self._seen, path)
+                    self._note(self._undeclared, path)
         return left
 
     @staticmethod

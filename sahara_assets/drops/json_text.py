@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_TOKEN = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|["{}\[\],]')
+_TEXT = rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
+# Most elements are objects without others inside them: those are taken in one step.
+_TOKEN = re.compile(rb'\{(?:[^{}\[\]"]*+' + _TEXT + rb')*+[^{}\[\]"]*+\}|' + _TEXT + rb'|["{}\[\],]')
 _SURROGATE = re.compile("[\0\ud800-\udfff]")
 _BLANKS = b" \t\r\n"
 
@@ -112,16 +115,12 @@ def canonical(value: Json) -> str:
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_quoted(name)}:{canonical(value[name])}" for name in sorted(value)) + "}"
+        return "{" + ",".join(f"{encode_basestring(name)}:{canonical(value[name])}" for name in sorted(value)) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(canonical, value)) + "]"
     if isinstance(value, str):
-        return _quoted(value)
+        return encode_basestring(value)
     return "null" if value is None else "true" if value else "false"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
 
 
 def array_elements(chunks: Iterable[bytes]) -> Iterator[bytes]:  # noqa: C901 - one scanner, whose states would have to be carried between its parts
