@@ -41,7 +41,7 @@ def test_every_problem_is_listed_at_once():
             "drops": "x",
             "project": {"time_zone": "Europe/Londn", "sede": 4},
             "datasets": {
-                "purchase": {"delimiter": "ab"},
+                "purchase": {"delimiter": "a\nb"},
                 "products": {
                     "patterns": ["/x", "..", "ok/*.csv"],
                     "columns": {"prodct_id": "a", "category": "b", "description": "b"},
@@ -59,7 +59,7 @@ def test_every_problem_is_listed_at_once():
         "project: unknown key 'sede'; did you mean 'seed'?",
         "datasets: unknown dataset 'purchase'; did you mean 'purchases'?",
         "datasets: purchases is missing",
-        "datasets.purchase.delimiter: must be one ASCII character",
+        "datasets.purchase.delimiter: must be one to eight characters",
         "datasets.products.patterns: '/x' and '..' must be a glob below the drop folder",
         "datasets.products.columns: unknown column 'prodct_id'; did you mean 'product_id'?",
         "datasets.products.columns: the header's 'b' is mapped to category and description",

@@ -242,6 +242,10 @@ class RowOutline:
     typed: dict[int, Callable[[str], bool]]
     nothing: frozenset[str]
 
+    def is_filled(self, fields: Sequence[str]) -> bool:
+        """Whether a whole row's required fields hold something."""
+        return all(fields[place].strip(BLANKS) not in self.nothing for place in self.required)
+
     def evidence(self, fields: Sequence[str]) -> list[int]:
         """The places of typed values that show some fields, perhaps only the first few of a line, to be a row.
 

@@ -1,18 +1,23 @@
-"""A drop's header: which delimiter it uses and which of its columns are ours.
+"""A drop's header: where it stands, which delimiter it uses and which of its columns are ours.
 
 Columns are bound by name, never by position: a reordered header reads right, a renamed required column rejects the drop whole with
-the name that may be meant.
+the name that may be meant. Only a file without a header is bound by position, to the names that the settings give its columns. What
+`auto` leaves open is decided by the declared names and by nothing else: the delimiter and the line under which the columns that must be
+there are.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.casts import outline_of
-from sahara_assets.drops.fields import Outcome, RecordParser, fields_of_its_own
+from sahara_assets.drops.dialect import Dialect
+from sahara_assets.drops.ends import inside
+from sahara_assets.drops.fields import Outcome, RecordParser, fields_of_its_own, lenient_fields, split_record
+from sahara_assets.drops.records import BrokenRecord, shown
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
@@ -23,10 +28,14 @@ if TYPE_CHECKING:
 
 USUAL_DELIMITERS = (",", ";", "\t", "|")
 
+NEW_LINE = b"\n"
+_TEXT = re.compile(rb"[^\s]")
+
 HEADER_BYTES = 1024 * 1024
 """How much of a drop's start must be at hand to read its header, blank lines before it included."""
 
 _LONGEST_HEADER_LINES = 20
+_MOST_PREAMBLE_LINES = 100
 _LONGEST_NAME = 100
 _MOST_NAMES = 500
 
@@ -43,6 +52,8 @@ class Layout:
         absent: mapped or declared columns that the header lacks.
         first_line: physical line number of the first line after the header.
         text: the header as it stood.
+        records: the names record by record, where several lines hold them; a row that says one of them again is none.
+        before: lines that stand before the header, kept out and counted.
     """
 
     delimiter: str
@@ -52,6 +63,8 @@ class Layout:
     absent: tuple[str, ...]
     first_line: int
     text: str = ""
+    records: tuple[tuple[str, ...], ...] = ()
+    before: tuple[BrokenRecord, ...] = ()
 
     def source_name(self, column: str) -> str:
         """What the header calls one of our columns."""
@@ -68,38 +81,125 @@ def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_n
         file_name: for errors.
 
     Returns:
-        The layout, and how many bytes of `text` the header takes.
+        The layout, and how many bytes of `text` the header and what stands before it take.
 
     Raises:
         DropError: the file is empty, its header is no text, a column that must be there is not, or a mapped name stands twice.
     """
-    usual = tuple(delimiter for delimiter in USUAL_DELIMITERS if delimiter != settings.quote)
-    candidates = usual if settings.delimiter == "auto" else (settings.delimiter,)
-    start = _first_line_with_text(text)
+    start = first_line_with_text(text, after_lines(text, settings.skip_lines), settings.comment)
     if start is None:
         raise DropError(f"{file_name}: the file has no header line; the first line must name the columns")
-    # The delimiter is the one under which the header holds most of our columns: known names decide, not statistics.
-    bound = [
-        _bind(header, dataset, settings)
-        for delimiter in candidates
-        for header in _headers(text, start, delimiter, settings.quote)
-        if header.line_count == 1 or not _swallows_a_row(header, dataset, settings)
-    ]
-    layout, header = max(bound, key=lambda pair: len(pair[0].positions))
-    if "\0" in header.text or "\r" in header.text:
-        what = "NUL bytes" if "\0" in header.text else "carriage returns"
-        raise DropError(
-            f"{file_name}: the header line holds {what}; save the file as UTF-8 text with one kind of line end"
-        )
+    if settings.header_lines == 0:
+        layout, end = _by_position(text, start, dataset, settings, file_name)
+    else:
+        layout, header = _best_bound(text, start, dataset, settings)
+        if settings.skip_lines == "auto" and _needed(layout, dataset):
+            layout, header, start = _further_down(text, start, dataset, settings) or (layout, header, start)
+        if "\0" in header.text or "\r" in header.text:
+            what = "NUL bytes" if "\0" in header.text else "carriage returns"
+            raise DropError(
+                f"{file_name}: the header line holds {what}; save the file as UTF-8 text with one kind of line end"
+            )
+        end = header.end
     _refuse_doubtful_names(layout, settings, file_name)
-    needed = [c for c in (*dataset.required, *dataset.expected) if c in layout.absent]
+    needed = _needed(layout, dataset)
     if needed:
         raise DropError(_missing(needed, layout, settings, file_name))
-    return layout, header.end
+    return replace(layout, before=lines_before(text, start, settings.comment)), end
+
+
+def dialect_of(layout: Layout, settings: DatasetSettings) -> Dialect:
+    """The dialect of a drop: as declared, with the delimiter that its header proved."""
+    return _declared(layout.delimiter, settings)
+
+
+def _declared(delimiter: str, settings: DatasetSettings) -> Dialect:
+    return Dialect(
+        delimiter=delimiter,
+        quote=settings.quote,
+        escape=settings.escape,
+        record_delimiter=settings.record_delimiter or "\n",
+        skip_lines=settings.skip_lines if isinstance(settings.skip_lines, int) else 0,
+        header_lines=settings.header_lines,
+        comment=settings.comment,
+        totals=tuple(settings.totals),
+    )
+
+
+def _needed(layout: Layout, dataset: Dataset) -> list[str]:
+    return [c for c in (*dataset.required, *dataset.expected) if c in layout.absent]
+
+
+def _best_bound(text: bytes, start: int, dataset: Dataset, settings: DatasetSettings) -> tuple[Layout, Header]:
+    """The header at a line, under the delimiter under which it holds most of our columns: known names decide, not statistics."""
+    bound = [
+        _bind(header, dataset, settings)
+        for delimiter in _delimiters(settings)
+        for header in headers_at(text, start, _declared(delimiter, settings))
+        if header.line_count == 1 or settings.header_lines > 1 or not _swallows_a_row(header, dataset, settings)
+    ]
+    return max(bound, key=lambda pair: len(pair[0].positions))
+
+
+def _delimiters(settings: DatasetSettings) -> tuple[str, ...]:
+    usual = tuple(delimiter for delimiter in USUAL_DELIMITERS if delimiter != settings.quote)
+    return usual if settings.delimiter == "auto" else (settings.delimiter,)
+
+
+def _further_down(
+    text: bytes, start: int, dataset: Dataset, settings: DatasetSettings
+) -> tuple[Layout, Header, int] | None:
+    """The first line below a preamble that names every column that must be there; None where no line does."""
+    position: int | None = start
+    for _ in range(_MOST_PREAMBLE_LINES):
+        end = text.find(NEW_LINE, position)
+        position = None if end < 0 else first_line_with_text(text, end + 1, settings.comment)
+        if position is None:
+            return None
+        layout, header = _best_bound(text, position, dataset, settings)
+        if not _needed(layout, dataset):
+            return layout, header, position
+    return None
+
+
+def _by_position(
+    text: bytes, start: int, dataset: Dataset, settings: DatasetSettings, file_name: str
+) -> tuple[Layout, int]:
+    """The layout of a file without a header: the settings name its columns, and its first line must have as many fields."""
+    end = text.find(NEW_LINE, start)
+    line = inside(text[start : len(text) if end < 0 else end]).decode("utf-8", errors="replace").rstrip("\r")
+    counts = {}
+    for delimiter in _delimiters(settings):
+        fields = split_record(line, delimiter, settings.quote, settings.escape)
+        counts[delimiter] = len(fields) if isinstance(fields, list) else 0
+    fitting = [delimiter for delimiter, count in counts.items() if count == len(settings.column_names)]
+    if not fitting and settings.delimiter == "auto":
+        raise DropError(
+            f"{file_name}: under none of the usual delimiters has line {text.count(NEW_LINE, 0, start) + 1} the "
+            f"{len(settings.column_names)} fields that column_names in sahara.toml names; set delimiter or column_names"
+        )
+    delimiter = fitting[0] if fitting else settings.delimiter
+    header = Header(delimiter, list(settings.column_names), "", 1, text.count(NEW_LINE, 0, start), start)
+    layout, _ = _bind(header, dataset, settings)
+    return replace(layout, records=()), start
+
+
+def lines_before(text: bytes, start: int, comment: str) -> tuple[BrokenRecord, ...]:
+    """What stands before the header, line by line; blank lines hold nothing."""
+    found = []
+    for number, raw in enumerate(text[:start].split(NEW_LINE)[:-1], start=1):
+        if not raw.strip():
+            continue
+        if comment and raw.startswith(comment.encode()):
+            reason = f"a remark: the line begins with {comment!r}"
+            found.append(BrokenRecord(number, shown(inside(raw)), reason, kind="remark"))
+        else:
+            found.append(BrokenRecord(number, shown(inside(raw)), "the line stands before the header", kind="before"))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
-class _Header:
+class Header:
     """A header under one delimiter: its names and text, its last line's number, and where it ends."""
 
     delimiter: str
@@ -108,45 +208,103 @@ class _Header:
     line_count: int
     last_line: int
     end: int
+    records: tuple[tuple[str, ...], ...] = ()
 
 
-def _first_line_with_text(text: bytes) -> int | None:
-    found = re.search(rb"[^\s]", text)
-    return None if found is None else text.rfind(b"\n", 0, found.start()) + 1
+def after_lines(text: bytes, lines: int | str) -> int:
+    """Where so many lines end; `auto` is none."""
+    position = 0
+    for _ in range(lines if isinstance(lines, int) else 0):
+        position = text.find(NEW_LINE, position) + 1 or len(text)
+    return position
 
 
-def _headers(text: bytes, start: int, delimiter: str, quote: str) -> list[_Header]:
+def first_line_with_text(text: bytes, position: int, comment: str) -> int | None:
+    """Where the first line from a position on begins that holds text and is no remark."""
+    while found := _TEXT.search(text, position):
+        start = max(text.rfind(NEW_LINE, 0, found.start()) + 1, position)
+        if not comment or not text.startswith(comment.encode(), start):
+            return start
+        end = text.find(NEW_LINE, start)
+        if end < 0:
+            return None
+        position = end + 1
+    return None
+
+
+def headers_at(text: bytes, start: int, dialect: Dialect) -> list[Header]:
     """How the header can be read under a delimiter: with names that run over lines inside quotes, and as its first line alone."""
-    lines_before = text.count(b"\n", 0, start)
-    parser = RecordParser(delimiter, quote)
+    if dialect.header_lines > 1:
+        return [_joined_header(text, start, dialect)]
+    first = _one_header(text, start, dialect)
+    if first is not None and first.line_count == 1:
+        return [first]
+    # A quote that does not close ends at its line, here as in every other row.
+    return [*([first] if first else []), _line_alone(text, start, dialect)]
+
+
+def _one_header(text: bytes, start: int, dialect: Dialect) -> Header | None:
+    """The record at a position as a header, with names that run over lines inside quotes; None where a quote does not close."""
+    before = text.count(NEW_LINE, 0, start)
+    parser = RecordParser(dialect.delimiter, dialect.quote, dialect.escape)
     position = start
     lines: list[str] = []
     outcome: Outcome = "open"
-    found: list[_Header] = []
     while outcome == "open" and position < len(text) and len(lines) < _LONGEST_HEADER_LINES:
-        end = text.find(b"\n", position)
+        end = text.find(NEW_LINE, position)
         end = len(text) if end < 0 else end
-        lines.append(text[position:end].decode("utf-8", errors="replace"))
+        lines.append(inside(text[position:end]).decode("utf-8", errors="replace"))
         position = min(end + 1, len(text))
         outcome = parser.feed(lines[-1])
-    if outcome == "whole":
-        whole = "\n".join(lines).rstrip("\r")
-        found = [_Header(delimiter, parser.fields, whole, len(lines), lines_before + len(lines), position)]
-    if found and len(lines) == 1:
-        return found
-    # A quote that does not close ends at its line, here as in every other row.
-    first_end = text.find(b"\n", start) + 1 or len(text)
-    alone = lines[0].rstrip("\r")
-    return [*found, _Header(delimiter, alone.split(delimiter), alone, 1, lines_before + 1, first_end)]
+    if outcome != "whole":
+        return None
+    whole = "\n".join(lines).rstrip("\r")
+    return Header(dialect.delimiter, parser.fields, whole, len(lines), before + len(lines), position)
 
 
-def _swallows_a_row(header: _Header, dataset: Dataset, settings: DatasetSettings) -> bool:
+def _line_alone(text: bytes, start: int, dialect: Dialect) -> Header:
+    end = text.find(NEW_LINE, start)
+    alone = inside(text[start : len(text) if end < 0 else end]).decode("utf-8", errors="replace").rstrip("\r")
+    after = len(text) if end < 0 else end + 1
+    names = lenient_fields(alone, dialect.delimiter, dialect.quote, dialect.escape)
+    return Header(dialect.delimiter, names, alone, 1, text.count(NEW_LINE, 0, start) + 1, after)
+
+
+def _joined_header(text: bytes, start: int, dialect: Dialect) -> Header:
+    """Several records that name the columns together: their names, column by column, joined by a space."""
+    found: list[Header] = []
+    position: int | None = start
+    while position is not None and len(found) < dialect.header_lines:
+        found.append(_one_header(text, position, dialect) or _line_alone(text, position, dialect))
+        position = first_line_with_text(text, found[-1].end, dialect.comment)
+    last = found[-1]
+    names = join_names([header.names for header in found])
+    lines = sum(header.line_count for header in found)
+    whole = "\n".join(header.text for header in found)
+    records = tuple(tuple(header.names) for header in found)
+    return Header(dialect.delimiter, names, whole, lines, last.last_line, last.end, records)
+
+
+def join_names(records: Sequence[Sequence[str]]) -> list[str]:
+    """The names of columns that several records name together, joined by a space.
+
+    >>> join_names([["price", "price", ""], ["net", "gross", "note"]])
+    ['price net', 'price gross', 'note']
+    """
+    width = max(len(names) for names in records)
+    return [
+        " ".join(names[place].strip() for names in records if place < len(names) and names[place].strip())
+        for place in range(width)
+    ]
+
+
+def _swallows_a_row(header: Header, dataset: Dataset, settings: DatasetSettings) -> bool:
     """Whether a header that runs over lines took a row of data for the inside of a name."""
     first, *following = header.text.split("\n")
-    alone = _Header(header.delimiter, first.split(header.delimiter), first, 1, header.last_line, header.end)
+    alone = Header(header.delimiter, first.split(header.delimiter), first, 1, header.last_line, header.end)
     layout, _ = _bind(alone, dataset, settings)
     outline = outline_of(dataset, layout, settings)
-    pieces = [fields_of_its_own(line, header.delimiter, settings.quote) for line in following]
+    pieces = [fields_of_its_own(line, header.delimiter, settings.quote, settings.escape) for line in following]
     return any(len(fields) == len(layout.names) and outline.evidence(fields) for fields in pieces)
 
 
@@ -164,7 +322,7 @@ def _loose(name: str) -> str:
     return re.sub(r"[\s_\-]+", "_", name.strip()).casefold()
 
 
-def _bind(header: _Header, dataset: Dataset, settings: DatasetSettings) -> tuple[Layout, _Header]:
+def _bind(header: Header, dataset: Dataset, settings: DatasetSettings) -> tuple[Layout, Header]:
     names = [_tidy(name) or f"column_{index + 1}" for index, name in enumerate(header.names)]
     positions: dict[str, int] = {}
     # A mapped name is the column it is mapped to and no other, even where another column of ours bears that name.
@@ -182,6 +340,7 @@ def _bind(header: _Header, dataset: Dataset, settings: DatasetSettings) -> tuple
         absent=tuple(column for column in dataset.column_names if column not in positions),
         first_line=header.last_line + 1,
         text=header.text,
+        records=header.records or (tuple(names),),
     )
     return layout, header
 

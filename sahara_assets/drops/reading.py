@@ -15,7 +15,8 @@ import numpy as np
 from sahara_assets.drops.batch import Batch
 from sahara_assets.drops.casts import casts_of, outline_of
 from sahara_assets.drops.content import CHUNK_BYTES, Content, NotTextError, clean_chunks
-from sahara_assets.drops.header import HEADER_BYTES, Layout, read_header
+from sahara_assets.drops.ends import chunks_by
+from sahara_assets.drops.header import HEADER_BYTES, Layout, dialect_of, read_header
 from sahara_assets.drops.records import BrokenRecord, Records, RecordScanner, shown
 from sahara_assets.drops.repeats import Contradicted, number_occurrences, take_contradicted
 from sahara_assets.errors import DropError
@@ -123,26 +124,30 @@ class DropReader:
             self._refuse(reading, str(error), start, chunks)
             return
         reading.layout = layout
+        reading.rows_read += len(layout.before)
+        reading.rejects += [self._broken(reading, layout, line) for line in layout.before]
         for records in self._records(reading, layout, start[header_end:], chunks):
             self._add(reading, layout, records)
 
     def _chunks(self, reading: Reading) -> Iterator[bytes]:
-        return clean_chunks(
+        chunks = clean_chunks(
             reading.path,
             reading.content.encoding,
             line_end=reading.content.line_end,
             expected_drop_id=reading.drop_id,
             chunk_bytes=self._chunk_bytes,
         )
+        return chunks_by(chunks, self._settings.record_delimiter or "\n")
 
     def _records(self, reading: Reading, layout: Layout, start: bytes, chunks: Iterator[bytes]) -> Iterator[Records]:
         scanner = RecordScanner(
-            delimiter=layout.delimiter,
-            quote=self._settings.quote,
+            dialect_of(layout, self._settings),
             width=len(layout.names),
             first_line=layout.first_line,
             outline=outline_of(self._dataset, layout, self._settings),
             encoding=reading.content.encoding,
+            headers=layout.records,
+            measure="the header has" if self._settings.header_lines else "column_names has",
         )
         pending = start
         for chunk in chunks:

@@ -13,16 +13,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sahara_assets.drops.fields import BLANKS, Outcome, RecordParser, fields_of_its_own
+from sahara_assets.drops.ends import inside
+from sahara_assets.drops.fields import BLANKS, Outcome, RecordParser, cut_plainly, fields_of_its_own
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from numpy.typing import NDArray
 
     from sahara_assets.drops.casts import RowOutline
+    from sahara_assets.drops.dialect import Dialect
 
 LONGEST_RECORD_BYTES = 8 * 1024 * 1024
 """A quoted field may run over lines for so long; beyond it the quote counts as unterminated."""
@@ -40,6 +44,10 @@ _ODD_BEYOND_ASCII = tuple(blank.encode() for blank in BLANKS if not blank.isasci
 _IS_ODD_PAIR = np.zeros((256, 256), dtype=np.bool_)
 _IS_ODD_PAIR[[odd[0] for odd in _ODD_BEYOND_ASCII], [odd[1] for odd in _ODD_BEYOND_ASCII]] = True
 _NOT_TEXT = re.compile("[\0\udc80-\udcff]")
+
+
+Kind = Literal["row", "before", "header", "remark", "totals", "table", "after"]
+"""What a record that is kept out is: a row, a line before the header, a header that stands again, a remark, totals, of another table, or after the table."""
 
 
 class Care(IntEnum):
@@ -61,12 +69,17 @@ class ParsedRecord:
 
 @dataclass(frozen=True)
 class BrokenRecord:
-    """A record that cannot be read: its physical line, its text, the field at fault (from 0, None for the whole row) and why."""
+    """A record that is kept out: its physical line, its text, why, the field at fault (from 0, None for the whole row) and its kind.
+
+    `fields` is how many fields it has, 0 where that cannot be said.
+    """
 
     line: int
     text: str
     reason: str
     field_index: int | None = None
+    kind: Kind = "row"
+    fields: int = 0
 
 
 @dataclass
@@ -78,6 +91,7 @@ class Records:
         plain_lines: their physical line numbers, in order.
         parsed: records read by the small parser.
         broken: records that cannot be read.
+        blank: lines without any text; they hold nothing, and are no records.
         care: what the plain lines need; parsed records always need full care.
     """
 
@@ -85,6 +99,7 @@ class Records:
     plain_lines: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     parsed: list[ParsedRecord] = field(default_factory=list)
     broken: list[BrokenRecord] = field(default_factory=list)
+    blank: int = 0
     care: Care = Care.NONE
 
     @property
@@ -97,26 +112,40 @@ class RecordScanner:
     """Finds the records of one drop, chunk by chunk.
 
     Args:
-        delimiter: what separates fields, one ASCII character.
-        quote: what quotes a field, one ASCII character, or empty.
-        width: the number of fields that the header has.
+        dialect: how the drop is written; lines of one that is not plain (`Dialect.is_plain`) all go through the small parser.
+        width: the number of fields that a row has.
         first_line: physical line number of the first line that will be fed.
         outline: what a row looks like; decides whether a quote that runs over lines swallowed one.
         encoding: what the drop was read as, for the reasons.
+        headers: the names of the columns, record by record; a row that says them again is none.
+        measure: what the width was taken from, for the reasons.
     """
 
     def __init__(
-        self, *, delimiter: str, quote: str, width: int, first_line: int, outline: RowOutline, encoding: str = "utf-8"
+        self,
+        dialect: Dialect,
+        *,
+        width: int,
+        first_line: int,
+        outline: RowOutline,
+        encoding: str = "utf-8",
+        headers: Iterable[Sequence[str]] = (),
+        measure: str = "the header has",
     ) -> None:
-        self._delimiter = delimiter
-        self._quote = quote
+        self._dialect = dialect
+        self._delimiter = dialect.delimiter
+        self._quote = dialect.quote
+        self._escape = "" if dialect.escape == dialect.quote else dialect.escape
         self._width = width
         self._line = first_line
         self._outline = outline
         self._encoding = encoding
+        # One column's name may well be a value of it.
+        self._headers = [[_tidy(name) for name in names] for names in headers] if width > 1 else []
+        self._measure = measure
         self._carry = b""
         # A line of delimiters is a record, even where the delimiter is a blank.
-        self._blanks = bytes(b for b in b" \t\r\x0b\x0c" if b != ord(delimiter))
+        self._blanks = bytes(b for b in b" \t\r\x0b\x0c" if chr(b) != self._delimiter)
 
     def feed(self, chunk: bytes, *, last: bool) -> Records:
         """The records of the next chunk; a record that runs past its end waits for the following chunk unless this is the last."""
@@ -149,10 +178,13 @@ class RecordScanner:
         self, data: bytes, buffer: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
         """A flag per line: not a whole, well-formed record that DuckDB can be trusted with."""
+        if not self._dialect.is_plain:
+            return np.ones(len(ends), dtype=np.bool_)
         lengths = ends - starts
         set_aside: NDArray[np.bool_] = (lengths == 0) | (lengths > LONGEST_PLAIN_LINE_BYTES)
-        for byte in (b"\0", b"\r"):
-            if byte in data:
+        self._mark_what_is_no_row(data, buffer, starts, ends, set_aside)
+        for byte in (b"\0", b"\r", self._escape.encode()):
+            if byte and byte in data:
                 set_aside[np.searchsorted(ends, np.flatnonzero(buffer == byte[0]))] = True
         if not data.isascii():
             _mark_invalid_utf8(data, starts, ends, set_aside)
@@ -167,6 +199,31 @@ class RecordScanner:
             # With one column a line of blanks would be a record to DuckDB.
             set_aside |= np.isin(buffer[starts], np.frombuffer(self._blanks, dtype=np.uint8))
         return set_aside
+
+    def _mark_what_is_no_row(
+        self,
+        data: bytes,
+        buffer: NDArray[np.uint8],
+        starts: NDArray[np.int64],
+        ends: NDArray[np.int64],
+        set_aside: NDArray[np.bool_],
+    ) -> None:
+        """Mark what may be a remark, a totals line or the header again; the small parser tells for certain."""
+        begins = [self._dialect.comment] if self._dialect.comment else []
+        # A nameless first column leaves the delimiter as a header's first character.
+        begins += [
+            mark + names[0] if names[0] else self._delimiter for names in self._headers for mark in {"", self._quote}
+        ]
+        for text in sorted(set(begins)):
+            lines = np.arange(len(starts))
+            for offset, byte in enumerate(text.encode()):
+                lines = lines[buffer[np.minimum(starts[lines] + offset, len(buffer) - 1)] == byte]
+                if not len(lines):
+                    break
+            set_aside[lines] = True
+        for word in self._dialect.totals:
+            found = [match.start() for match in re.finditer(re.escape(word.encode()), data)]
+            set_aside[np.searchsorted(ends, np.array(found, dtype=np.int64))] = True
 
     def _quoted_delimiters(
         self,
@@ -209,6 +266,8 @@ class RecordScanner:
 
     def _care(self, data: bytes, buffer: NDArray[np.uint8]) -> Care:
         """How carefully the text must be handled: full care is always right, less is faster."""
+        if not self._dialect.is_plain:
+            return Care.FULL
         quoted = bool(self._quote) and self._quote.encode() in data
         odd_tab = b"\t" in data and (self._delimiter != "\t" or quoted)
         if (
@@ -239,10 +298,15 @@ class RecordScanner:
         for index in np.flatnonzero(set_aside).tolist():
             if index < after:  # inside a record that began further up
                 continue
-            raw = data[starts[index] : ends[index]]
+            raw = self._inside(data[starts[index] : ends[index]])
             if not raw.strip(self._blanks):
+                records.blank += 1
                 continue
-            parser = RecordParser(self._delimiter, self._quote)
+            if self._dialect.comment and raw.startswith(self._dialect.comment.encode()):
+                reason = f"a remark: the line begins with {self._dialect.comment!r}"
+                records.broken.append(BrokenRecord(self._line + index, shown(raw), reason, kind="remark"))
+                continue
+            parser = RecordParser(self._delimiter, self._quote, self._escape)
             text = raw.decode("utf-8", errors="surrogateescape")
             outcome = parser.feed(text)
             after = index + 1
@@ -253,7 +317,7 @@ class RecordScanner:
                     return index
                 if found > 0:
                     outcome, after = "whole", found
-                    raw = data[starts[index] : ends[found - 1]]
+                    raw = self._inside(data[starts[index] : ends[found - 1]])
                     set_aside[index:found] = True
             record = self._record(raw, self._line + index, outcome, parser.fields)
             if isinstance(record, ParsedRecord):
@@ -261,6 +325,10 @@ class RecordScanner:
             else:
                 records.broken.append(record)
         return len(ends)
+
+    def _inside(self, raw: bytes) -> bytes:
+        """A record's bytes as they stood, line feeds that did not end it included."""
+        return raw if self._dialect.record_delimiter == "\n" else inside(raw)
 
     def _record(self, raw: bytes, line: int, outcome: Outcome, fields: list[str]) -> ParsedRecord | BrokenRecord:
         """A record of its bytes and fields, or what is wrong with it."""
@@ -272,14 +340,27 @@ class RecordScanner:
             return BrokenRecord(line, shown(raw), wrong, at_fault)
         text = raw.decode("utf-8")
         if outcome == "whole" and len(fields) == self._width:
-            return ParsedRecord(line, fields, text)
+            return self._no_row(line, fields, text) or ParsedRecord(line, fields, text)
         reasons: dict[Outcome, str] = {
             "open": "a quote opens on this line and does not close; close it or write it twice",
             "garbage": "text follows a closing quote; write a quote inside a quoted field twice",
             "return": "a carriage return stands in the middle of the row; end every line in the same way",
-            "whole": f"{len(fields)} {'field' if len(fields) == 1 else 'fields'} where the header has {self._width}",
+            "whole": f"{len(fields)} {'field' if len(fields) == 1 else 'fields'} where {self._measure} {self._width}",
         }
-        return BrokenRecord(line, text, reasons[outcome])
+        return BrokenRecord(line, text, reasons[outcome], fields=len(fields) if outcome == "whole" else 0)
+
+    def _no_row(self, line: int, fields: list[str], text: str) -> BrokenRecord | None:
+        """A record that lines up and is no row all the same: the header again, or totals."""
+        if self._headers and [_tidy(value) for value in fields] in self._headers:
+            return BrokenRecord(line, text, "the header stands here again", kind="header", fields=len(fields))
+        if self._dialect.totals:
+            filled = next((value.strip(BLANKS) for value in fields if value.strip(BLANKS)), "")
+            word = next((word for word in self._dialect.totals if filled.startswith(word)), "")
+            if word:
+                return BrokenRecord(
+                    line, text, f"a totals line: it begins with {word!r}", kind="totals", fields=len(fields)
+                )
+        return None
 
     def _not_text(self, raw: bytes) -> str | None:
         """Why some bytes are no text; None where they are."""
@@ -313,12 +394,12 @@ class RecordScanner:
         for following in range(index + 1, len(ends)):
             if int(ends[following]) - int(starts[index]) > LONGEST_RECORD_BYTES:
                 return -1
-            text = data[starts[following] : ends[following]].decode("utf-8", errors="surrogateescape")
+            text = self._inside(data[starts[following] : ends[following]]).decode("utf-8", errors="surrogateescape")
             outcome = parser.feed(text)
             evidence = self._evidence(text)
             if evidence and parser.closed_at >= 0:
                 # Past the closing quote the columns fit either way; only those before it tell.
-                closed_in = len(fields_of_its_own(text[: parser.closed_at], self._delimiter, self._quote)) - 1
+                closed_in = len(self._of_its_own(text[: parser.closed_at])) - 1
                 evidence = [place for place in evidence if place < closed_in]
             if evidence:
                 return -1
@@ -326,7 +407,9 @@ class RecordScanner:
                 if parser.closed_at >= 0 and self._opens_by_mistake(parser, text):
                     return -1
                 continue
-            return following + 1 if outcome == "whole" and len(parser.fields) == self._width else -1
+            fits = outcome == "whole" and len(parser.fields) == self._width
+            # A row that could not be loaded for want of a value must not take others with it.
+            return following + 1 if fits and self._outline.is_filled(parser.fields) else -1
         return 0
 
     def _opens_by_mistake(self, parser: RecordParser, line: str) -> bool:
@@ -335,19 +418,26 @@ class RecordScanner:
         if opened_in in self._outline.typed:  # no number or moment runs over lines
             return True
         # Where the record is a row if its quote is taken for an ordinary character, what "runs over" would be its own columns.
-        fields = [*parser.fields, *line[parser.opened_at :].split(self._delimiter)]
+        fields = [*parser.fields, *cut_plainly(line[parser.opened_at :], self._delimiter)]
         return len(fields) == self._width and any(place > opened_in for place in self._outline.evidence(fields))
 
     def _evidence(self, line: str) -> list[int]:
         """The places of typed values that show a physical line to be a row of its own, or the first line of one."""
-        fields = fields_of_its_own(line, self._delimiter, self._quote)
+        fields = self._of_its_own(line)
         evidence = self._outline.evidence(fields) if len(fields) == self._width else []
         if evidence:
             return evidence
-        parser = RecordParser(self._delimiter, self._quote)
+        parser = RecordParser(self._delimiter, self._quote, self._escape)
         if parser.feed(line) == "open" and len(parser.fields) < self._width:
             return self._outline.evidence(parser.fields)
         return []
+
+    def _of_its_own(self, line: str) -> list[str]:
+        return fields_of_its_own(line, self._delimiter, self._quote, self._escape)
+
+
+def _tidy(name: str) -> str:
+    return " ".join(name.replace("\ufeff", "").split())
 
 
 def _per_line(positions: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -124,9 +124,35 @@ class DatasetSettings(Section):
     )
     delimiter: str = Field(
         "auto",
-        description="What separates fields; `auto` takes the one of `,` `;` tab `|` under which the header holds the mapped columns.",
+        description="What separates fields, one or more characters, or `blanks` for runs of spaces and tabs; `auto` takes the one of `,` `;` tab `|` under which the header holds the mapped columns.",
     )
     quote: str = Field('"', description="What quotes a field; empty for none.")
+    escape: str = Field(
+        "",
+        description="What stands before a quote (or a delimiter) that is meant as text, such as a backslash; empty where a quote is doubled.",
+    )
+    record_delimiter: str = Field(
+        "", description="What ends a row where line ends do not; empty: any line end, as found in the file."
+    )
+    skip_lines: int | Literal["auto"] = Field(
+        "auto",
+        description="Lines before the header (before the first row where there is none); `auto` takes the first line that names every column that must be there. They are kept as rejects.",
+    )
+    header_lines: int = Field(
+        1,
+        ge=0,
+        le=20,
+        description="Rows that name the columns: more than one are joined by a space; 0 where the files have no header, then column_names names them.",
+    )
+    column_names: list[str] = Field(
+        default_factory=list,
+        description="Names of all columns in the order of the files, for files without a header; `columns` maps them like a header's.",
+    )
+    comment: str = Field("", description="What begins a line that is a remark; such lines are kept as rejects.")
+    totals: list[str] = Field(
+        default_factory=list,
+        description="What the first filled field of a totals line begins with, such as `Total`; such lines are kept as rejects.",
+    )
     encoding: Literal["auto", "utf-8", "windows-1252"] = Field(
         "auto", description="`auto` is UTF-8 unless no line outside ASCII is valid UTF-8; then Windows-1252."
     )
@@ -156,16 +182,45 @@ class DatasetSettings(Section):
         description="A replacement that lacks more than this share of the old version's lines is held until it is allowed.",
     )
 
-    @field_validator("delimiter", "quote")
+    @field_validator("quote", "escape")
     @classmethod
-    def _one_character(cls, value: str, info: ValidationInfo) -> str:
-        if info.field_name == "delimiter" and value == "auto":
+    def _one_character(cls, value: str) -> str:
+        if value == "" or (len(value) == 1 and value not in "\r\n\0" and value.isascii() and not value.isalnum()):
             return value
-        if (info.field_name == "quote" and value == "") or (
-            len(value) == 1 and value not in "\r\n\0" and value.isascii()
-        ):
+        raise ValueError(f"must be one ASCII character that is no letter or digit, or empty, not {value!r}")
+
+    @field_validator("delimiter", "comment")
+    @classmethod
+    def _a_few_characters(cls, value: str, info: ValidationInfo) -> str:
+        if (value or info.field_name == "comment") and len(value) <= 8 and not set(value) & set("\r\n\0"):
             return value
-        raise ValueError(f"must be one ASCII character, not {value!r}")
+        raise ValueError(f"must be one to eight characters without line ends, not {value!r}")
+
+    @field_validator("record_delimiter")
+    @classmethod
+    def _no_line_end_alone(cls, value: str) -> str:
+        if len(value) > 8 or "\r" in value or "\0" in value or value == "\n":
+            raise ValueError(
+                f"must be one to eight characters that are no line end, or empty for any line end, not {value!r}"
+            )
+        return value
+
+    @field_validator("skip_lines", mode="before")
+    @classmethod
+    def _lines_or_auto(cls, value: object) -> object:
+        if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10_000):
+            return value
+        raise ValueError(f"must be a number from 0 to 10000, or auto, not {value!r}")
+
+    @field_validator("column_names", "totals")
+    @classmethod
+    def _said_once(cls, values: list[str]) -> list[str]:
+        if any(not value.strip() for value in values):
+            raise ValueError("must not hold an empty text")
+        twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
+        if twice:
+            raise ValueError(f"names {twice[0]!r} twice")
+        return values
 
     @field_validator("patterns")
     @classmethod

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sahara_assets.drops import records as records_module
 from sahara_assets.drops.casts import outline_of
+from sahara_assets.drops.dialect import Dialect
 from sahara_assets.drops.fields import BLANKS, split_record
 from sahara_assets.drops.header import read_header
 from sahara_assets.drops.records import Care, RecordScanner
@@ -25,8 +26,7 @@ def _scan(
     reading = settings_of(dataset, quote=quote, delimiter=delimiter).datasets[dataset]
     layout, _ = read_header(delimiter.join(columns).encode(), DATASETS[dataset], reading, "x.csv")
     scanner = RecordScanner(
-        delimiter=delimiter,
-        quote=quote,
+        Dialect(delimiter, quote),
         width=len(columns),
         first_line=2,
         outline=outline_of(DATASETS[dataset], layout, reading),
@@ -241,7 +241,7 @@ def test_text_that_needs_no_care_has_no_blank_at_any_edge_and_no_character_of_th
     reading = settings_of("products", delimiter=delimiter).datasets["products"]
     layout, _ = read_header(delimiter.join(columns).encode(), DATASETS["products"], reading, "x.csv")
     scanner = RecordScanner(
-        delimiter=delimiter, quote='"', width=3, first_line=1, outline=outline_of(DATASETS["products"], layout, reading)
+        Dialect(delimiter), width=3, first_line=1, outline=outline_of(DATASETS["products"], layout, reading)
     )
     found = scanner.feed(data, last=True)
     texts = [field for line in found.plain.decode().split("\n")[:-1] for field in split_record(line, delimiter, '"')]
