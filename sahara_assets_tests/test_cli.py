@@ -18,7 +18,7 @@ import pytest
 
 from sahara_assets_tests.commands import clean_environment, ended_with_its_children, sahara, start
 
-COMMANDS = ("init", "run", "drops", "rejects", "sweep", "segments", "report", "check", "generate", "ui")
+COMMANDS = ("init", "peek", "run", "drops", "rejects", "sweep", "segments", "report", "check", "generate", "ui")
 REPORTING = ("run", "run --dry-run", "drops", "rejects", "sweep", "segments", "check")
 
 

@@ -33,7 +33,9 @@ def write_corrections(path: Path, rejects: list[Row], ledger: list[Row]) -> list
     for number, ((_, header), rows) in enumerate(sorted(groups.items()), start=1):
         target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
         target.write_text(
-            "\n".join([header, *(row["raw_text"] for row in rows)]) + "\n", encoding="utf-8", newline="\n"
+            "\n".join([*([header] if header else []), *(row["raw_text"] for row in rows)]) + "\n",
+            encoding="utf-8",
+            newline="\n",
         )
         written.append(target)
     reasons = path.with_name(f"{path.stem}-reasons{path.suffix or '.csv'}")
