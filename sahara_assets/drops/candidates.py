@@ -221,7 +221,11 @@ def _lowest(sample: str, best: Candidate) -> float:
         # Words in a sentence are no fields: blanks separate only where most of what they separate is typed.
         cells = [cell for record in _cut(sample, best) for cell, _ in record][: _MOST_RECORDS * 10]
         typed = sum(kind_of(cell) in {"number", "moment"} for cell in cells) / max(len(cells), 1)
-        return 0.0 if typed > 0.3 or best.quoted > len(cells) / 10 else 0.25 if best.width > 3 else 0.6
+        if typed > 0.3 or best.quoted > len(cells) / 10:
+            return 0.0
+        if best.delimiter not in {" ", BLANK_RUN} and best.width > 2 and best.alike > 0.95:
+            return 0.1
+        return 0.25 if best.width > 3 else 0.6
     return 0.02
 
 

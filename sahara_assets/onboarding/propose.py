@@ -83,10 +83,7 @@ def propose(files: Sequence[Path], root: Path, progress: Progress | None = None)
         rules=guess_rules(scans["purchases"], scans.get("products")) if "purchases" in scans else None,
         currency=inference.currency(scans.get("purchases"), mine),
         could_not=tuple(could_not),
-        complete=purchases is not None
-        and not purchases.missing
-        and purchases.has_header.value
-        and purchases.delimiter.value.isascii(),
+        complete=purchases is not None and not purchases.missing,
     )
 
 
@@ -198,6 +195,12 @@ def _differs(first: _Classified, other: _Classified, name: str) -> str:
         return f"its header lacks {shown([str(one) for one in absent], 4)}; rename its columns or join it to the others"
     if first.group.dialect.quote != other.group.dialect.quote:
         return "it is quoted otherwise"
+    for part, why in (
+        ("escape", "quotes are escaped otherwise"),
+        ("header_lines", "its header has more or fewer lines"),
+    ):
+        if getattr(first.group.dialect, part) != getattr(other.group.dialect, part):
+            return why
     auto = {",", ";", "\t", "|"}
     if (
         first.group.dialect.delimiter != other.group.dialect.delimiter
@@ -239,6 +242,7 @@ def _dataset(
         ),
         delimiter=separator,
         quote=inference.quote(groups),
+        rest_of_dialect=inference.rest_of_dialect(groups),
         encoding=inference.encoding(scan),
         decimal_mark=mark,
         has_header=Finding(all(group.has_header for group in groups), 0.9, groups[0].header_evidence),
