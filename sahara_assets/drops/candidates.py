@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sahara_assets.drops.fields import BLANK_RUN, lenient_cutter, lenient_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _WEIGHED_CHARACTERS = 40_000
 _MOST_RECORDS = 400
@@ -38,6 +38,9 @@ MOMENT = re.compile(rf"({_DATE})([ T]{_TIME}{_ZONE})?|{_TIME}{_ZONE}")
 _ADDRESS = re.compile(r"(https?|ftp|file)://\S+|www\.\S+|[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _WORDS = re.compile(r"[\w#&][\w .'\u2019()/&#+-]*", re.UNICODE)
 _CUTS = re.compile(r"[,;\t|]")
+
+# A quoted field of two thousand characters, with something that may be a delimiter on either side.
+_LONG_FIELD = re.compile(r'(^|[,;\t|^~ ]\s?)"(?:[^"]|""){2000,}+"([,;\t|^~ ]|$)', re.MULTILINE)
 
 NOTHING = frozenset(
     {"", "-", "--", "?", ".", "..", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "\\n", "missing", "unknown"}
@@ -103,6 +106,8 @@ def best_candidates(
     if best is None or (best.score <= _lowest(sample, best) and delimiter is None):
         mark = quote if quote is not None else '"'
         return Candidate(delimiter or ",", mark, escape or ""), None
+    if delimiter is None:
+        best = _doubled(weighed, best)
     others = [candidate for candidate in weighed if candidate.delimiter[:1] != best.delimiter[:1]]
     second = max(others, key=lambda candidate: candidate.score, default=None)
     if delimiter is None:
@@ -119,6 +124,11 @@ def _sample(text: str) -> str:
     if "\n" not in head or "\n" not in tail:
         return text[:_WEIGHED_CHARACTERS]
     return head[: head.rindex("\n") + 1] + tail[tail.index("\n") + 1 :]
+
+
+def without_long_fields(text: str) -> str:
+    """The text with its long quoted fields cut short, so that one of a megabyte does not hide the table around it."""
+    return text if len(text) <= _WEIGHED_CHARACTERS else _LONG_FIELD.sub(r"\1x\2", text)
 
 
 def _delimiters(sample: str) -> list[str]:
@@ -227,6 +237,18 @@ def _lowest(sample: str, best: Candidate) -> float:
             return 0.1
         return 0.25 if best.width > 3 else 0.6
     return 0.02
+
+
+def _doubled(weighed: Sequence[Candidate], best: Candidate) -> Candidate:
+    """The candidate whose delimiter is the best one's twice or a run of it, where that leaves no empty fields between the others."""
+    for one in weighed:
+        if (one.quote, one.escape) != (best.quote, best.escape) or one.alike < best.alike - 0.02:
+            continue
+        if one.delimiter == best.delimiter * 2 and one.width * 2 - 1 == best.width:
+            return one
+        if best.delimiter == " " and one.delimiter == BLANK_RUN and 1 < one.width < best.width:
+            return one
+    return best
 
 
 def _with_its_blank(sample: str, best: Candidate) -> Candidate:

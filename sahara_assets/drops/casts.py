@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.fields import BLANKS
-from sahara_assets.drops.records import Care
+from sahara_assets.drops.plain import Care
 from sahara_assets.tables.columns import Column, Kind
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sahara_assets.drops.candidates import Candidate, best_candidates
+from sahara_assets.drops.candidates import Candidate, best_candidates, without_long_fields
 from sahara_assets.drops.fields import BLANK_RUN
 from sahara_assets.drops.shape import Shape, find_shape
 
@@ -95,7 +95,7 @@ def detect(text: str, given: Mapping[str, object] | None = None, *, is_whole: bo
     (';', 2, 1)
     """
     known = dict(given or {})
-    text = text[:SAMPLE_CHARACTERS]
+    text = without_long_fields(text[:SAMPLE_CHARACTERS])
     sure = dict.fromkeys(known, 1.0)
     evidence = dict.fromkeys(known, "given")
     record_delimiter = str(known.get("record_delimiter") or _record_delimiter(text))

@@ -20,7 +20,7 @@ from sahara_assets.drops.content import CHUNK_BYTES, clean_chunks, inspect_conte
 from sahara_assets.drops.dialect import SAMPLE_CHARACTERS, Detected, Dialect, detect
 from sahara_assets.drops.ends import chunks_by
 from sahara_assets.drops.fields import split_record
-from sahara_assets.drops.header import Header, after_lines, first_line_with_text, headers_at, lines_before
+from sahara_assets.drops.header_text import Header, after_lines, first_line_with_text, headers_at, lines_before
 from sahara_assets.drops.records import BrokenRecord, RecordScanner
 from sahara_assets.errors import DropError
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.drops.dialect import DELIMITER_NAMES, Detected, Dialect, detect
 from sahara_assets.drops.fields import RecordParser, lenient_fields
-from sahara_assets.drops.header import join_names
+from sahara_assets.drops.header_text import join_names
 from sahara_assets.onboarding.dates import looks_like_date
 from sahara_assets.onboarding.values import is_empty, to_number, undecorated
 from sahara_assets.onboarding.vocabulary import ideas_of, words_of

@@ -12,7 +12,8 @@ from sahara_assets.drops.casts import outline_of
 from sahara_assets.drops.dialect import Dialect
 from sahara_assets.drops.fields import BLANKS, split_record
 from sahara_assets.drops.header import read_header
-from sahara_assets.drops.records import Care, RecordScanner
+from sahara_assets.drops.plain import Care
+from sahara_assets.drops.records import RecordScanner
 from sahara_assets.tables.datasets import DATASETS
 from sahara_assets_tests.drops import made_files
 from sahara_assets_tests.drops.drop_desk import settings_of
