@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A load's outcome: the rows in the raw table as texts, the rejects, and the ledger's row."""
+    """A load's outcome: the rows in the raw table as texts and their lines, the rejects, and the ledger's row."""
 
     rows: list[tuple[str, ...]]
+    lines: list[int]
     rejects: list[dict[str, Any]]
     ledger: dict[str, Any]
 
@@ -32,7 +33,7 @@ def load(pollution: Pollution, folder: Path) -> Loaded:
     raw = sorted(shop.rows(RAW_TABLES["purchases"]), key=lambda row: row["_line"])
     rejects = sorted(rejected_rows(shop.warehouse), key=lambda row: row["line"])
     (ledger,) = ledger_rows(shop.warehouse)
-    return Loaded([_as_text(row) for row in raw], rejects, ledger)
+    return Loaded([_as_text(row) for row in raw], [row["_line"] for row in raw], rejects, ledger)
 
 
 def _as_text(row: dict[str, Any]) -> tuple[str, ...]:
