@@ -105,7 +105,9 @@ def best_candidates(
     )  # the first of equals, so the more usual one
     if best is None or (best.score <= _lowest(sample, best) and delimiter is None):
         mark = quote if quote is not None else '"'
-        return Candidate(delimiter or ",", mark, escape or ""), None
+        # One column: its delimiter is one that cuts nothing.
+        unused = next((one for one in (*_USUAL, "\x1f") if one not in sample and one != mark), "\x1f")
+        return Candidate(delimiter or unused, mark, escape or ""), None
     if delimiter is None:
         best = _doubled(weighed, best)
     others = [candidate for candidate in weighed if candidate.delimiter[:1] != best.delimiter[:1]]

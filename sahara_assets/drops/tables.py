@@ -12,7 +12,7 @@ from bisect import bisect_left
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from sahara_assets.drops.candidates import NOTHING, kind_of
 from sahara_assets.drops.casts import RowOutline
@@ -23,6 +23,7 @@ from sahara_assets.drops.fields import split_record
 from sahara_assets.drops.header_text import Header, after_lines, first_line_with_text, headers_at, lines_before
 from sahara_assets.drops.records import BrokenRecord, RecordScanner
 from sahara_assets.errors import DropError
+from sahara_assets.settings.sections import DatasetSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -86,6 +87,9 @@ def read_table(
         DropError: the file cannot be read, or is no text.
     """
     path = Path(path)
+    known = get_args(DatasetSettings.model_fields["encoding"].annotation)
+    if encoding not in known:
+        raise DropError(f"{path.name}: no encoding {encoding!r}; known: {', '.join(known)}")
     content = inspect_content(path, encoding)
     text = b"".join(clean_chunks(path, content.encoding, line_end=content.line_end, expected_drop_id=content.drop_id))
     given = asdict(dialect) if isinstance(dialect, Dialect) else dict(dialect or {})

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _MOST_PREAMBLE_LINES = 100
+_LONGEST_HEADER_LINES = 20
 
 
 def guess_dialect(text: str) -> Detected:
@@ -119,6 +120,8 @@ def body_of(text: str, dialect: Dialect, header: Sequence[str]) -> tuple[list[st
         dialect: how its group is written.
         header: the names that the group shares; empty where they are not known yet.
     """
+    if dialect.record_delimiter != "\n":
+        text = text.replace(dialect.record_delimiter, "\n")
     if not dialect.skip_lines:
         return _split_header(text, dialect)
     lines = text.split("\n", _MOST_PREAMBLE_LINES + dialect.skip_lines)
@@ -143,10 +146,16 @@ def _split_header(text: str, dialect: Dialect) -> tuple[list[str], str]:
             continue
         parser = RecordParser(dialect.delimiter, dialect.quote, dialect.escape)
         after = place
-        while parser.feed(lines[after].rstrip("\r")) == "open" and after + 1 < min(len(lines), place + 20):
+        outcome = parser.feed(lines[place].rstrip("\r"))
+        while outcome == "open" and after + 1 < min(len(lines), place + _LONGEST_HEADER_LINES):
             after += 1
-        whole = "\n".join(lines[place : after + 1])
-        found += list(records(whole, dialect, limit=1)) or [[whole]]
+            outcome = parser.feed(lines[after].rstrip("\r"))
+        if outcome == "whole":
+            found.append(parser.fields)
+        else:  # a quote that does not close ends at its line
+            after = place
+            line = lines[place].rstrip("\r")
+            found.append(lenient_fields(line, dialect.delimiter, dialect.quote, dialect.escape))
         place = after + 1
     return (join_names(found) if len(found) > 1 else found[0] if found else []), "\n".join(lines[place:])
 

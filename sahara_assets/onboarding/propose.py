@@ -174,6 +174,11 @@ def _found(item: _Classified, name: str) -> list[str]:
 def _unlike(item: _Classified) -> str:
     mapping = item.mappings[item.best]
     had = _found(item, item.best)
+    if not item.group.has_header and (not had or mapping.missing):
+        return (
+            f"it has no header line, and what its {len(item.group.header)} columns hold did not tell all of them; name them by hand: "
+            "header_lines = 0 and column_names under [datasets.…]"
+        )
     if not had:
         return f"no column of ours was found in its header ({shown([name.strip() for name in item.group.header], 5)})"
     return f"too little of a dataset: nearest is {item.best} with {shown(had, 4)}" + (

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many files of it are done, and of how many."""
 
-_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1e\ufffd]")
+# Control characters that separate neither fields nor records.
+_NO_TEXT = re.compile(r"[\x00\x02-\x08\x0b\x0c\x0e-\x1d\ufffd]")
 _HEAD_BYTES = 1 << 16
 _SAMPLED_FILES = 50
 _SAMPLE_BYTES = 6 << 20
