@@ -230,6 +230,14 @@ def test_a_very_long_field_is_read_whole(megabytes, quoted):
     assert fields[3][0] == "A2"
 
 
+def test_a_quote_that_runs_into_rows_and_leaves_a_required_value_empty_takes_none_with_it():
+    order = ["customer_id", "quantity", "ordered_at", "order_id", "unit_price", "description", "product_id"]
+    lines = [b'",,","3.5","2011-12-01",A1,0,"', b'",\n,",-2,"2011-12-01",A2,2.50,"b\nc","P2"']
+    fields, broken = _scan(b"\n".join(lines), order)
+    assert list(broken) == [2]
+    assert fields == {3: [",\n,", "-2", "2011-12-01", "A2", "2.50", "b\nc", "P2"]}
+
+
 _TEXT = st.text("ab ,;\t'\"\x0b\x0c\x1d\x1f\xa0\u2003\u3000\ufeffé漢", max_size=5)
 
 
