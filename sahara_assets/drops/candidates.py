@@ -244,9 +244,9 @@ def _lowest(sample: str, best: Candidate) -> float:
 def _doubled(weighed: Sequence[Candidate], best: Candidate) -> Candidate:
     """The candidate whose delimiter is the best one's twice or a run of it, where that leaves no empty fields between the others."""
     for one in weighed:
-        if (one.quote, one.escape) != (best.quote, best.escape) or one.alike < best.alike - 0.02:
+        if (one.quote, one.escape) != (best.quote, best.escape) or one.alike < best.alike:
             continue
-        if one.delimiter == best.delimiter * 2 and one.width * 2 - 1 == best.width:
+        if one.delimiter == best.delimiter * 2 and one.width > 1 and best.width >= one.width * 2 - 1:
             return one
         if best.delimiter == " " and one.delimiter == BLANK_RUN and 1 < one.width < best.width:
             return one

@@ -155,7 +155,7 @@ def _how_sure(best: Candidate, second: Candidate | None) -> dict[str, tuple[floa
     if best.score <= 0:
         why = "no delimiter cuts the lines alike: one column"
         return {"delimiter": (0.3, why), "quote": (0.3, "the usual one"), "escape": (0.3, "the usual way")}
-    lead = 1 - (second.score / best.score if second else 0.0)
+    lead = max(0.0, 1 - (second.score / best.score if second else 0.0))
     sure = min(0.99, (0.6 + 0.4 * min(1.0, 2 * lead)) * (0.5 + 0.5 * best.alike) * (0.8 if best.records < 3 else 1.0))
     fields = f"{named}: {best.alike:.0%} of neighbouring rows have as many fields as each other, mostly {best.width}"
     if best.quoted:

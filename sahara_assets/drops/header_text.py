@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.drops.ends import inside
 from sahara_assets.drops.fields import Outcome, RecordParser, lenient_fields
-from sahara_assets.drops.records import BrokenRecord, shown
+from sahara_assets.drops.records import BEFORE, REMARK, BrokenRecord, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,10 +44,10 @@ def lines_before(text: bytes, start: int, comment: str) -> tuple[BrokenRecord, .
         if not raw.strip():
             continue
         if comment and raw.startswith(comment.encode()):
-            reason = f"a remark: the line begins with {comment!r}"
+            reason = f"{REMARK}{comment!r}"
             found.append(BrokenRecord(number, shown(inside(raw)), reason, kind="remark"))
         else:
-            found.append(BrokenRecord(number, shown(inside(raw)), "the line stands before the header", kind="before"))
+            found.append(BrokenRecord(number, shown(inside(raw)), BEFORE, kind="before"))
     return tuple(found)
 
 

@@ -36,6 +36,11 @@ _LINE_FEED = 0x0A
 _NOT_TEXT = re.compile("[\0\udc80-\udcff]")
 
 
+BEFORE, REMARK = "the line stands before the header", "a remark: the line begins with "
+AGAIN, TOTALS = "the header stands here again", "a totals line: it begins with "
+NO_ROW_REASONS = (BEFORE, REMARK, AGAIN, TOTALS)
+"""How the reasons of records begin that are kept and counted, but are no rows that anyone could correct."""
+
 Kind = Literal["row", "before", "header", "remark", "totals", "table", "after"]
 """What a record that is kept out is: a row, a line before the header, a header that stands again, a remark, totals, of another table, or after the table."""
 
@@ -175,7 +180,7 @@ class RecordScanner:
                 records.blank += 1
                 continue
             if self._dialect.comment and raw.startswith(self._dialect.comment.encode()):
-                reason = f"a remark: the line begins with {self._dialect.comment!r}"
+                reason = f"{REMARK}{self._dialect.comment!r}"
                 records.broken.append(BrokenRecord(self._line + index, shown(raw), reason, kind="remark"))
                 continue
             parser = RecordParser(self._delimiter, self._quote, self._escape)
@@ -224,14 +229,12 @@ class RecordScanner:
     def _no_row(self, line: int, fields: list[str], text: str) -> BrokenRecord | None:
         """A record that lines up and is no row all the same: the header again, or totals."""
         if self._headers and [_tidy(value) for value in fields] in self._headers:
-            return BrokenRecord(line, text, "the header stands here again", kind="header", fields=len(fields))
+            return BrokenRecord(line, text, AGAIN, kind="header", fields=len(fields))
         if self._dialect.totals:
             filled = next((value.strip(BLANKS) for value in fields if value.strip(BLANKS)), "")
             word = next((word for word in self._dialect.totals if filled.startswith(word)), "")
             if word:
-                return BrokenRecord(
-                    line, text, f"a totals line: it begins with {word!r}", kind="totals", fields=len(fields)
-                )
+                return BrokenRecord(line, text, f"{TOTALS}{word!r}", kind="totals", fields=len(fields))
         return None
 
     def _not_text(self, raw: bytes) -> str | None:

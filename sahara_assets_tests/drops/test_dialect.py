@@ -19,7 +19,7 @@ def _rows(words):
     return [(f"A{n}", f"c{n % 3}", f"2025-03-{n + 1:02}", f"{n}.50", word) for n, word in enumerate(words)]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(_WORDS, min_size=4, max_size=20),
     st.sampled_from([",", ";", "\t", "|", "^", "~", "\x1f", "||", "::", "§"]),
@@ -37,7 +37,7 @@ def test_a_table_is_found_under_any_usual_dialect(words, delimiter, quote, has_h
         assert found.dialect.quote == quote
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.text("ab,;|\t\"' \n\\1.5:-#", max_size=200))
 def test_any_text_gets_a_dialect_and_always_the_same(text):
     found = detect(text)
@@ -49,6 +49,7 @@ def test_any_text_gets_a_dialect_and_always_the_same(text):
     assert all(0 <= sure <= 1 for sure in found.sure.values())
 
 
+@settings(deadline=None)
 @given(
     st.text("ab,;|\t\"' \n1.5:-", max_size=120),
     st.sampled_from([",", ";", "||", BLANK_RUN]),

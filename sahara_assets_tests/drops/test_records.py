@@ -59,7 +59,7 @@ def _broken_files(draw):
     return order, lines, at, draw(corrupted(lines[at]))
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(_broken_files(), st.sampled_from([1, 50, 1 << 20]))
 def test_one_broken_record_costs_itself_and_nothing_else(made, chunk_bytes):
     order, lines, at, broken_line = made
