@@ -189,8 +189,9 @@ def _by_position(
     header = Header(
         delimiter or delimiters[0], list(settings.column_names), "", 1, text.count(NEW_LINE, 0, start), start
     )
+    # A file that has a header after all must not load it as a row: a record that says the names is kept out like one that says them again.
     layout, _ = _bind(header, dataset, settings)
-    return replace(layout, records=()), start
+    return layout, start
 
 
 def _swallows_a_row(header: Header, dataset: Dataset, settings: DatasetSettings) -> bool:

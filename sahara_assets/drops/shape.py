@@ -289,17 +289,16 @@ def _may_name(fields: Sequence[str], width: int) -> bool:
 
 
 def _totals(records: Sequence[SampleRecord], width: int) -> tuple[str, ...]:
-    """The word that a last line of totals begins with."""
+    """The word that a last line of totals begins with: such a line leaves fields empty that the rows fill."""
     if len(records) < 3:
         return ()
+    usual = sorted(_filled(record.fields) for record in records)[len(records) // 2]
     for record in records[-3:]:
         filled = [value.strip() for value in record.fields if value.strip()]
-        said = _TOTAL.match(filled[0]) if filled and len(record.fields) == width else None
-        others = (
-            [other for other in records[:-3] if other.fields and other.fields[0].strip().startswith(said[1])]
-            if said
-            else []
-        )
-        if said and len(filled) > 1 and not others:
-            return (filled[0][: said.end()],)
+        said = _TOTAL.match(filled[0]) if len(record.fields) == width and 1 < len(filled) < usual else None
+        if said is None:
+            continue
+        word = filled[0][: said.end()]
+        if not any(other.fields[0].strip().startswith(word) for other in records[:-3]):
+            return (word,)
     return ()

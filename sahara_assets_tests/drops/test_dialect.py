@@ -127,6 +127,11 @@ def test_a_sample_that_is_cut_says_nothing_of_totals():
     assert detect(text, is_whole=False).dialect.totals == ()
 
 
+def test_a_product_that_is_called_total_is_no_totals_line():
+    rows = [(f"{word} mug", str(n), "2025-03-01") for n, word in enumerate(["Red", "Blue", "Green", "Total"])]
+    assert detect(written(rows, header=("what", "n", "day"))).dialect.totals == ()
+
+
 def test_only_one_ascii_character_can_be_cut_in_bulk():
     assert Dialect(",").is_plain
     assert not any(Dialect(delimiter).is_plain for delimiter in ("||", "§", BLANK_RUN))

@@ -21,6 +21,7 @@ _NEED_A_PERSON = {
     "an own mark and a line end end rows",
     "no header",
     "a preamble and no header",
+    "a header where none was declared",  # it has one: that is what is proposed
     "a NUL in one row",  # taken for a binary file
     "a quoted field of a megabyte over many lines",  # hides the table in the head that is looked at
     "ten thousand columns",  # its mapping is a matter of columns, not of the dialect, and takes long

@@ -192,6 +192,13 @@ def _headers() -> list[Pollution]:
             {"header_lines": 0, "column_names": list(COLUMNS)},
         ),
         Pollution(
+            "a header where none was declared",
+            written().encode(),
+            {"header_lines": 0, "column_names": list(COLUMNS)},
+            reasons=("the header stands here again",),
+            peek_reasons=(),
+        ),
+        Pollution(
             "a header of two lines",
             ("," * 3 + "Product,,Price,\n" + written()).encode(),
             {
