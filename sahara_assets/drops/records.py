@@ -41,8 +41,9 @@ AGAIN, TOTALS = "the header stands here again", "a totals line: it begins with "
 NO_ROW_REASONS = (BEFORE, REMARK, AGAIN, TOTALS)
 """How the reasons of records begin that are kept and counted, but are no rows that anyone could correct."""
 
-Kind = Literal["row", "before", "header", "remark", "totals", "table", "after"]
-"""What a record that is kept out is: a row, a line before the header, a header that stands again, a remark, totals, of another table, or after the table."""
+Kind = Literal["row", "before", "header", "remark", "totals", "table", "after", "empty"]
+"""What a record that is kept out is: a row, a line before the header, a header that stands again, a remark, totals, of another table, after
+the table, or without any value."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 from bisect import bisect_left
 from dataclasses import asdict, dataclass, field, replace
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -19,7 +19,7 @@ from sahara_assets.drops.casts import RowOutline
 from sahara_assets.drops.content import CHUNK_BYTES, clean_chunks, inspect_content
 from sahara_assets.drops.dialect import SAMPLE_CHARACTERS, Detected, Dialect, detect
 from sahara_assets.drops.ends import chunks_by
-from sahara_assets.drops.fields import split_record
+from sahara_assets.drops.fields import BLANKS, split_record
 from sahara_assets.drops.header_text import Header, after_lines, first_line_with_text, headers_at, lines_before
 from sahara_assets.drops.records import BrokenRecord, RecordScanner
 from sahara_assets.errors import DropError
@@ -168,8 +168,16 @@ def _take_records(table: Table, text: bytes, first_line: int, headers: Iterable[
         position = end
         table.records_read += records.count
         table.blank_lines += records.blank
-        numbered += zip(records.plain_lines.tolist(), _cut(records.plain, table.dialect), strict=True)
-        numbered += [(record.line, record.fields) for record in records.parsed]
+        texts = records.plain.decode("utf-8").removesuffix("\n").split("\n") if records.plain else []
+        cut = zip(records.plain_lines.tolist(), _cut(texts, table.dialect), texts, strict=True)
+        parsed = ((record.line, record.fields, record.text) for record in records.parsed)
+        for line, fields, raw in chain(cut, parsed):
+            if table.width > 1 and not "".join(fields).strip(BLANKS):
+                # Spreadsheets pad a sheet with rows of delimiters.
+                reason = "every field of the row is empty"
+                table.rejects.append(BrokenRecord(line, raw, reason, kind="empty", fields=len(fields)))
+            else:
+                numbered.append((line, fields))
         table.rejects += records.broken
     numbered.sort(key=lambda pair: pair[0])
     table.lines = [line for line, _ in numbered]
@@ -180,11 +188,10 @@ def _is_kind(kind: str) -> Callable[[str], bool]:
     return lambda text: kind_of(text) == kind
 
 
-def _cut(plain: bytes, dialect: Dialect) -> list[list[str]]:
+def _cut(lines: list[str], dialect: Dialect) -> list[list[str]]:
     """The fields of plain lines: csv does no harm to records that are whole and well-formed."""
-    if not plain:
+    if not lines:
         return []
-    lines = plain.decode("utf-8").removesuffix("\n").split("\n")
     if max(map(len, lines)) >= _LONGEST_CSV_FIELD:
         cut = [split_record(line, dialect.delimiter, dialect.quote) for line in lines]
         return [fields for fields in cut if isinstance(fields, list)]

@@ -277,6 +277,12 @@ def _around() -> list[Pollution]:
             peek_reasons=("the line stands after the table: 1 field where the header has 7",),
         ),
         Pollution("blank lines", written(end="\n\n").encode()),
+        Pollution(
+            "rows of delimiters only, as spreadsheets pad them",
+            (written() + ",,,,,,\n" * 3).encode(),
+            reasons=("order_id is empty",) * 3,
+            peek_reasons=("every field of the row is empty",) * 3,
+        ),
         Pollution("no line end at the end", written().removesuffix("\n").encode()),
         Pollution(
             "a second table with fewer columns",
