@@ -17,11 +17,11 @@ import dagster as dg
 
 from sahara_assets.drops.discovery import FoundFile, find_drops
 from sahara_assets.drops.ledger import ledger_rows
-from sahara_assets.errors import DropError, SaharaError, WarehouseError
+from sahara_assets.errors import DropError, OutdatedTablesError, SaharaError, WarehouseError
 from sahara_assets.locking import hold_lock
 from sahara_assets.resources import Project
 from sahara_assets.settings.document import Settings
-from sahara_assets.warehouse.opening import open_warehouse
+from sahara_assets.warehouse.opening import open_warehouse, warehouse_exists
 from sahara_assets.wording import counted
 
 SIGNATURE_TAG = "sahara/drops"
@@ -157,15 +157,13 @@ def unknown_files(settings: Settings, files: list[FoundFile]) -> list[FoundFile]
     Raises:
         WarehouseError: a run holds the warehouse.
     """
-    import duckdb
-
-    if not settings.warehouse_path.exists():
+    if not warehouse_exists(settings):
         return files
-    with open_warehouse(settings, read_only=True, wait_seconds=0) as warehouse:
-        try:
+    try:
+        with open_warehouse(settings, read_only=True, wait_seconds=0) as warehouse:
             known = {(row["path"], row["signature"]) for row in ledger_rows(warehouse) if row["drop_id"]}
-        except (duckdb.CatalogException, duckdb.BinderException):
-            return files  # it holds no ledger yet, so every drop is new to it
+    except OutdatedTablesError:
+        return files  # it holds no ledger yet, so every drop is new to it
     return [file for file in files if (file.path, file.signature) not in known]
 
 

@@ -108,9 +108,13 @@ def rebuild(
         return known
     if run.progress is not None:
         run.progress(name, 0, 1)
-    with warehouse.transaction():
+
+    def build() -> tuple[int, dict[str, Any]]:
         row_count, details = builder()
         record(warehouse, run, name, fingerprint, row_count, details)
+        return row_count, details
+
+    row_count, details = warehouse.in_transaction(build)
     if run.progress is not None:
         run.progress(name, 1, 1)
     return Built(name, fingerprint, row_count, rebuilt=True, details=details)

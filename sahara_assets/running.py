@@ -22,13 +22,13 @@ from sahara_assets.drops.discovery import find_drops
 from sahara_assets.drops.ledger import ledger_rows
 from sahara_assets.drops.loading import LoadReport, load_drops, plan_load
 from sahara_assets.drops.plan import Status
-from sahara_assets.errors import BlockedError, SaharaError, WarehouseError
+from sahara_assets.errors import BlockedError, SaharaError
 from sahara_assets.locking import hold_lock
 from sahara_assets.quality.checklist import run_checks
 from sahara_assets.quality.questions import Verdict
 from sahara_assets.settings.document import config_file
 from sahara_assets.warehouse.duckdb import DuckDBWarehouse
-from sahara_assets.warehouse.opening import open_warehouse
+from sahara_assets.warehouse.opening import open_warehouse, require_warehouse, warehouse_exists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,15 +111,8 @@ def reading(settings: Settings) -> Iterator[Warehouse]:
     Raises:
         WarehouseError: there is none yet, another process holds it, or it holds no tables of this version.
     """
-    import duckdb
-
     with open_warehouse(settings, read_only=True) as warehouse:
-        try:
-            yield warehouse
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
-            raise WarehouseError(
-                f"{settings.warehouse_path.name}: holds no tables of this version of Sahara; `sahara run` makes or updates them"
-            ) from error
+        yield warehouse
 
 
 @contextmanager
@@ -129,8 +122,7 @@ def changing(settings: Settings) -> Iterator[Warehouse]:
     Raises:
         WarehouseError: there is none yet, or another process holds it.
     """
-    if not settings.warehouse_path.exists():
-        raise WarehouseError(f"{settings.warehouse_path.name}: there is no warehouse yet; `sahara run` builds it")
+    require_warehouse(settings)
     with hold_lock(settings, wait_seconds=30), open_warehouse(settings) as warehouse:
         yield warehouse
 
@@ -143,7 +135,7 @@ def this_moment(run_id: str = "cli") -> Run:
 def preview(settings: Settings) -> LoadReport:
     """What a run would load, replace or retract (`--dry-run`); nothing is written."""
     now = datetime.now(tz=UTC).replace(tzinfo=None)
-    if settings.warehouse_path.exists():
+    if warehouse_exists(settings):
         with reading(settings) as warehouse:
             return plan_load(warehouse, settings, now=now)
     with closing(DuckDBWarehouse(None)) as empty:

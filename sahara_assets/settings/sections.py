@@ -9,7 +9,7 @@ import re
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
@@ -27,6 +27,9 @@ from sahara_assets.settings.problems import unknown_key
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
 """The strptime directives that DuckDB reads."""
 
+_POSTGRES = frozenset({"postgresql", "postgres"})
+"""libpq takes both words."""
+
 Normaliser = Literal["strip_float_suffix", "strip_leading_zeros", "upper", "lower", "strip_spaces"]
 
 
@@ -42,24 +45,37 @@ class WarehouseSettings(Section):
 
     url: str = Field(
         "duckdb:///sahara.duckdb",
-        description="Warehouse URL. `duckdb:///FILE` is a file beside sahara.toml (four slashes for an absolute path).",
+        description="Warehouse URL. `duckdb:///FILE` is a file beside sahara.toml (four slashes for an absolute path); `postgresql://USER@HOST/DATABASE?schema=NAME` a schema on a server (`sahara` where none is named), with whatever else libpq takes.",
     )
     memory_limit: str = Field("", description="DuckDB's memory limit, such as `2GB`; empty leaves it to DuckDB.")
     threads: int = Field(0, ge=0, description="DuckDB's threads; 0 uses every core.")
 
     @field_validator("url")
     @classmethod
-    def _duckdb_file(cls, url: str, info: ValidationInfo) -> str:
+    def _known(cls, url: str, info: ValidationInfo) -> str:
         parts = urlsplit(url)
-        if parts.password and (info.context or {}).get("source") == "file":
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if (parts.password or "password" in options) and (info.context or {}).get("source") == "file":
             raise ValueError("holds a password; put the whole URL into the environment as SAHARA_WAREHOUSE_URL")
+        if parts.scheme in _POSTGRES:
+            schema = options.get("schema", "sahara")
+            if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema) or schema.startswith("pg_"):
+                raise ValueError(f"schema {schema!r} must be lower-case letters, digits and _, and not begin with pg_")
+            return url
         if parts.scheme != "duckdb":
-            raise ValueError(f"no warehouse for {parts.scheme or url!r}; this version knows duckdb:///FILE")
+            known = "duckdb:///FILE and postgresql://HOST/DATABASE"
+            raise ValueError(f"no warehouse for {parts.scheme or url!r}; this version knows {known}")
         if parts.netloc or not parts.path.strip("/"):
             raise ValueError("names no file; write duckdb:///sahara.duckdb, with three slashes")
         if parts.query or parts.fragment:
             raise ValueError("a DuckDB file takes no options in its URL; write %3F and %23 for ? and # in its name")
         return url
+
+    @property
+    def scheme(self) -> str:
+        """`duckdb` or `postgresql`."""
+        scheme = urlsplit(self.url).scheme
+        return "postgresql" if scheme in _POSTGRES else scheme
 
     @field_validator("memory_limit")
     @classmethod
