@@ -22,6 +22,8 @@ from sahara_assets.tables.features import CUSTOMER_FEATURES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 from sahara_assets.warehouse.opening import open_warehouse
+from sahara_assets_tests.equal_tables import compare, tables_of
+from sahara_assets_tests.postgres_server import binaries
 from sahara_assets_tests.small_shop import NOW
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online_retail"
@@ -29,9 +31,10 @@ pytestmark = [pytest.mark.real_data, pytest.mark.timeout(900)]
 SEED = 20
 
 
-def sahara(folder, *words):
+def sahara(folder, *words, **variables):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SAHARA_", "DAGSTER_"))}
     package = str(Path(__file__).resolve().parents[1])
+    environment |= variables
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-m", "sahara_assets.cli", *words],
@@ -61,6 +64,18 @@ def query(project):
     folder, _ = project
     with duckdb.connect(str(folder / "sahara.duckdb"), read_only=True) as connection:
         yield lambda statement: connection.execute(statement).fetchall()
+
+
+@pytest.mark.parametrize("origin", sorted(binaries())[:1])
+def test_postgres_gives_equal_tables(project, postgres_servers, schema, origin, tmp_path):
+    folder, first = project
+    shutil.copy(folder / "sahara.toml", tmp_path)
+    url = postgres_servers(origin).url(schema)
+    again = sahara(tmp_path, "run", "--json", SAHARA_WAREHOUSE_URL=url)
+    assert again["loaded"] == first["loaded"]
+    compare(tables_of(folder / "sahara.toml", "duckdb:///sahara.duckdb"), tables_of(tmp_path / "sahara.toml", url))
+    exported = "exports/audience_ga4.csv"
+    assert (tmp_path / exported).read_bytes() == (folder / exported).read_bytes()
 
 
 def test_every_row_is_read_and_none_rejected_drop_by_drop(project, query):

@@ -97,6 +97,9 @@ def test_every_problem_is_listed_at_once():
         ({"project": {"currency_rates": {"EUR": 0.8}}}, "project.currency_rates: needs project.currency"),
         ({"warehouse": {"url": "sahara.duckdb"}}, "warehouse.url: no warehouse for 'sahara.duckdb'"),
         ({"warehouse": {"url": "duckdb://sahara.duckdb"}}, "warehouse.url: names no file"),
+        ({"warehouse": {"url": "postgresql://host/db?schema=Sahara"}}, "warehouse.url: schema 'Sahara' must be lower-case"),
+        ({"warehouse": {"url": "postgresql://host/db?schema=pg_temp"}}, "warehouse.url: schema 'pg_temp' must"),
+        ({"warehouse": {"url": "postgresql://host/db?password=x"}}, "warehouse.url: holds a password"),
         ({"warehouse": {"url": "duckdb:///a.duckdb?x=1"}}, "warehouse.url: a DuckDB file takes no options"),
         ({"warehouse": {"memory_limit": "much"}}, "warehouse.memory_limit: 'much' is not a size such as 2GB"),
         ({"export": {"stream_id": "12x"}}, "export.stream_id: '12x' is not a number"),
@@ -238,11 +241,13 @@ def test_a_misspelt_variable_is_a_problem_and_the_ones_of_kubernetes_are_not():
 def test_a_password_in_the_file_is_refused_and_never_printed(url):
     found = problems({"warehouse": {"url": url}})
     assert found == ["warehouse.url: holds a password; put the whole URL into the environment as SAHARA_WAREHOUSE_URL"]
-    assert "s3cret" not in str(problems({}, {"SAHARA_WAREHOUSE_URL": url}))
+    assert "s3cret" not in str(problems({}, {"SAHARA_WAREHOUSE_URL": f"{url}?schema=No"}))
 
 
 def test_a_password_in_the_environment_is_not_what_is_wrong():
-    assert "password" not in str(problems({}, {"SAHARA_WAREHOUSE_URL": "postgresql://me:s3cret@host/db"}))
+    settings = parse_settings({}, root=HERE, environment={"SAHARA_WAREHOUSE_URL": "postgresql://me:s3cret@host/db"})
+    assert settings.warehouse.scheme == "postgresql"
+    assert "password" not in str(problems({}, {"SAHARA_WAREHOUSE_URL": "oracle://me:s3cret@host/db"}))
 
 
 # --- the file --------------------------------------------------------------------------------------------------------------------

@@ -90,6 +90,9 @@ def connect(address: Address, *, read_only: bool) -> Any:  # noqa: ANN401 - psyc
         # Floats with every digit they have, whatever the server's default.
         cursor.execute("SET extra_float_digits = 1")
         cursor.execute("SELECT set_config('search_path', quote_ident(%s), false)", [address.schema])
+        # Few and large statements: what a server is set up for by default is many small ones.
+        cursor.execute("SET jit = off")
+        cursor.execute("SET work_mem = '64MB'")
         if read_only:
             cursor.execute("SET default_transaction_read_only = on")
     return connection

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sahara_assets.settings.document import parse_settings
 from sahara_assets.warehouse.opening import warehouse_at
-from sahara_assets_tests.postgres_server import PostgresServer, binaries
+from sahara_assets_tests.postgres_server import binaries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,35 +18,6 @@ if TYPE_CHECKING:
 
 PLACES = ("duckdb", *(f"postgres of the {origin}" for origin in sorted(binaries())))
 """Every kind of warehouse that is to be had here; Postgres in every version there is."""
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def postgres_servers() -> Iterator[Callable[[str], PostgresServer]]:
-    """A running server by where its binaries come from; started when first asked for."""
-    running: dict[str, PostgresServer] = {}
-
-    def server(origin: str) -> PostgresServer:
-        if origin not in running:
-            running[origin] = PostgresServer(binaries()[origin])
-        return running[origin]
-
-    yield server
-    for started in running.values():
-        started.stop()
-
-
-@pytest.fixture(scope="session")
-def postgres(postgres_servers: Callable[[str], PostgresServer]) -> PostgresServer:
-    """One running server: Debian's where there is one, for tests that ask what is ours rather than the server's."""
-    return postgres_servers(next(iter(binaries())))
-
-
-@pytest.fixture
-def schema() -> str:
-    """The name of a schema that no other test uses."""
-    return f"test_{next(_numbers)}"
 
 
 @pytest.fixture(params=PLACES)
