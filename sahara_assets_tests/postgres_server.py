@@ -124,7 +124,7 @@ class PostgresServer:
     def kill(self) -> None:
         """SIGKILL the postmaster; its children notice and go, and leave what a crash leaves."""
         assert self.process is not None
-        children = _session(self.process.pid)
+        children = _children(self.process.pid)
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         deadline = time.monotonic() + 30
@@ -175,12 +175,14 @@ def _may_run(program: Path, user: str) -> bool:
     return done.returncode == 0
 
 
-def _session(leader: int) -> list[int]:
-    """The processes of a session, by its leader."""
+def _children(parent: int) -> list[int]:
+    """The processes that a process started; each of a postmaster's is a session of its own."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                if os.getsid(int(entry.name)) == leader:
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                # proc(5): pid (name) state ppid …; a name may hold blanks and brackets.
+                after_name = (entry / "stat").read_text().rpartition(")")[2].split()
+                if int(after_name[1]) == parent:
                     found.append(int(entry.name))
     return found
