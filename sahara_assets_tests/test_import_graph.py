@@ -35,7 +35,7 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("wired", ("resources",)),
     ("shown", ("assets.*", "checks", "automation")),
     ("offered", ("definitions",)),
-    ("commanded", ("console", "printing", "running", "cli")),
+    ("commanded", ("console", "printing", "running", "commands.*", "cli")),
 ]  # fmt: skip
 
 WITH_DAGSTER = ("resources", "assets.*", "checks", "automation", "definitions", "running")

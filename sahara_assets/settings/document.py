@@ -139,6 +139,22 @@ def load_settings(path: Path | None = None, environment: Mapping[str, str] | Non
     return parse_settings(document, root=root, source=str(file or CONFIG_NAME), environment=environment)
 
 
+def retargeted(settings: Settings, url: str) -> Settings:
+    """The same settings with another warehouse.
+
+    Raises:
+        SettingsError: the URL names no warehouse.
+    """
+    try:
+        # From the command line rather than a file, it may hold a password.
+        checked = WarehouseSettings.model_validate(
+            settings.warehouse.model_dump() | {"url": url}, context={"source": "environment"}
+        )
+    except ValidationError as error:
+        raise SettingsError("--to", [problem for _, problem in describe_problems(error, WarehouseSettings)]) from None
+    return settings.model_copy(update={"warehouse": checked})
+
+
 def config_file(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Path | None:
     """The settings file in force: the one named, else `$SAHARA_CONFIG`, else `sahara.toml` here; None where the defaults hold."""
     named = (os.environ if environment is None else environment).get("SAHARA_CONFIG")

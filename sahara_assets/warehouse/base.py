@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sahara_assets.errors import TryAgainError
 from sahara_assets.tables.columns import Kind, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import duckdb
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 _PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """How long to wait before each new try where the connection was lost."""
+
+BATCH_ROWS = 100_000
+"""Rows that one part of a table holds when it travels in parts."""
 
 READER_KINDS = {
     Kind.TEXT: "VARCHAR",
@@ -50,6 +54,29 @@ _IBIS_KINDS = {
     Kind.DATE: "date",
     Kind.BOOLEAN: "boolean",
 }
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What `sahara warehouse check` found: `ok`, `note` (good to know) or `missing` (a run could not work), and what to do."""
+
+    level: Literal["ok", "note", "missing"]
+    text: str
+
+
+def ok(text: str) -> Finding:
+    """All is well."""
+    return Finding("ok", text)
+
+
+def note(text: str) -> Finding:
+    """Good to know."""
+    return Finding("note", text)
+
+
+def missing(text: str) -> Finding:
+    """Without it a run could not work."""
+    return Finding("missing", text)
 
 
 class Warehouse(ABC):
@@ -103,6 +130,24 @@ class Warehouse(ABC):
         Raises:
             OutdatedTablesError: a declared table or column is not there.
         """
+
+    @abstractmethod
+    def batches(self, table: Table) -> Iterator[pa.Table]:
+        """A declared table in parts that fit into memory, in the order of its key.
+
+        Until the last part was taken, nothing else may be asked of the warehouse.
+
+        Raises:
+            OutdatedTablesError: the table or one of its columns is not there.
+        """
+
+    @abstractmethod
+    def present_columns(self) -> dict[str, set[str]]:
+        """The tables that are there, with their columns."""
+
+    @abstractmethod
+    def examine(self) -> list[Finding]:
+        """What this warehouse is and what it may do, for `sahara warehouse check`; changes nothing."""
 
     @abstractmethod
     def arrow(self, expression: ibis.Table | Table) -> pa.Table:
@@ -208,6 +253,14 @@ class Warehouse(ABC):
                 arrived = _arrow_of(table, content)
                 self.insert_arrow(table, arrived.sort_by([(name, "ascending") for name in table.key]))
             return self.count(table)
+
+
+def by_table(columns: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """Pairs of table and column, as information_schema has them, by table."""
+    found: dict[str, set[str]] = {}
+    for table, column in columns:
+        found.setdefault(table, set()).add(column)
+    return found
 
 
 def quoted(name: str) -> str:

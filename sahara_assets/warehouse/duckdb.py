@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,20 @@ import duckdb
 from sahara_assets.errors import OutdatedTablesError, WarehouseError
 from sahara_assets.tables.columns import Column, Table
 from sahara_assets.tables.schema import ALL_TABLES
-from sahara_assets.warehouse.base import READER_KINDS, Row, Warehouse, cast_to, quoted, select_all
+from sahara_assets.warehouse.base import (
+    BATCH_ROWS,
+    READER_KINDS,
+    Finding,
+    Row,
+    Warehouse,
+    by_table,
+    cast_to,
+    missing,
+    note,
+    ok,
+    quoted,
+    select_all,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -99,11 +114,7 @@ class DuckDBWarehouse(Warehouse):
 
     def prepare(self) -> None:
         """Create the declared tables that are not there and add declared columns that a table lacks."""
-        present: dict[str, set[str]] = {}
-        for name, column in self._connection.execute(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'main'"
-        ).fetchall():
-            present.setdefault(name, set()).add(column)
+        present = self.present_columns()
         with self.transaction():
             for table in ALL_TABLES:
                 if table.name not in present:
@@ -145,6 +156,34 @@ class DuckDBWarehouse(Warehouse):
             relation = self._connection.sql(self._select(expression))
             names = relation.columns
             return [dict(zip(names, values, strict=True)) for values in relation.fetchall()]
+
+    def batches(self, table: Table) -> Iterator[pa.Table]:
+        """The table in parts."""
+        import pyarrow as pa
+
+        with _told_as_outdated(self.description):
+            for batch in self._connection.execute(select_all(table)).to_arrow_reader(BATCH_ROWS):
+                yield pa.Table.from_batches([batch])
+
+    def present_columns(self) -> dict[str, set[str]]:
+        """The tables that are there, with their columns."""
+        return by_table(
+            self._connection.execute(
+                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'main'"
+            ).fetchall()
+        )
+
+    def examine(self) -> list[Finding]:
+        """The file, its size, and the room beside it."""
+        findings = [ok(f"DuckDB {duckdb.__version__}")]
+        if self._path is not None:
+            size, free = self._path.stat().st_size, shutil.disk_usage(self._path.parent).free
+            findings.append(ok(f"{self._path}: {size / 1e6:,.1f} MB, {free / 1e9:,.1f} GB free beside it"))
+            if not os.access(self._path, os.W_OK) or not os.access(self._path.parent, os.W_OK):
+                findings.append(missing(f"{self._path}: the file or its folder cannot be written; make both writable"))
+            if free < max(size, 1e9):
+                findings.append(note("little room: a rebuild may need as much again as the file has"))
+        return findings
 
     def arrow(self, expression: ibis.Table | Table) -> pa.Table:
         """The rows as Arrow."""

@@ -17,8 +17,8 @@ from sahara_assets.errors import WarehouseError
 from sahara_assets.tables.columns import Kind, Table
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.schema import ALL_TABLES
-from sahara_assets.warehouse.base import Row, Warehouse, arrow_schema, cast_to, quoted, select_all
-from sahara_assets.warehouse.postgres_server import Address, connect, told
+from sahara_assets.warehouse.base import Finding, Row, Warehouse, arrow_schema, by_table, cast_to, quoted, select_all
+from sahara_assets.warehouse.postgres_server import Address, connect, examine_server, told
 from sahara_assets.warehouse.staging import open_reader, python_value, staged_count, streamed_csv
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ _CASTS = {**_KINDS, Kind.TEXT: "text"}
 _NULL = r"\N"
 _COPY_OPTIONS = rf"(FORMAT csv, NULL '{_NULL}')"
 _COPY_BYTES = 256 * 1024
+_PART_BYTES = 16 * 1024 * 1024
 _WORTH_ANALYSING = 50
 
 
@@ -135,12 +136,7 @@ class PostgresWarehouse(Warehouse):
         with self.transaction():
             if not self._fetch("SELECT 1 FROM pg_namespace WHERE nspname = %s", [self._address.schema]):
                 self._execute(f"CREATE SCHEMA {quoted(self._address.schema)}")
-            present: dict[str, set[str]] = {}
-            for name, column in self._fetch(
-                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s",
-                [self._address.schema],
-            ):
-                present.setdefault(name, set()).add(column)
+            present = self.present_columns()
             for table in ALL_TABLES:
                 if table.name not in present:
                     self._create(table)
@@ -228,17 +224,28 @@ class PostgresWarehouse(Warehouse):
 
     def arrow(self, expression: ibis.Table | Table) -> pa.Table:
         """The rows as Arrow."""
-        from pyarrow import csv
+        import pyarrow as pa
 
         schema = arrow_schema(expression) if isinstance(expression, Table) else expression.schema().to_pyarrow()
+        return pa.concat_tables([schema.empty_table(), *self._travelling(self._select(expression), schema)])
+
+    def batches(self, table: Table) -> Iterator[pa.Table]:
+        """The table in parts."""
+        return self._travelling(select_all(table), arrow_schema(table))
+
+    def _travelling(self, query: str, schema: pa.Schema) -> Iterator[pa.Table]:
+        """A query's rows through COPY and a file, read back in parts."""
+        import pyarrow as pa
+        from pyarrow import csv
+
         with TemporaryFile() as spool:
-            self._copy(f"COPY ({self._select(expression)}) TO STDOUT WITH {_COPY_OPTIONS}", spool)
+            self._copy(f"COPY ({query}) TO STDOUT WITH {_COPY_OPTIONS}", spool)
             if not spool.tell():
-                return schema.empty_table()
+                return
             spool.seek(0)
-            return csv.read_csv(
+            parts = csv.open_csv(
                 spool,
-                read_options=csv.ReadOptions(column_names=schema.names),
+                read_options=csv.ReadOptions(column_names=schema.names, block_size=_PART_BYTES),
                 parse_options=csv.ParseOptions(newlines_in_values=True),
                 convert_options=csv.ConvertOptions(
                     column_types=schema,
@@ -249,6 +256,17 @@ class PostgresWarehouse(Warehouse):
                     false_values=["f"],
                 ),
             )
+            for part in parts:
+                yield pa.Table.from_batches([part])
+
+    def present_columns(self) -> dict[str, set[str]]:
+        """The tables that are there, with their columns."""
+        pairs = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s"
+        return by_table(self._fetch(pairs, [self._address.schema]))
+
+    def examine(self) -> list[Finding]:
+        """The server, the session, and what its role may do."""
+        return examine_server(self._fetch, self._address)
 
     def count(self, table: Table) -> int:
         """How many rows the table has."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from sahara_assets.errors import OutdatedTablesError, TryAgainError, WarehouseError
+from sahara_assets.warehouse.base import Finding, missing, note, ok
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DEFAULT_SCHEMA = "sahara"
 
@@ -158,3 +159,61 @@ def _without_secrets(words: str, address: Address) -> str:
     for secret in {password, unquote(password)} if password else set():
         words = words.replace(secret, "***")
     return words
+
+
+OLDEST_SERVER = 140_000
+"""Postgres 14: the first whose BRIN indexes know bloom filters."""
+
+
+def examine_server(fetch: Callable[..., list[tuple[Any, ...]]], address: Address) -> list[Finding]:
+    """What a server is and what the session's role may do there.
+
+    Args:
+        fetch: runs a statement with its values and gives the rows.
+        address: where.
+    """
+    version, number, encoding, role, encrypted = fetch(
+        """
+        SELECT current_setting('server_version'), current_setting('server_version_num')::int, current_setting('server_encoding'),
+            current_user, coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false)
+        """
+    )[0]
+    findings = [ok(f"Postgres {version}, as role {role}, {'encrypted' if encrypted else 'not encrypted'}")]
+    if number < OLDEST_SERVER:
+        findings.append(missing("the server is older than Postgres 14; use a newer one"))
+    if encoding != "UTF8":
+        findings.append(missing(f"the database is encoded in {encoding}; create one with ENCODING 'UTF8'"))
+    host = urlsplit(address.dsn).hostname or ""
+    if not encrypted and host not in {"", "localhost", "127.0.0.1", "::1"}:
+        findings.append(note("the connection is not encrypted; add sslmode=verify-full to the URL"))
+    findings.extend(_privileges(fetch, address.schema, role))
+    left = fetch(
+        "SELECT current_setting('max_connections')::int - count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+    )[0][0]
+    findings.append(ok(f"{left} connections left") if left > 1 else missing("no connection left for a run; close some"))
+    return findings
+
+
+def _privileges(fetch: Callable[..., list[tuple[Any, ...]]], schema: str, role: str) -> list[Finding]:
+    found = fetch(
+        "SELECT has_schema_privilege(oid, 'USAGE') AND has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = %s",
+        [schema],
+    )
+    if not found:
+        absent = f"schema {schema} is not there yet"
+        if fetch("SELECT has_database_privilege(current_database(), 'CREATE')")[0][0]:
+            return [note(f"{absent}; `sahara run` makes it")]
+        return [missing(f"{absent}, and role {role} may not make it: CREATE SCHEMA {schema} AUTHORIZATION {role}")]
+    if not found[0][0]:
+        return [missing(f"role {role} may not use schema {schema}: GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}")]
+    foreign = fetch(
+        """
+        SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = %s AND c.relkind = 'r' AND NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1
+        """,
+        [schema],
+    )
+    if foreign:
+        names = ", ".join(name for (name,) in foreign[:5])
+        return [missing(f"tables of another role: {names}; ALTER TABLE … OWNER TO {role}, or use that role")]
+    return [ok(f"role {role} may read and write in schema {schema}")]

@@ -280,6 +280,16 @@ def test_arrow_has_the_declared_kinds(warehouse):
     assert schema == {column.name: words[column.kind] for column in ORDERS.columns}
 
 
+def test_a_table_travels_in_parts_in_the_order_of_its_key(warehouse, monkeypatch):
+    monkeypatch.setattr("sahara_assets.warehouse.duckdb.BATCH_ROWS", 2048)
+    monkeypatch.setattr("sahara_assets.warehouse.postgres._PART_BYTES", 10_000)
+    warehouse.insert(STEP_COUNTS, [_step(position) for position in range(5_000, 0, -1)])
+    parts = list(warehouse.batches(STEP_COUNTS))
+    assert len(parts) > 1
+    assert [row["position"] for part in parts for row in part.to_pylist()] == list(range(1, 5_001))
+    assert list(warehouse.batches(ORDERS)) == []
+
+
 # --- parity of the wrapped expressions -----------------------------------------------------------------------------------------
 
 
