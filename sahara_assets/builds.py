@@ -91,6 +91,11 @@ def built(warehouse: Warehouse, name: str) -> Built | None:
     return None
 
 
+def forget_builds(warehouse: Warehouse, *, but: str) -> None:
+    """Have everything built anew, current or not; all but one table."""
+    warehouse.delete(BUILDS, {"name": [row["name"] for row in warehouse.rows(BUILDS) if row["name"] != but]})
+
+
 def rebuild(
     warehouse: Warehouse, run: Run, name: str, fingerprint: str, builder: Callable[[], tuple[int, dict[str, Any]]]
 ) -> Built:

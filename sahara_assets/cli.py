@@ -121,12 +121,13 @@ def init(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, config:
 @cli.command(short_help="Load, rebuild, score, export what is new.")
 @click.option("--dry-run", is_flag=True, help="Say what would load, replace or retract; change nothing.")
 @click.option("--retrain", is_flag=True, help="Train a new model even where the champion would do.")
+@click.option("--rebuild", is_flag=True, help="Build every table anew from the raw ones, current or not.")
 @click.option("--strict", is_flag=True, help="Exit 1 where something was rejected or a check warns.")
 @json_option
 @common_options
-def run(dry_run: bool, retrain: bool, strict: bool, as_json: bool, config: Path | None) -> None:
+def run(dry_run: bool, retrain: bool, rebuild: bool, strict: bool, as_json: bool, config: Path | None) -> None:
     """Load what is new, rebuild what depends on it, score, export."""
-    from sahara_assets.running import preview, run_everything
+    from sahara_assets.running import forget_what_was_built, preview, run_everything
     from sahara_assets.settings.document import config_file
 
     settings = settings_of(config)
@@ -146,6 +147,8 @@ def run(dry_run: bool, retrain: bool, strict: bool, as_json: bool, config: Path 
             printing.show_preview(report)
         return
     with console.progress(quiet=as_json) as progress:
+        if rebuild:
+            forget_what_was_built(settings)
         summary = run_everything(settings, config_file(config), retrain=retrain, progress=progress, debug=_debugging())
     if as_json:
         console.as_json(summary)
@@ -210,6 +213,39 @@ def allow(context: click.Context, paths: tuple[str, ...], config: Path | None) -
     from sahara_assets.drops.ledger import allow_drops
 
     _change_drops(context, config, paths, allow_drops, "allowed")
+
+
+@drops.command(name="reload", short_help="Read drops again from scratch.")
+@click.argument("paths", nargs=-1, required=True)
+@common_options
+@click.pass_context
+def reload_(context: click.Context, paths: tuple[str, ...], config: Path | None) -> None:
+    """Have the next run read drops again from their files, whatever it knows of them."""
+    from sahara_assets.drops.ledger import reload_drops
+
+    settings = settings_of(config or context.obj)
+    _change_drops(
+        context, config, paths, lambda warehouse, named: reload_drops(warehouse, settings, named), "will read again"
+    )
+
+
+@drops.command(short_help="Hash and read every file again, and compare.")
+@json_option
+@common_options
+@click.pass_context
+def verify(context: click.Context, as_json: bool, config: Path | None) -> None:
+    """Hash and read every file again, compare with the ledger and the raw tables, and ask every check. Exits 3 on a difference."""
+    from sahara_assets.running import verify_everything
+
+    settings = settings_of(config or context.obj)
+    with console.progress(quiet=as_json) as progress:
+        verified, verdicts = verify_everything(settings, progress=progress)
+    if as_json:
+        console.as_json({"files": verified, "checks": verdicts})
+    else:
+        printing.show_verified(verified, verdicts)
+    if verified.differences or any(not verdict.passed and verdict.blocking for verdict in verdicts):
+        raise click.exceptions.Exit(BLOCKED_EXIT)
 
 
 @cli.command(short_help="Rejected rows, and a file to correct them.")
