@@ -68,6 +68,12 @@ def _parts(node: exp.Expression) -> _Parts:
         node = node.this
 
 
+def _behind_distinct(node: exp.Expression) -> list[exp.Expression]:
+    """`DISTINCT x, ','` is read as one: what stands behind the first value are arguments of their own."""
+    distinct = node if isinstance(node, exp.Distinct) else node.find(exp.Distinct, bfs=False)
+    return list(distinct.expressions[1:]) if distinct is not None else []
+
+
 def aggregate(name: str, arguments: list[exp.Expression], over: exp.Window | None) -> exp.Expression:
     """The DuckDB expression for an aggregate or a window function.
 
@@ -78,6 +84,8 @@ def aggregate(name: str, arguments: list[exp.Expression], over: exp.Window | Non
     """
     lower = name.lower()
     parts = _parts(arguments[0]) if arguments else None
+    if parts is not None and (more := _behind_distinct(arguments[0])):
+        arguments = [parts.value, *more, *arguments[1:]]
     if parts is not None and len(arguments) > 1 and isinstance(arguments[-1], (exp.Order, exp.Limit)):
         # written behind the last argument, they belong to the function
         last = _parts(arguments[-1])

@@ -60,7 +60,7 @@ def whole(number: int) -> exp.Expression:
 
 def part_name(node: exp.Expression) -> str:
     """`day`, `week`, `week_monday`: the date part that an argument names."""
-    if isinstance(node, (exp.Anonymous, exp.Func)) and node.name.upper() == "WEEK" or isinstance(node, exp.WeekStart):
+    if (isinstance(node, (exp.Anonymous, exp.Func)) and node.name.upper() == "WEEK") or isinstance(node, exp.WeekStart):
         inner = node.expressions[0] if node.expressions else node.this
         day = inner.name.upper()
         if day not in WEEK_DAYS:

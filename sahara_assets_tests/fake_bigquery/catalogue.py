@@ -20,6 +20,7 @@ import duckdb
 
 from sahara_assets_tests.fake_bigquery import estimates
 from sahara_assets_tests.fake_bigquery.errors import duplicate, from_duckdb, invalid, not_found, unknown_to_fake
+from sahara_assets_tests.fake_bigquery.layout import check_clustering, partitioning
 from sahara_assets_tests.fake_bigquery.scalars import install
 from sahara_assets_tests.fake_bigquery.schema import Field, duckdb_type, normalised, quoted
 
@@ -51,13 +52,19 @@ class Catalogue:
 
     Args:
         path: the DuckDB file; None keeps all in memory.
+
+    Attributes:
+        clock: milliseconds since 1970, by which tables expire; a test may set it.
     """
 
     def __init__(self, path: Path | None) -> None:
         # the fake shares a machine with the tests: two threads, so that it does not crowd them out
-        self._connection = duckdb.connect(str(path) if path else ":memory:", config={"threads": 2})
+        # typed macro parameters need a file of DuckDB 1.4 or later
+        config = {"threads": 2, "storage_compatibility_version": "v1.4.0"}
+        self._connection = duckdb.connect(str(path) if path else ":memory:", config=config)
         self.write_lock = threading.RLock()
         self._modified: dict[Key, int] = {}
+        self.clock = milliseconds
         install(self._connection)
         self._connection.execute("CREATE SCHEMA IF NOT EXISTS _fake")
         self._connection.execute(
@@ -68,16 +75,23 @@ class Catalogue:
         )
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own to the same data, set as BigQuery means time and order."""
+        """A connection of its own to the same data, in UTC.
+
+        The order of NULLs stays DuckDB's own, which is what the translated ORDER BY is written for.
+        """
         cursor = self._connection.cursor()
         cursor.execute("SET TimeZone = 'UTC'")
-        # "NULLs are the smallest": first when ascending, last when descending: ORDER BY, query syntax
-        cursor.execute("SET default_null_order = 'NULLS_FIRST_ON_ASC_LAST_ON_DESC'")
         cursor.execute("SET ieee_floating_point_ops = true")
         return cursor
 
     def close(self) -> None:
         self._connection.close()
+
+    def clear(self) -> None:
+        """Delete every dataset, and go by the real clock again."""
+        self.clock = milliseconds
+        for project, dataset in self.cursor().execute("SELECT project, dataset FROM _fake.datasets").fetchall():
+            self.delete_dataset(project, dataset, delete_contents=True)
 
     # Datasets
 
@@ -207,9 +221,9 @@ class Catalogue:
         if expires and not asked.get("expirationTime"):
             resource["expirationTime"] = str(now + int(expires))
         if asked.get("timePartitioning"):
-            resource["timePartitioning"] = _partitioning(asked["timePartitioning"], fields)
+            resource["timePartitioning"] = partitioning(asked["timePartitioning"], fields)
         if asked.get("clustering"):
-            _check_clustering(asked["clustering"].get("fields", []), fields)
+            check_clustering(asked["clustering"].get("fields", []), fields)
         return resource
 
     def raw_table(self, key: Key) -> dict[str, Any] | None:
@@ -220,11 +234,7 @@ class Catalogue:
             .fetchone()
         )
         resource = json.loads(found[0]) if found else None
-        if (
-            resource
-            and int(resource.get("expirationTime", 0) or 0)
-            and int(resource["expirationTime"]) <= milliseconds()
-        ):
+        if resource and int(resource.get("expirationTime", 0) or 0) and int(resource["expirationTime"]) <= self.clock():
             # "When you delete or expire a table, its data is deleted": managing tables, https://cloud.google.com/bigquery/docs/managing-tables
             self.drop_table(key)
             return None
@@ -280,7 +290,7 @@ class Catalogue:
             if asked.get("schema"):
                 self._change_schema(key, resource, normalised(asked["schema"].get("fields", [])))
             if asked.get("timePartitioning") and "timePartitioning" in resource:
-                wanted = _partitioning(asked["timePartitioning"], resource["schema"]["fields"])
+                wanted = partitioning(asked["timePartitioning"], resource["schema"]["fields"])
                 if (wanted["type"], wanted.get("field")) != (
                     resource["timePartitioning"]["type"],
                     resource["timePartitioning"].get("field"),
@@ -362,41 +372,3 @@ class Catalogue:
             except duckdb.Error as error:
                 raise from_duckdb(error) from error
             self._modified.pop(key, None)
-
-
-def _partitioning(asked: dict[str, Any], fields: list[Field]) -> dict[str, Any]:
-    """Time-unit partitioning by a top-level DATE, DATETIME or TIMESTAMP column; without a column, by ingestion time.
-
-    "Introduction to partitioned tables", https://cloud.google.com/bigquery/docs/partitioned-tables.
-    """
-    kind = asked.get("type")
-    if kind not in {"DAY", "HOUR", "MONTH", "YEAR"}:
-        raise invalid(f"Invalid value for type: {kind} is not a valid value")
-    if asked.get("field"):
-        found = [field for field in fields if field["name"].lower() == asked["field"].lower()]
-        if not found:
-            raise invalid(f"The field specified for partitioning cannot be found in the schema: {asked['field']}")
-        if found[0]["type"] not in {"DATE", "DATETIME", "TIMESTAMP"} or found[0]["mode"] == "REPEATED":
-            raise invalid(
-                "The field specified for time partitioning can only be of type TIMESTAMP, DATE or DATETIME. "
-                f"The type found is: {found[0]['type']}."
-            )
-        if kind == "HOUR" and found[0]["type"] == "DATE":
-            raise invalid("HOUR partitioning cannot be used with a column of type DATE")
-    return {name: asked[name] for name in ("type", "field", "expirationMs") if asked.get(name)}
-
-
-def _check_clustering(names: list[str], fields: list[Field]) -> None:
-    """Up to four top-level columns of a type that can be clustered by.
-
-    "Introduction to clustered tables", https://cloud.google.com/bigquery/docs/clustered-tables: BIGNUMERIC, BOOL, DATE, DATETIME,
-    GEOGRAPHY, INT64, NUMERIC, RANGE, STRING, TIMESTAMP.
-    """
-    if len(names) > 4:
-        raise invalid("Too many clustering columns: at most 4 are allowed")
-    for name in names:
-        found = [field for field in fields if field["name"].lower() == name.lower()]
-        if not found:
-            raise invalid(f"The field specified for clustering cannot be found in the schema: {name}")
-        if found[0]["type"] in {"FLOAT", "BYTES", "JSON", "RECORD", "TIME"} or found[0]["mode"] == "REPEATED":
-            raise invalid(f"Clustering is not supported on column {name} of type {found[0]['type']}")

@@ -2,5 +2,4 @@
 
 from __future__ import annotations
 
-
-from sahara_assets_tests.fake_bigquery.fixtures import bigquery_client, fake_bigquery  # noqa: F401 - fixtures are found by name
+from sahara_assets_tests.fake_bigquery.fixtures import bigquery_client, fake_bigquery, running_bigquery  # noqa: F401 - fixtures are found by name

@@ -12,10 +12,10 @@ import base64
 import json
 import math
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from collections.abc import Callable
 
     import pyarrow as pa
@@ -87,6 +87,7 @@ def _float(value: float) -> str:
 def decimal_text(value: Decimal) -> str:
     """A decimal without trailing zeros and exponents.
 
+    >>> from decimal import Decimal
     >>> decimal_text(Decimal("1500.250000000")), decimal_text(Decimal("10")), decimal_text(Decimal("0E-9"))
     ('1500.25', '10', '0')
     """

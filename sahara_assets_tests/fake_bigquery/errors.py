@@ -78,7 +78,7 @@ def from_duckdb(error: duckdb.Error) -> ApiError:
     raised = re.search(r"bq_raise: (.*?)(\n|$)", text)
     if raised:
         return invalid_query(raised.group(1))
-    signature = re.search(r"no_matching_signature_(\w+?)__(\w+)", text)
+    signature = re.search(r"no_signature_(\w+?)__([a-z]+)", text)
     if signature:
         kind = signature.group(2).upper()
         return invalid_query(
@@ -96,6 +96,10 @@ def from_duckdb(error: duckdb.Error) -> ApiError:
     first = text.splitlines()[0]
     if "inside the TRY expression" in text:
         return unknown_to_fake("SAFE_CAST and SAFE. of an aggregate")
-    if isinstance(error, duckdb.OutOfRangeException) or "Casting value" in text:
+    if (
+        isinstance(error, duckdb.OutOfRangeException)
+        or "Casting value" in text
+        or re.search(r"Could not cast value \S+ to DECIMAL", text)
+    ):
         return invalid_query(f"numeric overflow: {first}")
     return invalid_query(first)

@@ -15,11 +15,18 @@ PROJECT = "test-project"
 DATASET = "shop"
 
 
-@pytest.fixture
-def fake_bigquery() -> Iterator[FakeBigQuery]:
-    """An empty BigQuery of the test's own."""
+@pytest.fixture(scope="session")
+def running_bigquery() -> Iterator[FakeBigQuery]:
+    """One server for all tests of a worker: teaching DuckDB the functions takes most of a second."""
     with FakeBigQuery() as fake:
         yield fake
+
+
+@pytest.fixture
+def fake_bigquery(running_bigquery: FakeBigQuery) -> FakeBigQuery:
+    """An empty BigQuery: what an earlier test left is gone."""
+    running_bigquery.reset()
+    return running_bigquery
 
 
 @pytest.fixture

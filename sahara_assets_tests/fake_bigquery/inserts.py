@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from sahara_assets_tests.fake_bigquery import statements
-from sahara_assets_tests.fake_bigquery.calls import macro
+from sahara_assets_tests.fake_bigquery.calls import call, macro
 from sahara_assets_tests.fake_bigquery.errors import invalid_query
 from sahara_assets_tests.fake_bigquery.schema import Field, duckdb_type, standard_name
 
@@ -88,10 +88,21 @@ def _fit_row(row: exp.Tuple, written: list[exp.Expression], wanted: list[Field],
     for place, (value, one, want) in enumerate(zip(row.expressions, written, wanted, strict=True)):
         have = kinds[place] if place in kinds else {"type": _literal_kind(one), "mode": "NULLABLE"}
         _check(have["type"], have["mode"], want, one, "Value has")
+        fitting = _by_place(value)
         if _is_literal(one) and have["type"] == "STRING" and want["type"] in _TIMES:
-            value = macro(f"cast_{_TIMES[want['type']]}", value)
-        made.append(exp.Cast(this=value, to=exp.DataType.build(duckdb_type(want), dialect="duckdb")))
+            fitting = macro(f"cast_{_TIMES[want['type']]}", value)
+        made.append(exp.Cast(this=fitting, to=exp.DataType.build(duckdb_type(want), dialect="duckdb")))
     row.set("expressions", made)
+
+
+def _by_place(value: exp.Expression) -> exp.Expression:
+    """A struct goes into a column by the places of its fields, not by their names: "Struct coercion", conversion rules."""
+    for struct in reversed(list(value.find_all(exp.Struct))):
+        row = call("row", *[one.expression if isinstance(one, exp.PropertyEQ) else one for one in struct.expressions])
+        if struct is value:
+            return row
+        struct.replace(row)
+    return value
 
 
 def _is_literal(node: exp.Expression | None) -> bool:

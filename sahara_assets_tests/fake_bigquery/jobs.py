@@ -196,7 +196,7 @@ class Jobs:
         with self._lock:
             found = [job for job in self._jobs.values() if job.project == project and job.parent == parent]
         chosen = [job for job in found if not states or job.state.lower() in states]
-        return sorted(reversed(chosen), key=lambda job: -job.created)
+        return sorted(chosen, key=lambda job: -job.created)
 
     def cancel(self, job: Job) -> Job:
         """Ask a job to stop; "cancelled jobs may still incur costs", and one that is done stays as it is: jobs.cancel."""

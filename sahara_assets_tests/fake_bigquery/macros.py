@@ -29,7 +29,9 @@ WHITESPACE = "chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || ' ' || chr(1
 
 def fail(message: str, kind: str) -> str:
     """An expression of a type that raises the message (SQL that gives a text) as soon as it is evaluated."""
-    return f"CAST('{OWN_ERROR}' || {message} AS {kind})"
+    raised = f"CAST('{OWN_ERROR}' || {message} AS BIGINT)"
+    # any text is a text already: only a cast to a number fails, so what is no number goes by way of one
+    return f"CAST({raised} AS VARCHAR)" if kind == TEXT else f"CAST('{OWN_ERROR}' || {message} AS {kind})"
 
 
 def checked(wrong: str, message: str, kind: str, value: str) -> str:
@@ -38,8 +40,11 @@ def checked(wrong: str, message: str, kind: str, value: str) -> str:
 
 
 def no_signature(function: str, kind: str) -> str:
-    """An expression that cannot be bound: what a type that a function refuses comes to."""
-    return f"CAST(struct_pack(no_matching_signature_{function}__{kind} := 1) AS DATE)"
+    """A call that cannot be bound, whatever the rows: what a type that a function refuses comes to.
+
+    DuckDB binds a macro's body when it is made, so `scalars.install` makes these functions first and drops them at the end.
+    """
+    return f"no_signature_{function}__{kind}()"
 
 
 def _digits(value: str) -> str:

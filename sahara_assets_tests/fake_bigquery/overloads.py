@@ -7,7 +7,6 @@ the overload's own name (`bq_round__4`). Innermost calls first, since an outer o
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import duckdb
 from sqlglot import exp
@@ -15,9 +14,6 @@ from sqlglot import exp
 from sahara_assets_tests.fake_bigquery.aggregates import DUCKDB_NAMES
 from sahara_assets_tests.fake_bigquery.calls import MACROS
 from sahara_assets_tests.fake_bigquery.errors import from_duckdb, invalid_query
-
-if TYPE_CHECKING:
-    pass
 
 _COERCIONS = {
     "BIGINT": ("BIGINT", "DECIMAL(38, 9)", "DOUBLE"),
@@ -35,7 +31,7 @@ _COERCIONS = {
 
 def choose_overloads(tree: exp.Expression, connection: duckdb.DuckDBPyConnection) -> None:
     """Name the overload of every macro call over an aggregate or a window, in place."""
-    for _ in range(40):
+    for _ in range(500):
         by_query: dict[int, tuple[exp.Select, list[exp.Anonymous]]] = {}
         for node in tree.find_all(exp.Anonymous):
             if _undecided(node) and not any(
@@ -46,9 +42,14 @@ def choose_overloads(tree: exp.Expression, connection: duckdb.DuckDBPyConnection
                     by_query.setdefault(id(query), (query, []))[1].append(node)
         if not by_query:
             return
-        # the innermost query first: what stands around it hangs on its types
-        deepest = max(by_query.values(), key=lambda pair: pair[0].depth)
-        _decide(*deepest, connection)
+        # the innermost first, and of those one around which nothing is undecided: what stands around it hangs on its types
+        for query, calls in sorted(by_query.values(), key=lambda pair: -pair[0].depth):
+            probe = _probe(query, calls)
+            if not any(_undecided(one) for one in probe.find_all(exp.Anonymous)):
+                _decide(probe, calls, connection)
+                break
+        else:
+            break
     raise invalid_query("the fake BigQuery could not tell the types in this query")
 
 
@@ -74,7 +75,8 @@ def _query_of(node: exp.Expression) -> exp.Select | None:
     return node.find_ancestor(exp.Select)
 
 
-def _decide(query: exp.Select, calls: list[exp.Anonymous], connection: duckdb.DuckDBPyConnection) -> None:
+def _probe(query: exp.Select, calls: list[exp.Anonymous]) -> exp.Expression:
+    """The query with the calls' arguments for its columns: what DuckDB is asked the types of."""
     arguments = [argument for call in calls for argument in call.expressions]
     probe = query.copy()
     chosen = [exp.alias_(argument.copy(), f"a{place}") for place, argument in enumerate(arguments)]
@@ -96,7 +98,11 @@ def _decide(query: exp.Select, calls: list[exp.Anonymous], connection: duckdb.Du
             else:
                 made.append(one)
         grouped.set("expressions", made)
-    sql = _with_outer_ctes(query, probe).sql(dialect="duckdb", identify=True)
+    return _with_outer_ctes(query, probe)
+
+
+def _decide(probe: exp.Expression, calls: list[exp.Anonymous], connection: duckdb.DuckDBPyConnection) -> None:
+    sql = probe.sql(dialect="duckdb", identify=True)
     try:
         types = [row[1] for row in connection.execute(f"DESCRIBE {sql}").fetchall()]
     except duckdb.Error as error:

@@ -36,7 +36,8 @@ def write_results(project: str, job_id: str, query: dict[str, Any], outcome: Out
     if not asked:
         return project, ANONYMOUS_DATASET, f"anon{job_id.replace('-', '_')}"
     key = (asked.get("projectId") or project, asked["datasetId"], asked["tableId"])
-    assert outcome.rows is not None and outcome.fields is not None
+    assert outcome.rows is not None
+    assert outcome.fields is not None
     with catalogue.write_lock:
         prepare_destination(key, query, list(outcome.fields), catalogue, {})
         cursor = catalogue.cursor()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _QUERY_SECONDS = 10.0
 """How long jobs.query and jobs.getQueryResults wait by default: `timeoutMs`, 10 seconds."""
 
+PATIENCE_SECONDS = 2.0
+
 
 @dataclass
 class Request:
@@ -70,13 +72,23 @@ class Api:
         self.jobs = Jobs(self.catalogue)
         self.uploads = Uploads()
         self.page_rows = PAGE_ROWS
-        self.patience_seconds = 2.0
+        self.patience_seconds = PATIENCE_SECONDS
         self.address = ""
         self._answered: dict[str, Job] = {}
 
     def close(self) -> None:
         self.jobs.close()
         self.catalogue.close()
+
+    def reset(self) -> None:
+        """As new: no datasets, no jobs, no uploads."""
+        self.jobs.close()
+        self.catalogue.clear()
+        self.jobs = Jobs(self.catalogue)
+        self.uploads = Uploads()
+        self.page_rows = PAGE_ROWS
+        self.patience_seconds = PATIENCE_SECONDS
+        self._answered.clear()
 
     def route(self, method: str, path: str) -> tuple[str, Callable[[Request], Answer], dict[str, str]]:
         """The name of a route, what answers it, and the parts of its path.
@@ -166,7 +178,8 @@ class Api:
         if request.parts["dataset"] == ANONYMOUS_DATASET:
             job = self._anonymous(request.key)
             reference = dict(zip(("projectId", "datasetId", "tableId"), request.key, strict=True))
-            assert job.outcome is not None and job.outcome.rows is not None
+            assert job.outcome is not None
+            assert job.outcome.rows is not None
             return Answer(
                 {
                     "tableReference": reference,
@@ -198,7 +211,9 @@ class Api:
         timestamps = timestamp_format(_format_options(request.query))
         if request.parts["dataset"] == ANONYMOUS_DATASET:
             outcome = self._anonymous(request.key).outcome
-            assert outcome is not None and outcome.rows is not None and outcome.fields is not None
+            assert outcome is not None
+            assert outcome.rows is not None
+            assert outcome.fields is not None
             return Answer(
                 {
                     "kind": "bigquery#tableDataList",

@@ -41,9 +41,18 @@ class _SqlError(Exception):
 def install(connection: duckdb.DuckDBPyConnection) -> None:
     """Make every function known to the database; cursors of the connection see them too."""
     for name, (function, takes, gives) in _FUNCTIONS.items():
-        connection.create_function(f"bq_py_{name}", function, takes, gives, exception_handling="default")
-    for statement in statements(PLAIN) + statements(TIMES):
+        nulls = "special" if name in _GIVES_NULL else "default"
+        connection.create_function(f"bq_py_{name}", function, takes, gives, null_handling=nulls)
+    made = statements(PLAIN) + statements(TIMES)
+    refused = sorted({name for statement in made for name in re.findall(r"\bno_signature_\w+", statement)})
+    connection.execute("BEGIN TRANSACTION")
+    for statement in [
+        *(f"CREATE OR REPLACE MACRO {name}() AS 1" for name in refused),
+        *made,
+        *(f"DROP MACRO {name}" for name in refused),
+    ]:
         connection.execute(statement)
+    connection.execute("COMMIT")
 
 
 def _numeric(value: Decimal) -> Decimal:
@@ -213,18 +222,20 @@ def _at_path(text: str, path: str) -> Any:
     return value
 
 
-def _json_value(text: str, path: str) -> str | None:
-    value = _at_path(text, path)
+def _json_value(text: str | None, path: str | None) -> str | None:
+    value = None if text is None or path is None else _at_path(text, path)
     if value is None or isinstance(value, (dict, list)):
         return None
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _json_query(text: str, path: str) -> str | None:
-    value = _at_path(text, path)
+def _json_query(text: str | None, path: str | None) -> str | None:
+    value = None if text is None or path is None else _at_path(text, path)
     return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+_GIVES_NULL = {"json_value", "json_query"}
+"""Those that may answer NULL; DuckDB then hands them NULLs too."""
 _FUNCTIONS: dict[str, tuple[Callable[..., Any], list[Any], Any]] = {
     "numeric_divide": (_divide, [NUM, NUM], NUM),
     "numeric_div": (_div, [NUM, NUM], NUM),

@@ -143,7 +143,7 @@ def _api_type(kind: str) -> str:
         "VARCHAR": "STRING", "BLOB": "BYTES", "DOUBLE": "FLOAT", "FLOAT": "FLOAT", "BOOLEAN": "BOOLEAN", "DATE": "DATE",
         "TIME": "TIME", "TIMESTAMP": "DATETIME", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP", "JSON": "JSON",
         # a bare NULL is an INT64: "Data types", literals
-        "\"NULL\"": "INTEGER", "NULL": "INTEGER",
+        '"NULL"': "INTEGER", "NULL": "INTEGER",
     }  # fmt: skip
     if kind in {"BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER"}:
         return "INTEGER"

@@ -85,7 +85,7 @@ class _Reader:
             raise unknown_to_fake(f"the statement {self.word()}")
         if self.word() == "BEGIN" and self.word(1) not in {"TRANSACTION", ";", ""}:
             return self._block()
-        if self.word() == "IF" and self.word(1) != "(" or self._is_if():
+        if (self.word() == "IF" and self.word(1) != "(") or self._is_if():
             return self._choice()
         return self._until()
 
@@ -148,7 +148,7 @@ def is_script(nodes: list[Node]) -> bool:
     return bool(re.match(r"\s*(DECLARE|SET|BEGIN|COMMIT|ROLLBACK|ASSERT|RAISE)\b", nodes[0].sql, re.IGNORECASE))
 
 
-class _Left(Exception):
+class _ReturnedError(Exception):
     """RETURN: the script ends here."""
 
 
@@ -160,7 +160,7 @@ def run(nodes: list[Node], session: Session, done: Callable[[Statement, Outcome]
     """
     try:
         _run_nodes(nodes, session, done)
-    except _Left:
+    except _ReturnedError:
         return
 
 
@@ -228,7 +228,8 @@ def _literal(sql: str, kind: exp.DataType | None, session: Session) -> tuple[exp
         f"SELECT {sql} AS value" if kind is None else f"SELECT CAST({sql} AS {kind.sql(dialect='bigquery')}) AS value"
     )
     found = statements.run(query, session)
-    assert found.rows is not None and found.fields is not None
+    assert found.rows is not None
+    assert found.fields is not None
     field_ = found.fields[0]
     if field_["type"] == "RECORD":
         raise unknown_to_fake("variables of type STRUCT")
@@ -309,7 +310,7 @@ def _rollback(_: re.Match[str], session: Session) -> Outcome:
 
 
 def _return(_: re.Match[str], session: Session) -> None:
-    raise _Left
+    raise _ReturnedError
 
 
 _RULES: list[tuple[str, Callable[[re.Match[str], Session], Outcome | None]]] = [

@@ -68,6 +68,12 @@ class FakeBigQuery:
         self._server.server_close()
         self.api.close()
 
+    def reset(self) -> None:
+        """As new, at the same address."""
+        self.api.reset()
+        self.faults.clear()
+        self.faults.reset_counts()
+
     def client(self, project: str = "test-project", **options: Any) -> Any:
         """A real client of it; close it yourself, or use it as a context manager."""
         from google.auth.credentials import AnonymousCredentials
@@ -120,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._handle()
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - http.server calls them so
 
     def _handle(self) -> None:
         split = urlsplit(self.path)

@@ -127,7 +127,7 @@ def _flatten(unnest: exp.Unnest, place: int) -> None:
         or any(kind.this == _D.STRUCT for kind in array.find_all(exp.DataType))
     )
     element: exp.Expression = call("unnest", array.copy())
-    if structs:
+    if structs or not name:
         element = call(
             "unnest",
             array.copy(),
