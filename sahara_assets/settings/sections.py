@@ -27,6 +27,7 @@ from sahara_assets.settings.problems import unknown_key
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
 """The strptime directives that DuckDB reads."""
 
+_BIGQUERY_OPTIONS = frozenset({"location", "announce_bytes", "maximum_bytes"})
 _POSTGRES = frozenset({"postgresql", "postgres"})
 """libpq takes both words."""
 
@@ -40,12 +41,25 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+def _checked_bigquery(url: str, options: dict[str, str]) -> str:
+    """Refuse a BigQuery URL that names no project and dataset, or options that nobody knows."""
+    parts = urlsplit(url)
+    if not re.fullmatch(r"[a-z0-9.:-]+", parts.netloc) or not re.fullmatch(r"/[A-Za-z0-9_]+/?", parts.path):
+        raise ValueError("names no dataset; write bigquery://PROJECT/DATASET?location=EU")
+    for name, value in options.items():
+        if name not in _BIGQUERY_OPTIONS:
+            raise ValueError(unknown_key(name, sorted(_BIGQUERY_OPTIONS), noun="option"))
+        if name.endswith("_bytes") and not value.isdigit():
+            raise ValueError(f"{name} must be a number of bytes, not {value!r}")
+    return url
+
+
 class WarehouseSettings(Section):
     """Where the tables live."""
 
     url: str = Field(
         "duckdb:///sahara.duckdb",
-        description="Warehouse URL. `duckdb:///FILE` is a file beside sahara.toml (four slashes for an absolute path); `postgresql://USER@HOST/DATABASE?schema=NAME` a schema on a server (`sahara` where none is named), with whatever else libpq takes.",
+        description="Warehouse URL. `duckdb:///FILE` is a file beside sahara.toml (four slashes for an absolute path); `postgresql://USER@HOST/DATABASE?schema=NAME` a schema on a server (`sahara` where none is named), with whatever else libpq takes; `bigquery://PROJECT/DATASET?location=EU` a BigQuery dataset (`announce_bytes`: a query that reads more is announced; `maximum_bytes`: one that would be billed more is refused).",
     )
     memory_limit: str = Field("", description="DuckDB's memory limit, such as `2GB`; empty leaves it to DuckDB.")
     threads: int = Field(0, ge=0, description="DuckDB's threads; 0 uses every core.")
@@ -62,8 +76,10 @@ class WarehouseSettings(Section):
             if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema) or schema.startswith("pg_"):
                 raise ValueError(f"schema {schema!r} must be lower-case letters, digits and _, and not begin with pg_")
             return url
+        if parts.scheme == "bigquery":
+            return _checked_bigquery(url, options)
         if parts.scheme != "duckdb":
-            known = "duckdb:///FILE and postgresql://HOST/DATABASE"
+            known = "duckdb:///FILE, postgresql://HOST/DATABASE and bigquery://PROJECT/DATASET"
             raise ValueError(f"no warehouse for {parts.scheme or url!r}; this version knows {known}")
         if parts.netloc or not parts.path.strip("/"):
             raise ValueError("names no file; write duckdb:///sahara.duckdb, with three slashes")
@@ -73,7 +89,7 @@ class WarehouseSettings(Section):
 
     @property
     def scheme(self) -> str:
-        """`duckdb` or `postgresql`."""
+        """`duckdb`, `postgresql` or `bigquery`."""
         scheme = urlsplit(self.url).scheme
         return "postgresql" if scheme in _POSTGRES else scheme
 

@@ -68,16 +68,19 @@ def copy_warehouse(
 
 
 def _copy_all(source: Warehouse, target: Warehouse, progress: Callable[[str, int, int], None] | None) -> list[Copied]:
-    copied = []
+    sums = {}
+    # Everything is sent before anything is read back: BigQuery loads for nothing only until its transaction has begun.
     for done, table in enumerate(ALL_TABLES):
         if progress is not None:
             progress("tables", done, len(ALL_TABLES))
         target.clear(table)
-        ours = _Sum(table)
+        sums[table.name] = ours = _Sum(table)
         for batch in source.batches(table):
             ours.add(batch)
             target.insert_arrow(table, batch)
-        theirs = _sum_of(table, target.batches(table))
+    copied = []
+    for table in ALL_TABLES:
+        ours, theirs = sums[table.name], _sum_of(table, target.batches(table))
         if (ours.rows, ours.checksum) != (theirs.rows, theirs.checksum):
             raise WarehouseError(
                 f"{table.name}: {ours.rows:,} rows here, {theirs.rows:,} there, or other values; nothing was kept there"

@@ -50,7 +50,8 @@ def count_where(condition: Expression) -> Expression:
 
 def money(value: Expression) -> Expression:
     """As DECIMAL(18,4): what money and quantities are on every warehouse."""
-    return value.cast("decimal(18, 4)")
+    # Rounded first: a cast to NUMERIC keeps nine decimals on BigQuery.
+    return value.round(4).cast("decimal(18, 4)")
 
 
 def money_where(condition: Expression, value: Expression) -> Expression:

@@ -46,6 +46,10 @@ def warehouse_at(settings: Settings, *, read_only: bool = False, wait_seconds: f
         from sahara_assets.warehouse.postgres import PostgresWarehouse
 
         return PostgresWarehouse(settings.warehouse.url, **options)
+    if settings.warehouse.scheme == "bigquery":
+        from sahara_assets.warehouse.bigquery import BigQueryWarehouse
+
+        return BigQueryWarehouse(settings.warehouse.url, **options)
     return DuckDBWarehouse(settings.warehouse_path, **options)
 
 

@@ -46,6 +46,7 @@ class Job:
     destination: Key | None = None
     load: dict[str, str] = field(default_factory=dict)
     children: list[str] = field(default_factory=list)
+    session: str = ""
     finished: threading.Event = field(default_factory=threading.Event)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -80,6 +81,8 @@ class Job:
             shown_["numChildJobs"] = str(len(self.children))
         if self.load:
             shown_["load"] = self.load
+        if self.session:
+            shown_["sessionInfo"] = {"sessionId": self.session}
         if self.outcome is not None:
             total = str(self.outcome.bytes_processed)
             shown_["totalBytesProcessed"] = total
@@ -117,6 +120,7 @@ class Jobs:
         self._mutations = Mutations()
         self._jobs: dict[tuple[str, str], Job] = {}
         self._lock = threading.Lock()
+        self._sessions: dict[str, Session] = {}
 
     def insert(self, project: str, asked: dict[str, Any], *, content: bytes | None = None) -> Job:
         """Begin a job; with `content` the upload that it loads.
@@ -166,6 +170,10 @@ class Jobs:
         session = self._session(job, dry_run=True)
         try:
             nodes = scripts.read(job.configuration["query"].get("query", ""))
+            if scripts.is_abort(nodes):
+                self.abort_session(session)
+                job.outcome = Outcome("SCRIPT")
+                return None
             if scripts.is_script(nodes):
                 raise unknown_to_fake("dry runs of scripts")
             scripts.run(nodes, session, lambda _, outcome: setattr(job, "outcome", outcome))
@@ -211,6 +219,8 @@ class Jobs:
         for job in list(self._jobs.values()):
             job.cancelled.set()
             job.finished.wait(10)
+        for session in list(self._sessions.values()):
+            self.abort_session(session)
 
     def _session(self, job: Job, *, dry_run: bool = False) -> Session:
         query = job.configuration["query"]
@@ -241,7 +251,7 @@ class Jobs:
             job.finished.set()
 
     def _query(self, job: Job) -> None:
-        session = self._session(job)
+        session = self._session_of(job)
         try:
             nodes = scripts.read(job.configuration["query"].get("query", ""))
             if not nodes:
@@ -258,7 +268,39 @@ class Jobs:
                     job.project, job.job_id, job.configuration["query"], job.outcome, self._catalogue
                 )
         finally:
-            session.close()
+            if not job.session:
+                session.close()
+
+    def _session_of(self, job: Job) -> Session:
+        """The job's own session, a lasting one that it makes, or the lasting one that it names.
+
+        "To create a session, set createSession to true", later jobs name it as the connection property session_id, and a transaction may
+        span them: "Run queries in sessions", https://cloud.google.com/bigquery/docs/sessions-write-queries. What becomes of a transaction
+        after a statement in it failed is unverified: here it stays as DuckDB leaves it, aborted.
+        """
+        query = job.configuration["query"]
+        properties = {one["key"]: one.get("value", "") for one in query.get("connectionProperties") or []}
+        fresh = self._session(job)
+        if query.get("createSession"):
+            job.session = uuid.uuid4().hex
+            self._sessions[job.session] = fresh
+            return fresh
+        if "session_id" not in properties:
+            return fresh
+        fresh.close()
+        job.session = properties["session_id"]
+        lasting = self._sessions.get(job.session)
+        if lasting is None:
+            raise ApiError(400, "resourcesExceeded", f"Session {job.session} is expired and no longer available.")
+        lasting.parameters, lasting.tables, lasting.cancelled = fresh.parameters, fresh.tables, job.cancelled
+        return lasting
+
+    def abort_session(self, session: Session) -> None:
+        """BQ.ABORT_SESSION: what it had open is rolled back."""
+        for name, known in list(self._sessions.items()):
+            if known is session:
+                del self._sessions[name]
+                known.close()
 
     def _script(self, job: Job, nodes: list[scripts.Node], session: Session) -> None:
         last: list[Outcome] = []

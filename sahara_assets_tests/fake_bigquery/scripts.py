@@ -81,7 +81,7 @@ class _Reader:
         return found
 
     def _node(self) -> Node:
-        if self.word() in _REFUSED and not (self.word() == "CASE" and self.word(1) == "("):
+        if self.word() in _REFUSED and self.word(1) != "BQ" and not (self.word() == "CASE" and self.word(1) == "("):
             raise unknown_to_fake(f"the statement {self.word()}")
         if self.word() == "BEGIN" and self.word(1) not in {"TRANSACTION", ";", ""}:
             return self._block()
@@ -139,6 +139,15 @@ def read(sql: str) -> list[Node]:
     ['BEGIN TRANSACTION', "SELECT ';'", 'COMMIT TRANSACTION']
     """
     return _Reader(sql).nodes()
+
+
+def is_abort(nodes: list[Node]) -> bool:
+    """Whether a query ends its session: `CALL BQ.ABORT_SESSION()`."""
+    return (
+        len(nodes) == 1
+        and isinstance(nodes[0], Statement)
+        and re.fullmatch(r"CALL\s+BQ\.ABORT_SESSION\s*\(\s*\)", nodes[0].sql.strip(), re.IGNORECASE) is not None
+    )
 
 
 def is_script(nodes: list[Node]) -> bool:

@@ -135,7 +135,7 @@ def test_another_process_can_ask_for_faults_and_counts(bigquery_client, fake_big
     def control(method, path, body=None):
         request = urllib.request.Request(
             f"{fake_bigquery.address}/_fake/{path}", method=method, data=json.dumps(body).encode() if body else None
-        )  # noqa: S310 - loopback
+        )
         with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
             return json.load(answer)
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sahara_assets_tests.postgres_server import PostgresServer
 
 SERVERS = [place for place in PLACES if place != "duckdb"]
 
@@ -34,9 +33,9 @@ def run_on(root: Path, url: str) -> tuple[Tables, dict[str, bytes]]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("place", SERVERS)
 def test_a_made_shop_gives_equal_tables_and_files(
-    place: str, new_project: Path, postgres_servers: Callable[[str], PostgresServer], schema: str
+    place: str, new_project: Path, address_of: Callable[[str], str]
 ) -> None:
-    url = postgres_servers(place.rpartition(" ")[2]).url(schema)
+    url = address_of(place)
     embedded, files = run_on(new_project, "duckdb:///sahara.duckdb")
     assert embedded["rejected_rows"]
     assert embedded["top_categories"]
