@@ -15,8 +15,8 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from decimal import Decimal
     from collections.abc import Callable
+    from decimal import Decimal
 
     import pyarrow as pa
 
