@@ -54,6 +54,19 @@ def test_an_error_in_the_middle_leaves_nothing(table, between):
     assert ids(table) == [1, 2]
 
 
+def test_a_handler_reads_the_error_and_rolls_back_as_in_the_documentation(table):
+    # Multi-statement transactions, transaction scope, the example of a handler
+    script = (
+        "BEGIN BEGIN TRANSACTION; INSERT INTO shop.t VALUES (9); SELECT 1 / 0; COMMIT TRANSACTION; "
+        "EXCEPTION WHEN ERROR THEN SELECT @@error.message; ROLLBACK TRANSACTION; END; SELECT COUNT(*) FROM shop.t;"
+    )
+    assert rows(table, script) == [(2,)]
+    with pytest.raises(Exception, match="does not know committing a transaction after an error"):
+        rows(table, script.replace("ROLLBACK", "COMMIT"))
+    kept = script.replace("SELECT 1 / 0", "RAISE USING MESSAGE = 'stop'").replace("ROLLBACK", "COMMIT")
+    assert rows(table, kept) == [(3,)]
+
+
 def test_a_transaction_left_open_is_rolled_back(table):
     # Multi-statement transactions, transaction scope: a query that ends before its COMMIT is rolled back
     rows(table, "BEGIN TRANSACTION; DELETE FROM shop.t WHERE TRUE;")
