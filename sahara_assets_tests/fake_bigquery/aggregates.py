@@ -9,12 +9,15 @@ allowed to be.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 
 from sahara_assets_tests.fake_bigquery.calls import call, macro, whole
 from sahara_assets_tests.fake_bigquery.errors import invalid_query, unknown_to_fake
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PLAIN = {
     "count": "count", "min": "min", "max": "max", "stddev": "stddev", "stddev_samp": "stddev_samp", "stddev_pop": "stddev_pop",
@@ -24,11 +27,6 @@ PLAIN = {
     "ntile": "ntile", "lag": "lag", "lead": "lead", "first_value": "first_value", "last_value": "last_value", "nth_value": "nth_value",
 }  # fmt: skip
 """Those that mean the same in DuckDB."""
-OTHERS = {
-    "sum", "avg", "countif", "any_value", "min_by", "max_by", "array_agg", "string_agg", "approx_count_distinct", "approx_quantiles",
-    "approx_top_count", "percentile_cont", "percentile_disc", "array_concat_agg",
-}  # fmt: skip
-NAMES = set(PLAIN) | OTHERS
 DUCKDB_NAMES = set(PLAIN.values()) | {
     "sum", "any_value", "arg_max_null", "arg_min_null", "list", "string_agg", "quantile_cont", "quantile_disc", "histogram", "flatten",
 }  # fmt: skip
@@ -74,6 +72,37 @@ def _behind_distinct(node: exp.Expression) -> list[exp.Expression]:
     return list(distinct.expressions[1:]) if distinct is not None else []
 
 
+class _Call(NamedTuple):
+    """One call: its first argument's pieces, the further arguments, and the window that it stands in, if any."""
+
+    name: str
+    parts: _Parts | None
+    more: list[exp.Expression]
+    over: exp.Window | None
+
+    @property
+    def value(self) -> exp.Expression:
+        assert self.parts is not None, f"{self.name} without an argument"
+        return self.parts.value.copy()
+
+    def windowed(self, function: exp.Expression) -> exp.Expression:
+        """The function in the call's window."""
+        if self.over is None:
+            return function
+        window = self.over.copy()
+        window.set("this", function)
+        return window
+
+    def as_it_is(self, duckdb_name: str) -> exp.Expression:
+        """The same call under another name."""
+        if self.parts is None:
+            return self.windowed(call(duckdb_name))
+        value = exp.Distinct(expressions=[self.value]) if self.parts.distinct else self.value
+        if self.parts.nulls == "ignore" and duckdb_name in {"first_value", "last_value", "lag", "lead", "nth_value"}:
+            value = exp.IgnoreNulls(this=value)
+        return self.windowed(call(duckdb_name, value, *self.more))
+
+
 def aggregate(name: str, arguments: list[exp.Expression], over: exp.Window | None) -> exp.Expression:
     """The DuckDB expression for an aggregate or a window function.
 
@@ -91,75 +120,63 @@ def aggregate(name: str, arguments: list[exp.Expression], over: exp.Window | Non
         last = _parts(arguments[-1])
         parts = parts._replace(order=last.order, limit=last.limit)
         arguments = [*arguments[:-1], last.value]
-
-    def windowed(function: exp.Expression) -> exp.Expression:
-        if over is None:
-            return function
-        window = over.copy()
-        window.set("this", function)
-        return window
-
-    def simple(duckdb_name: str, *more: exp.Expression) -> exp.Expression:
-        if parts is None:
-            return windowed(call(duckdb_name))
-        value: exp.Expression = exp.Distinct(expressions=[parts.value.copy()]) if parts.distinct else parts.value.copy()
-        if parts.nulls == "ignore" and duckdb_name in {"first_value", "last_value", "lag", "lead", "nth_value"}:
-            value = exp.IgnoreNulls(this=value)
-        return windowed(call(duckdb_name, value, *more))
-
-    if lower in PLAIN:
-        return simple(PLAIN[lower], *arguments[1:])
-    assert parts is not None, name
-    if lower == "sum":
-        return macro("sum_result", simple("sum"))
-    if lower == "avg":
-        return macro("avg", simple("sum"), simple("count"))
-    if lower == "countif":
-        hit = exp.Case(ifs=[exp.If(this=parts.value, true=exp.Literal.number(1))])
-        return windowed(call("count", hit))
-    if lower == "approx_count_distinct":
-        return windowed(call("count", exp.Distinct(expressions=[parts.value])))
-    if lower in {"any_value", "min_by", "max_by"}:
-        return _one_value(lower, parts, arguments[1:], windowed)
-    if lower in {"percentile_cont", "percentile_disc"}:
-        value = exp.cast(parts.value, "DOUBLE", dialect="duckdb") if lower == "percentile_cont" else parts.value
-        return windowed(call(lower.replace("percentile", "quantile"), value, *arguments[1:]))
-    if lower == "approx_quantiles":
-        number = int(arguments[1].find(exp.Literal).name)
-        shares = exp.Array(expressions=[exp.Literal.number(repr(place / number)) for place in range(number + 1)])
-        return call("quantile_disc", parts.value, shares)
-    if lower == "approx_top_count":
-        return macro("approx_top_count", call("histogram", parts.value), arguments[1])
-    return _gathered(lower, parts, arguments[1:], windowed)
+    asked = _Call(lower, parts, arguments[1:], over)
+    return asked.as_it_is(PLAIN[lower]) if lower in PLAIN else _OTHERS[lower](asked)
 
 
-def _one_value(name: str, parts: _Parts, more: list[exp.Expression], windowed) -> exp.Expression:
-    if name != "any_value":
-        return windowed(call("arg_max_null" if name == "max_by" else "arg_min_null", parts.value, more[0]))
-    if parts.having is not None:
-        chosen = "arg_max_null" if parts.having.args.get("max") else "arg_min_null"
-        return windowed(call(chosen, parts.value, parts.having.expression))
-    return windowed(call("any_value", parts.value))
+def _count_if(asked: _Call) -> exp.Expression:
+    return asked.windowed(call("count", exp.Case(ifs=[exp.If(this=asked.value, true=exp.Literal.number(1))])))
 
 
-def _gathered(name: str, parts: _Parts, more: list[exp.Expression], windowed) -> exp.Expression:
-    """ARRAY_AGG, STRING_AGG and ARRAY_CONCAT_AGG."""
-    value: exp.Expression = exp.Distinct(expressions=[parts.value.copy()]) if parts.distinct else parts.value.copy()
-    if name == "string_agg" and parts.limit is None:
-        separator = more[0] if more else exp.Literal.string(",")
-        # the order stands behind the last argument, which is where it was written
-        return windowed(_ordered(call("string_agg", value, separator), parts.order))
-    if name == "string_agg":
+def _by(asked: _Call) -> exp.Expression:
+    chosen = "arg_max_null" if asked.name == "max_by" else "arg_min_null"
+    return asked.windowed(call(chosen, asked.value, asked.more[0]))
+
+
+def _any_value(asked: _Call) -> exp.Expression:
+    having = asked.parts.having if asked.parts else None
+    if having is None:
+        return asked.windowed(call("any_value", asked.value))
+    chosen = "arg_max_null" if having.args.get("max") else "arg_min_null"
+    return asked.windowed(call(chosen, asked.value, having.expression))
+
+
+def _percentile(asked: _Call) -> exp.Expression:
+    value = exp.cast(asked.value, "DOUBLE", dialect="duckdb") if asked.name == "percentile_cont" else asked.value
+    return asked.windowed(call(asked.name.replace("percentile", "quantile"), value, *asked.more))
+
+
+def _quantiles(asked: _Call) -> exp.Expression:
+    number = int(asked.more[0].find(exp.Literal).name)
+    shares = [exp.Literal.number(repr(place / number)) for place in range(number + 1)]
+    return call("quantile_disc", asked.value, exp.Array(expressions=shares))
+
+
+def _string_agg(asked: _Call) -> exp.Expression:
+    assert asked.parts is not None
+    if asked.parts.limit is not None:
         raise unknown_to_fake("STRING_AGG with LIMIT")
-    gathered: exp.Expression = _ordered(call("list", value), parts.order)
-    if name == "array_agg" and parts.nulls == "ignore":
-        present = exp.Not(this=exp.Is(this=parts.value.copy(), expression=exp.Null()))
+    value = exp.Distinct(expressions=[asked.value]) if asked.parts.distinct else asked.value
+    separator = asked.more[0] if asked.more else exp.Literal.string(",")
+    # the order stands behind the last argument, which is where it was written
+    return asked.windowed(_ordered(call("string_agg", value, separator), asked.parts.order))
+
+
+def _array_agg(asked: _Call) -> exp.Expression:
+    """ARRAY_AGG and ARRAY_CONCAT_AGG."""
+    assert asked.parts is not None
+    value = exp.Distinct(expressions=[asked.value]) if asked.parts.distinct else asked.value
+    gathered: exp.Expression = _ordered(call("list", value), asked.parts.order)
+    if asked.name == "array_agg" and asked.parts.nulls == "ignore":
+        present = exp.Not(this=exp.Is(this=asked.value, expression=exp.Null()))
         gathered = exp.Filter(this=gathered, expression=exp.Where(this=present))
-    gathered = windowed(gathered)
-    if name == "array_concat_agg":
+    gathered = asked.windowed(gathered)
+    if asked.name == "array_concat_agg":
         gathered = call("flatten", gathered)
-    if parts.limit is not None:
-        gathered = exp.Bracket(this=gathered, expressions=[exp.Slice(this=whole(1), expression=whole(parts.limit))])
+    if asked.parts.limit is not None:
+        gathered = exp.Bracket(
+            this=gathered, expressions=[exp.Slice(this=whole(1), expression=whole(asked.parts.limit))]
+        )
     return gathered
 
 
@@ -167,6 +184,25 @@ def _ordered(function: exp.Anonymous, order: exp.Order | None) -> exp.Anonymous:
     if order is not None:
         function.append("expressions", exp.Order(this=function.expressions.pop(), expressions=order.expressions))
     return function
+
+
+_OTHERS: dict[str, Callable[[_Call], exp.Expression]] = {
+    "sum": lambda asked: macro("sum_result", asked.as_it_is("sum")),
+    "avg": lambda asked: macro("avg", asked.as_it_is("sum"), asked.as_it_is("count")),
+    "countif": _count_if,
+    "any_value": _any_value,
+    "min_by": _by,
+    "max_by": _by,
+    "array_agg": _array_agg,
+    "array_concat_agg": _array_agg,
+    "string_agg": _string_agg,
+    "approx_count_distinct": lambda asked: asked.windowed(call("count", exp.Distinct(expressions=[asked.value]))),
+    "approx_quantiles": _quantiles,
+    "approx_top_count": lambda asked: macro("approx_top_count", call("histogram", asked.value), asked.more[0]),
+    "percentile_cont": _percentile,
+    "percentile_disc": _percentile,
+}
+NAMES = set(PLAIN) | set(_OTHERS)
 
 
 def refuse_without_order(name: str, over: exp.Window) -> None:

@@ -37,6 +37,107 @@ class GoogleSql(BigQuery):
         NO_PAREN_FUNCTIONS: ClassVar = {}
 
 
+RESERVED = frozenset(
+    [
+        "ALL",
+        "AND",
+        "ANY",
+        "ARRAY",
+        "AS",
+        "ASC",
+        "ASSERT_ROWS_MODIFIED",
+        "AT",
+        "BETWEEN",
+        "BY",
+        "CASE",
+        "CAST",
+        "COLLATE",
+        "CONTAINS",
+        "CREATE",
+        "CROSS",
+        "CUBE",
+        "CURRENT",
+        "DEFAULT",
+        "DEFINE",
+        "DESC",
+        "DISTINCT",
+        "ELSE",
+        "END",
+        "ENUM",
+        "ESCAPE",
+        "EXCEPT",
+        "EXCLUDE",
+        "EXISTS",
+        "EXTRACT",
+        "FALSE",
+        "FETCH",
+        "FOLLOWING",
+        "FOR",
+        "FROM",
+        "FULL",
+        "GROUP",
+        "GROUPING",
+        "GROUPS",
+        "HASH",
+        "HAVING",
+        "IF",
+        "IGNORE",
+        "IN",
+        "INNER",
+        "INTERSECT",
+        "INTERVAL",
+        "INTO",
+        "IS",
+        "JOIN",
+        "LATERAL",
+        "LEFT",
+        "LIKE",
+        "LIMIT",
+        "LOOKUP",
+        "MERGE",
+        "NATURAL",
+        "NEW",
+        "NO",
+        "NOT",
+        "NULL",
+        "NULLS",
+        "OF",
+        "ON",
+        "OR",
+        "ORDER",
+        "OUTER",
+        "OVER",
+        "PARTITION",
+        "PRECEDING",
+        "PROTO",
+        "QUALIFY",
+        "RANGE",
+        "RECURSIVE",
+        "RESPECT",
+        "RIGHT",
+        "ROLLUP",
+        "ROWS",
+        "SELECT",
+        "SET",
+        "SOME",
+        "STRUCT",
+        "TABLESAMPLE",
+        "THEN",
+        "TO",
+        "TREAT",
+        "TRUE",
+        "UNBOUNDED",
+        "UNION",
+        "UNNEST",
+        "USING",
+        "WHEN",
+        "WHERE",
+        "WINDOW",
+        "WITH",
+        "WITHIN",
+    ]
+)
+"""Words that are no identifiers unless in backticks: "Reserved keywords", https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical."""
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[xX][0-9a-fA-F]{2}|[0-7]{3}|.)", re.DOTALL)
 
 
@@ -78,4 +179,16 @@ def parsed(sql: str) -> exp.Expression:
         raise invalid_query("Syntax error: Unexpected end of statement at [1:1]")
     if isinstance(statement, exp.Command):
         raise unknown_to_fake(f"the statement {sql.strip()[:60]!r}")
+    _refuse_reserved(statement)
     return statement
+
+
+def _refuse_reserved(statement: exp.Expression) -> None:
+    """sqlglot lets most keywords be names; behind a dot they may be, elsewhere BigQuery stops at them."""
+    for node in statement.find_all(exp.Identifier):
+        parent = node.parent
+        behind_dot = isinstance(parent, (exp.Column, exp.Table, exp.Dot)) and any(
+            parent.args.get(part) for part in ("table", "db", "expression") if parent.args.get(part) is not node
+        )
+        if not node.quoted and node.name.upper() in RESERVED and not behind_dot:
+            raise invalid_query(f"Syntax error: Unexpected keyword {node.name.upper()}")

@@ -3,6 +3,9 @@
 "Job", https://cloud.google.com/bigquery/docs/reference/rest/v2/Job. A job runs in a thread of its own and is PENDING, RUNNING, then DONE.
 Its id is the client's where it gives one, and is taken for good: "Generate a job ID", https://cloud.google.com/bigquery/docs/running-jobs
 ("the job ID is unique within the project; if a job with that id exists, the request fails with 409, so it can be sent again safely").
+
+Here jobs.insert always answers with the job, and a query that cannot even be read is a job that failed; the service answers some of those
+with the error itself (which ones is unverified). A caller has to be ready for both: at `client.query` and at `job.result`.
 """
 
 from __future__ import annotations

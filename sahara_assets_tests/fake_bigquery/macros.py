@@ -58,6 +58,7 @@ def _second_text(value: str) -> str:
     return f"regexp_replace(regexp_replace({shown}, '\\.000000$', ''), '(\\.\\d{{3}})000$', '\\1')"
 
 
+_COUNTED = "list_transform(map_entries(h), lambda x: struct_pack(count := CAST(x.value AS BIGINT), value := x.key))"
 _INT_TEXT = "[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)"
 _NUMBER_TEXT = "[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?"
 _DATE_TEXT = "[0-9]{1,4}-[0-9]{1,2}-[0-9]{1,2}"
@@ -76,7 +77,7 @@ def _same(*kinds: str) -> list[Overload]:
 
 def _truncated_to_int(value: str) -> str:
     outside = f"isnan({value}) OR isinf({value}) OR abs({value}) >= 9223372036854775807"
-    # "FLOAT64 → INT64: returns the closest integer; halfway cases round away from zero"
+    # the closest whole number; halfway cases go away from zero: conversion functions, CAST AS INT64
     said = f"'Illegal conversion of non-finite or too large floating point number to an integer: ' || {value}"
     return checked(outside, said, INT, f"CAST(round({value}) AS BIGINT)")
 
@@ -262,8 +263,7 @@ MACROS: dict[str, list[Overload]] = {
     "approx_top_count": [
         (
             "h, n",
-            "list_transform(list_reverse_sort(list_transform(map_entries(h), lambda x: struct_pack(count := CAST(x.value AS BIGINT), value := x.key)))[1:n], "
-            "lambda x: struct_pack(value := x.value, count := x.count))",
+            f"list_transform(list_reverse_sort({_COUNTED})[1:n], lambda x: struct_pack(value := x.value, count := x.count))",
         ),
     ],
     # JSON

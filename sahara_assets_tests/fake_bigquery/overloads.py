@@ -7,13 +7,16 @@ the overload's own name (`bq_round__4`). Innermost calls first, since an outer o
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-import duckdb
 from sqlglot import exp
 
 from sahara_assets_tests.fake_bigquery.aggregates import DUCKDB_NAMES
 from sahara_assets_tests.fake_bigquery.calls import MACROS
-from sahara_assets_tests.fake_bigquery.errors import from_duckdb, invalid_query
+from sahara_assets_tests.fake_bigquery.errors import invalid_query
+
+if TYPE_CHECKING:
+    import duckdb
 
 _COERCIONS = {
     "BIGINT": ("BIGINT", "DECIMAL(38, 9)", "DOUBLE"),
@@ -103,10 +106,7 @@ def _probe(query: exp.Select, calls: list[exp.Anonymous]) -> exp.Expression:
 
 def _decide(probe: exp.Expression, calls: list[exp.Anonymous], connection: duckdb.DuckDBPyConnection) -> None:
     sql = probe.sql(dialect="duckdb", identify=True)
-    try:
-        types = [row[1] for row in connection.execute(f"DESCRIBE {sql}").fetchall()]
-    except duckdb.Error as error:
-        raise from_duckdb(error) from error
+    types = [row[1] for row in connection.execute(f"DESCRIBE {sql}").fetchall()]
     start = 0
     for call in calls:
         kinds = types[start : start + len(call.expressions)]

@@ -231,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(Answer(faults.shown()))
 
     def _send(self, answer: Answer) -> None:
-        content = b"" if answer.body is None else json.dumps(answer.body).encode()
+        content = b"" if answer.body is None else json.dumps(answer.body, separators=(",", ":")).encode()
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)

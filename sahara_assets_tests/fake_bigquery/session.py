@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from sahara_assets_tests.fake_bigquery.errors import ApiError, from_duckdb, invalid_query
+from sahara_assets_tests.fake_bigquery.errors import ApiError, from_duckdb, invalid_query, unknown_to_fake
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,6 +61,7 @@ class Session:
     variable_types: dict[str, exp.DataType] = field(default_factory=dict)
     transaction: Transaction | None = None
     error: ApiError | None = None
+    doomed: bool = False
 
     def __post_init__(self) -> None:
         self.cursor = self.catalogue.cursor()
@@ -76,7 +77,18 @@ class Session:
         try:
             return self.cursor.execute(sql)
         except duckdb.Error as error:
-            raise from_duckdb(error) from error
+            raise self.failed(error) from error
+
+    def failed(self, error: duckdb.Error) -> ApiError:
+        """DuckDB's error in BigQuery's words; within a transaction it has cost DuckDB the transaction, which BigQuery would go on with.
+
+        What a handler can do then is read and roll back, as in the documentation's example; committing what came before the error
+        (which BigQuery allows) the fake cannot, and says so.
+        """
+        if self.transaction is not None and not self.doomed:
+            self.cursor.execute("ROLLBACK")
+            self.doomed = True
+        return from_duckdb(error)
 
     def begin(self) -> None:
         if self.transaction is not None:
@@ -86,6 +98,8 @@ class Session:
 
     def commit(self) -> None:
         transaction = self._open()
+        if self.doomed:
+            raise unknown_to_fake("committing a transaction after an error in it")
         try:
             self.run("COMMIT")
         except ApiError:
@@ -95,7 +109,8 @@ class Session:
 
     def rollback(self) -> None:
         transaction = self._open()
-        self.run("ROLLBACK")
+        if not self.doomed:
+            self.run("ROLLBACK")
         self._ended(transaction, committed=False)
 
     def _open(self) -> Transaction:
@@ -104,7 +119,7 @@ class Session:
         return self.transaction
 
     def _ended(self, transaction: Transaction, *, committed: bool) -> None:
-        self.transaction = None
+        self.transaction, self.doomed = None, False
         self.mutations.end(transaction, committed=committed)
         if committed:
             for key in transaction.mutated | transaction.appended:
@@ -115,7 +130,8 @@ class Session:
         if self.transaction is not None:
             transaction, self.transaction = self.transaction, None
             try:
-                self.cursor.execute("ROLLBACK")
+                if not self.doomed:
+                    self.cursor.execute("ROLLBACK")
             finally:
                 self.mutations.end(transaction, committed=False)
         self.cursor.close()

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from sahara_assets_tests.fake_bigquery import ddl, estimates, inserts
 from sahara_assets_tests.fake_bigquery.catalogue import physical
-from sahara_assets_tests.fake_bigquery.errors import from_duckdb, invalid_query, unknown_to_fake
+from sahara_assets_tests.fake_bigquery.errors import invalid_query, unknown_to_fake
 from sahara_assets_tests.fake_bigquery.parameters import filled
 from sahara_assets_tests.fake_bigquery.schema import Field, duckdb_type, field_of
 from sahara_assets_tests.fake_bigquery.session import Outcome, Session
@@ -67,7 +67,7 @@ def translated(statement: exp.Expression, session: Session) -> Translated:
     try:
         return translate(statement, session.tables, session.cursor)
     except duckdb.Error as error:
-        raise from_duckdb(error) from error
+        raise session.failed(error) from error
 
 
 def described(sql: str, session: Session) -> list[Field]:
@@ -160,6 +160,8 @@ def _dml(kind: str, statement: exp.Expression, session: Session) -> Outcome:
 
 def _changing(key: Key, session: Session, change: Callable[[], Outcome], *, mutates: bool) -> Outcome:
     """Change rows within the session's transaction, or within one of the statement's own."""
+    if session.doomed:
+        raise unknown_to_fake("going on with a transaction after an error in it")
     if session.transaction is not None:
         if mutates:
             session.mutations.mutate(session.transaction, key)

@@ -133,9 +133,9 @@ def test_a_delayed_answer_runs_into_the_clients_timeout(bigquery_client, fake_bi
 
 def test_another_process_can_ask_for_faults_and_counts(bigquery_client, fake_bigquery):
     def control(method, path, body=None):
-        request = urllib.request.Request(
-            f"{fake_bigquery.address}/_fake/{path}", method=method, data=json.dumps(body).encode() if body else None
-        )
+        content = json.dumps(body).encode() if body else None
+        address = f"{fake_bigquery.address}/_fake/{path}"
+        request = urllib.request.Request(address, method=method, data=content)  # noqa: S310 - loopback
         with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
             return json.load(answer)
 

@@ -14,7 +14,7 @@ from google.api_core.exceptions import BadRequest, GoogleAPICallError
 D, N = datetime, Decimal
 
 VALUES = [
-    # docs/operators#arithmetic_operators: the result of / is FLOAT64, NUMERIC for NUMERIC
+    # docs/operators#arithmetic_operators says that a division gives FLOAT64, of NUMERIC a NUMERIC
     ("7 / 2", 3.5),
     ("NUMERIC '1' / 3", N("0.333333333")),
     ("NUMERIC '2' / 3", N("0.666666667")),
@@ -148,7 +148,7 @@ VALUES = [
 ]
 
 QUERIES = [
-    # docs/query-syntax#order_by_clause: NULLs are the smallest
+    # docs/query-syntax#order_by_clause says that NULLs are the smallest
     ("SELECT x FROM UNNEST([1, NULL, 3]) AS x ORDER BY x", [(None,), (1,), (3,)]),
     ("SELECT x FROM UNNEST([1, NULL, 3]) AS x ORDER BY x DESC", [(3,), (1,), (None,)]),
     ("SELECT x FROM UNNEST([1, NULL, 3]) AS x ORDER BY x NULLS LAST", [(1,), (3,), (None,)]),
@@ -156,7 +156,7 @@ QUERIES = [
     ("SELECT x FROM UNNEST(['b', 'B', 'ä', 'a', '']) AS x ORDER BY x", [("",), ("B",), ("a",), ("b",), ("ä",)]),
     # docs/query-syntax#qualify_clause, #unnest_operator
     ("SELECT x FROM UNNEST([3, 1, 2]) AS x QUALIFY ROW_NUMBER() OVER (ORDER BY x) = 2", [(2,)]),
-    ("SELECT x, at FROM UNNEST(['a', 'b']) AS x WITH OFFSET AS at ORDER BY at", [("a", 0), ("b", 1)]),
+    ("SELECT x, n FROM UNNEST(['a', 'b']) AS x WITH OFFSET AS n ORDER BY n", [("a", 0), ("b", 1)]),
     (
         "SELECT p.n, p.t FROM UNNEST(ARRAY<STRUCT<n INT64, t STRING>>[(1, 'x'), (2, NULL)]) AS p ORDER BY n",
         [(1, "x"), (2, None)],
@@ -217,6 +217,7 @@ REFUSALS = [
     ("1 AS a, 2 AS A", "Duplicate column names"),
     ("1 FROM nodataset", "must be qualified with a dataset"),
     ("SELECT", "Syntax error"),
+    ("1 AS at", "Unexpected keyword AT"),
 ]
 
 

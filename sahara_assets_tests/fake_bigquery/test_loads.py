@@ -171,7 +171,7 @@ def test_a_job_id_is_taken_once(bigquery_client, fake_bigquery):
 
 def test_one_bad_value_loads_nothing(bigquery_client):
     lines = b'{"id": 1}\n{"id": "1.7"}\n'
-    with pytest.raises(BadRequest, match="Error while reading data.*Bad int64 value: 1.7"):
+    with pytest.raises(BadRequest, match=r"Error while reading data.*Bad int64 value: 1.7"):
         loaded(bigquery_client, lines, "NEWLINE_DELIMITED_JSON")
     with pytest.raises(BadRequest, match="No such field: unknown"):
         loaded(bigquery_client, b'{"id": 1, "unknown": 2}\n', "NEWLINE_DELIMITED_JSON")
@@ -195,7 +195,7 @@ def test_a_parquet_file_must_fit_the_table(bigquery_client):
     bigquery_client.create_table(bigquery.Table(TABLE, schema=SCHEMA))
     only = pa.schema([("id", pa.int64())])
     loaded(bigquery_client, parquet([(1,)], only), schema=None)
-    with pytest.raises(BadRequest, match="Cannot add fields \\(field: other\\)"):
+    with pytest.raises(BadRequest, match=r"Cannot add fields \(field: other\)"):
         loaded(bigquery_client, parquet([(1,)], pa.schema([("other", pa.int64())])), schema=None)
     with pytest.raises(BadRequest, match="has changed type from INTEGER to STRING"):
         loaded(bigquery_client, parquet([("a",)], pa.schema([("id", pa.string())])), schema=None)

@@ -8,6 +8,7 @@ import pytest
 from google.api_core.exceptions import BadRequest
 
 from sahara_assets_tests.fake_bigquery import scripts
+from sahara_assets_tests.fake_bigquery.errors import ApiError
 
 MOVE = "BEGIN TRANSACTION; DELETE FROM shop.t WHERE id = 1; INSERT INTO shop.t (id) VALUES (10); {between} COMMIT TRANSACTION;"
 
@@ -53,8 +54,21 @@ def test_an_error_in_the_middle_leaves_nothing(table, between):
     assert ids(table) == [1, 2]
 
 
+def test_a_handler_reads_the_error_and_rolls_back_as_in_the_documentation(table):
+    # Multi-statement transactions, transaction scope, the example of a handler
+    script = (
+        "BEGIN BEGIN TRANSACTION; INSERT INTO shop.t VALUES (9); SELECT 1 / 0; COMMIT TRANSACTION; "
+        "EXCEPTION WHEN ERROR THEN SELECT @@error.message; ROLLBACK TRANSACTION; END; SELECT COUNT(*) FROM shop.t;"
+    )
+    assert rows(table, script) == [(2,)]
+    with pytest.raises(Exception, match="does not know committing a transaction after an error"):
+        rows(table, script.replace("ROLLBACK", "COMMIT"))
+    kept = script.replace("SELECT 1 / 0", "RAISE USING MESSAGE = 'stop'").replace("ROLLBACK", "COMMIT")
+    assert rows(table, kept) == [(3,)]
+
+
 def test_a_transaction_left_open_is_rolled_back(table):
-    # transactions: "the query ends before reaching one of these two statements. In this case, BigQuery automatically rolls back"
+    # Multi-statement transactions, transaction scope: a query that ends before its COMMIT is rolled back
     rows(table, "BEGIN TRANSACTION; DELETE FROM shop.t WHERE TRUE;")
     assert ids(table) == [1, 2]
 
@@ -114,7 +128,7 @@ class Held:
 
         try:
             scripts.run(scripts.read(f"BEGIN TRANSACTION; {self.statement}; COMMIT TRANSACTION;"), self.session, pause)
-        except Exception as error:
+        except ApiError as error:
             self.error = error
         finally:
             self.session.close()
@@ -151,6 +165,7 @@ def test_reading_and_appending_go_on_beside_a_mutating_transaction(table, fake_b
 
 
 def test_dml_outside_of_a_transaction_waits_for_it(table, fake_bigquery):
+    fake_bigquery.api.patience_seconds = 0.1
     with Held(fake_bigquery, "DELETE FROM shop.t WHERE id = 1") as first:
         job = table.query("UPDATE shop.t SET id = id + 100 WHERE TRUE")
         assert not job.done()

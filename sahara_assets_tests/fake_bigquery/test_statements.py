@@ -112,8 +112,8 @@ def test_dml_that_bigquery_refuses_changes_nothing(table, sql, said):
 def test_a_table_made_by_ddl_is_what_the_api_shows(bigquery_client):
     job, _ = run(
         bigquery_client,
-        "CREATE TABLE shop.made (id INT64 NOT NULL OPTIONS(description='the id'), at TIMESTAMP, price NUMERIC(18, 4), tags ARRAY<STRING>, "
-        "part STRUCT<x INT64>) PARTITION BY DATE(at) CLUSTER BY id, price OPTIONS(description='d', labels=[('a', 'b')], "
+        "CREATE TABLE shop.made (id INT64 NOT NULL OPTIONS(description='the id'), seen_at TIMESTAMP, price NUMERIC(18, 4), tags ARRAY<STRING>, "
+        "part STRUCT<x INT64>) PARTITION BY DATE(seen_at) CLUSTER BY id, price OPTIONS(description='d', labels=[('a', 'b')], "
         "expiration_timestamp=TIMESTAMP '2099-01-01 00:00:00 UTC')",
     )
     assert (job.statement_type, job.ddl_operation_performed, job.ddl_target_table.table_id) == (
@@ -123,11 +123,11 @@ def test_a_table_made_by_ddl_is_what_the_api_shows(bigquery_client):
     )
     made = bigquery_client.get_table("shop.made")
     assert [(f.name, f.field_type, f.mode) for f in made.schema] == [
-        ("id", "INTEGER", "REQUIRED"), ("at", "TIMESTAMP", "NULLABLE"), ("price", "NUMERIC", "NULLABLE"), ("tags", "STRING", "REPEATED"), ("part", "RECORD", "NULLABLE"),
+        ("id", "INTEGER", "REQUIRED"), ("seen_at", "TIMESTAMP", "NULLABLE"), ("price", "NUMERIC", "NULLABLE"), ("tags", "STRING", "REPEATED"), ("part", "RECORD", "NULLABLE"),
     ]  # fmt: skip
     assert (made.schema[0].description, made.time_partitioning.field, made.clustering_fields, made.labels) == (
         "the id",
-        "at",
+        "seen_at",
         ["id", "price"],
         {"a": "b"},
     )

@@ -58,7 +58,7 @@ def test_what_is_not_there_is_not_found_in_the_services_words(bigquery_client):
     with pytest.raises(NotFound, match="Not found: Dataset test-project:nowhere") as caught:
         bigquery_client.get_dataset("nowhere")
     assert caught.value.errors[0]["reason"] == "notFound"
-    with pytest.raises(NotFound, match="Not found: Table test-project:shop.nothing"):
+    with pytest.raises(NotFound, match=r"Not found: Table test-project:shop\.nothing"):
         bigquery_client.get_table("shop.nothing")
     bigquery_client.delete_table("shop.nothing", not_found_ok=True)
     with pytest.raises(NotFound, match=r"Not found: Table test-project:shop.nothing was not found in location EU"):
