@@ -347,7 +347,7 @@ class AlertSettings(Section):
         "",
         description="Address of Dagster's UI as people reach it, such as `https://dagster.example.com`; alerts then link to the run.",
     )
-    timeout_seconds: float = Field(5.0, gt=0, le=15, description="How long to wait for the webhook's answer, each try.")
+    timeout_seconds: float = Field(5.0, gt=0, le=10, description="How long to wait for the webhook's answer, each try.")
 
     @field_validator("webhook_url")
     @classmethod
