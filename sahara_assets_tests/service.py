@@ -38,7 +38,7 @@ ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
 def eventually(
-    question: Callable[[], Any], what: str, patience_seconds: float = PATIENCE_SECONDS, interval_seconds: float = 0.2
+    question: Callable[[], Any], what: str, patience_seconds: float = PATIENCE_SECONDS, interval_seconds: float = 0.5
 ) -> Any:
     """The first answer that is not empty; asked again and again until the patience ends."""
     deadline = time.monotonic() + patience_seconds
@@ -166,7 +166,7 @@ class Service:
             self.processes[name] = process
             self.sessions.append(process.pid)
         for name in names:
-            eventually(lambda: self._is_up(name), f"{name} to be healthy", interval_seconds=0.5)  # noqa: B023 - asked at once
+            eventually(lambda: self._is_up(name), f"{name} to be healthy")  # noqa: B023 - asked at once
 
     def _is_up(self, name: str) -> bool:
         assert self.processes[name].poll() is None, f"{name} ended: {self.log(name)[-3000:]}"

@@ -57,7 +57,7 @@ def service(made_shop: Path, receiver: Webhook, tmp_path_factory: pytest.TempPat
     variables = {
         "SAHARA_ALERTS_WEBHOOK_URL": receiver.url,
         "SAHARA_ALERTS_UI_URL": "https://dagster.example.com",
-        "SAHARA_DROPS_WATCH_SECONDS": "2",
+        "SAHARA_DROPS_WATCH_SECONDS": "4",
     }
     running = Service(root, variables)
     try:
@@ -108,19 +108,16 @@ def ended_well(service: Service, known: set[str]) -> Callable[[], Any]:
     return question
 
 
-def in_the_middle(service: Service, known: set[str]) -> Callable[[], Any]:
-    """Asks for the new run, once it has loaded its drops and is still at work."""
-
-    def question() -> dict[str, Any] | None:
-        found = [run for run in new_runs(service, known) if run["status"] == "STARTED"]
-        done = found and [
-            event["stepKey"]
-            for event in service.events(found[0]["runId"])
-            if event["__typename"] == "ExecutionStepSuccessEvent"
-        ]
-        return found[0] if done and "load_drops" in done else None
-
-    return question
+def run_in_its_middle(service: Service, known: set[str], somebody_waits: Callable[[], Any]) -> dict[str, Any]:
+    """The new run, once it has loaded its drops and is held up."""
+    eventually(somebody_waits, "a run to be held up")
+    (run,) = new_runs(service, known)
+    assert run["status"] == "STARTED"
+    done = [
+        event["stepKey"] for event in service.events(run["runId"]) if event["__typename"] == "ExecutionStepSuccessEvent"
+    ]
+    assert "load_drops" in done
+    return run
 
 
 @contextlib.contextmanager
@@ -220,8 +217,7 @@ def test_a_run_that_is_killed_in_its_middle_is_failed_told_and_finished_by_the_n
     known = {run["runId"] for run in service.runs()}
     with held_up(service, "customer_features") as somebody_waits:
         path = deliver(service)
-        run = eventually(in_the_middle(service, known), "a run in its middle")
-        eventually(somebody_waits, "the run to be held up")
+        run = run_in_its_middle(service, known, somebody_waits)
         (process,) = service.run_processes()
         os.kill(process, signal.SIGKILL)
         eventually(lambda: service.run(run["runId"])["status"] == "FAILURE", "the killed run to count as failed")
@@ -242,8 +238,7 @@ def test_a_run_whose_code_server_dies_is_failed_by_run_monitoring_and_new_drops_
     known = {run["runId"] for run in service.runs()}
     with held_up(service, "customer_features") as somebody_waits:
         lost = deliver(service)
-        run = eventually(in_the_middle(service, known), "a run in its middle")
-        eventually(somebody_waits, "the run to be held up")
+        run = run_in_its_middle(service, known, somebody_waits)
         service.kill("code")
         service.start("code")
         eventually(
