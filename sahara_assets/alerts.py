@@ -66,27 +66,19 @@ class _Ended:
 def _tell_ended_runs(context: dg.SensorEvaluationContext, settings: Settings) -> str:
     memory = _remembered(context)
     places = memory.setdefault("after", {})
-    began = time.monotonic()
     for kind in _ENDS:
         if kind.value not in places:
             # The first tick tells nothing of what was before it.
             places[kind.value] = _newest(context.instance, kind)
+    deadline = time.monotonic() + _TICK_SECONDS
     told = 0
     excuse = ""
     for ended in _ended(context.instance, places):
-        alert = alert_about(context.instance, settings, ended.run_id) if settings.alerts.webhook_url else None
-        if alert is not None:
-            if time.monotonic() - began > _TICK_SECONDS:
-                excuse = "the rest follows"
-                break
-            found = deliver(settings.alerts.webhook_url, alert, timeout_seconds=settings.alerts.timeout_seconds)
-            is_old = datetime.now(tz=UTC).timestamp() - ended.at > _TOO_OLD_SECONDS
-            if not found.delivered and found.again and not is_old:
-                excuse = f"the webhook did not take an alert: {found.answer}; it is tried again"
-                break
-            if not found.delivered:
-                context.log.warning("run %s: its alert was given up: %s", ended.run_id, found.answer)
-            told += found.delivered
+        try:
+            told += bool(settings.alerts.webhook_url) and _tell(context, settings, ended, deadline)
+        except _LaterError as later:
+            excuse = str(later)
+            break
         places[ended.kind.value] = ended.place
     context.update_cursor(json.dumps(memory))
     if not settings.alerts.webhook_url:
@@ -94,6 +86,38 @@ def _tell_ended_runs(context: dg.SensorEvaluationContext, settings: Settings) ->
     return "; ".join(
         part for part in (f"{counted(told, 'alert')} posted" if told or not excuse else "", excuse) if part
     )
+
+
+class _LaterError(Exception):
+    """An alert has to wait for the next tick; says why."""
+
+
+def _tell(context: dg.SensorEvaluationContext, settings: Settings, ended: _Ended, deadline: float) -> bool:
+    """Post what there is to tell about a run; whether anything was.
+
+    Raises:
+        _LaterError: it has to wait, and with it all that comes after it.
+    """
+    is_old = datetime.now(tz=UTC).timestamp() - ended.at > _TOO_OLD_SECONDS
+    try:
+        alert = alert_about(context.instance, settings, ended.run_id)
+    except Exception as error:
+        # One run that cannot be read must not silence the others for ever.
+        said = without_secrets(f"run {ended.run_id} cannot be read: {type(error).__name__}: {error}", settings)
+        if not is_old:
+            raise _LaterError(said) from error
+        context.log.warning("%s; its alert was given up", said)
+        return False
+    if alert is None:
+        return False
+    if time.monotonic() > deadline:
+        raise _LaterError("the rest follows")
+    found = deliver(settings.alerts.webhook_url, alert, timeout_seconds=settings.alerts.timeout_seconds)
+    if not found.delivered and found.again and not is_old:
+        raise _LaterError(f"the webhook did not take an alert: {found.answer}; it is tried again")
+    if not found.delivered:
+        context.log.warning("run %s: its alert was given up: %s", ended.run_id, found.answer)
+    return found.delivered
 
 
 def alert_about(instance: dg.DagsterInstance, settings: Settings, run_id: str) -> dict[str, Any] | None:
@@ -183,7 +207,8 @@ def _ended(instance: dg.DagsterInstance, places: dict[str, int]) -> list[_Ended]
             _Ended(kind, record.storage_id, record.timestamp, record.run_id)
             for record in instance.fetch_run_status_changes(wanted, limit=_AT_ONCE, ascending=True).records
         ]
-    return sorted(found, key=lambda ended: (ended.at, ended.place))
+    # By place rather than by time: the clocks of several machines need not agree, and places must only go up.
+    return sorted(found, key=lambda ended: ended.place)
 
 
 def _tell_broken_settings(context: dg.SensorEvaluationContext, error: SettingsError) -> str:

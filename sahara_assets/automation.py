@@ -192,7 +192,9 @@ def _remembered(context: dg.SensorEvaluationContext) -> dict[str, str]:
 
 def settings_state(settings: Settings) -> str:
     """A hash of the settings and the code: what a person may change so that a run ends otherwise."""
-    return combine(json.dumps(settings.model_dump(mode="json"), sort_keys=True), code_fingerprint("."))
+    # The hash becomes a tag for all to see, so the URL, which may hold a password, stays out of it.
+    document = settings.model_dump(mode="json", exclude={"warehouse": {"url"}})
+    return combine(json.dumps(document, sort_keys=True), code_fingerprint("."))
 
 
 def ledger_state(settings: Settings) -> str | None:

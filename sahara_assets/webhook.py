@@ -23,10 +23,11 @@ PAUSES_SECONDS = (1.0, 3.0)
 _AWAY = frozenset({401, 403, 404, 408, 410, 425, 429})
 """Answers that speak of the webhook rather than of what was posted: the same may be taken later."""
 
-_IN_A_URL = re.compile(r"(\w+://[^\s:/@]*):[^\s/]*@")
-_QUERY = re.compile(r"(\w+://[^\s?#]+)[?#]\S*")
+# What may come before a match is bounded, because a text may be one word of a megabyte.
+_IN_A_URL = re.compile(r"(\b\w{1,20}://[^\s:/@]*):[^\s/]*@")
+_QUERY = re.compile(r"(\b\w{1,20}://[^\s?#]+)[?#]\S*")
 _NAMED = re.compile(
-    r"(?i)([\w-]*(?:password|passwd|token|secret|api[-_]?key|access[-_]?key|signature|credentials?)|\b(?:pwd|sig))"
+    r"(?i)([\w-]{0,30}(?:password|passwd|token|secret|api[-_]?key|access[-_]?key|signature|credentials?)|\b(?:pwd|sig))"
     r"(\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&]+)"
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")

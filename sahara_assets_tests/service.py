@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 240
 PASSWORDS = {"dagster": "sand & 'dust'/€", "warehouse": 'wadi "oasis" \\ %20@:'}
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
@@ -83,7 +83,7 @@ class Service:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        for name in ("drops", "exports", "project", "secrets", "dagster", "logs"):
+        for name in ("drops", "exports", "project", "scratch", "secrets", "dagster", "logs"):
             (self.root / name).mkdir(parents=True)
         for name in ("dagster.yaml", "workspace.yaml"):
             shutil.copy(DEPLOY / name, self.root / "dagster" / name)
@@ -125,6 +125,7 @@ class Service:
         whole = {
             "/drops": str(self.root / "drops"),
             "/exports": str(self.root / "exports"),
+            "/scratch": str(self.root / "scratch"),
             "postgres": "127.0.0.1",
             "code": "127.0.0.1",
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - what is replaced

@@ -63,6 +63,7 @@ class Watch:
 def watch(tmp_path: Path, instance: dg.DagsterInstance, receiver: Webhook, monkeypatch: pytest.MonkeyPatch) -> Watch:
     """A sensor with a webhook that has ticked once, so that what follows is new to it."""
     monkeypatch.setenv("SAHARA_ALERTS_WEBHOOK_URL", receiver.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     started = Watch(tmp_path, instance)
     started.tick()
     return started
@@ -256,17 +257,28 @@ def test_nobody_listening_is_an_answer_too():
     assert "s3cret" not in found.answer
 
 
-def test_a_tick_never_raises(watch, instance, receiver, monkeypatch):
-    def broken(*_: object) -> None:
-        raise RuntimeError(f"broken at {receiver.url}")
+def test_a_tick_never_raises_and_a_run_that_cannot_be_read_does_not_silence_the_others_for_ever(
+    watch, instance, receiver, monkeypatch
+):
+    failed = [run(instance, fails("x")) for _ in range(2)]
+
+    def broken(asked: dg.DagsterInstance, held: Settings, run_id: str) -> dict[str, object] | None:
+        if run_id == failed[0]:
+            raise RuntimeError(f"broken at {receiver.url}")
+        return alert_about(asked, held, run_id)
 
     monkeypatch.setattr(module, "alert_about", broken)
-    run(instance, fails("x"))
     said = watch.tick()
-    assert said.startswith("alerts could not be made: RuntimeError: broken at")
+    assert said.startswith(f"run {failed[0]} cannot be read: RuntimeError: broken at")
     assert SECRET not in said
+    assert receiver.posted == []
+    monkeypatch.setattr(module, "_TOO_OLD_SECONDS", -1.0)
+    watch.tick()
+    assert [sent["run_id"] for sent in receiver.taken] == failed[1:]
+    monkeypatch.setattr(module, "_ended", lambda *_: 1 / 0)
+    assert watch.tick().startswith("alerts could not be made: ZeroDivisionError")
     watch.cursor = "no JSON"
-    assert "posted" in watch.tick()
+    assert "alerts could not be made" in watch.tick()
 
 
 def test_what_a_tick_says_holds_no_secret(watch, instance, receiver):
@@ -307,6 +319,12 @@ def test_secrets_in_urls_are_taken_out_and_the_host_stays(secret):
 def test_the_warehouse_password_is_taken_out_however_it_is_written():
     held = settings(SAHARA_WAREHOUSE_URL="postgresql://me:wide%20dunes%2Fx@db/shop")
     assert without_secrets("role me, wide dunes/x or wide%20dunes%2Fx", held) == "role me, *** or ***"
+
+
+def test_a_text_of_one_huge_word_takes_no_time_to_speak_of():
+    """It would take hours, not seconds, if a pattern began anew at every letter."""
+    text = "x" * 300_000
+    assert without_secrets(text, settings()) == text
 
 
 def test_ordinary_words_stay():

@@ -188,7 +188,7 @@ def test_our_containers_write_only_where_they_must(name):
     assert service["read_only"] is True
     assert service["init"] is True
     writable = [volume.split(":")[1] for volume in service.get("volumes", []) if not volume.endswith(":ro")]
-    assert writable == (["/srv/sahara", "/exports"] if name == "code" else [])
+    assert writable == (["/srv/sahara", "/exports", "/scratch"] if name == "code" else [])
 
 
 def test_drops_are_mounted_read_only():

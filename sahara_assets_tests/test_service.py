@@ -196,6 +196,7 @@ def test_it_listens_on_loopback_writes_nothing_beside_its_folders_and_says_no_se
         "sahara.lock",
         "sahara.lock.holder",
     }
+    assert list((service.root / "scratch").iterdir()) == []
     said = "".join(service.log(name) for name in service.processes)
     assert not [secret for secret in (*PASSWORDS.values(), SECRET) if secret in said]
 
