@@ -40,6 +40,11 @@ test-long: .venv/.test ## The larger counts: 50 kills, a million generated rows,
 	$(PYTEST) -m long
 	$(VENV)/python -m sahara_assets_tests.long_counts docs/long-counts.md
 
+.PHONY: test-bigquery
+test-bigquery: .venv/.test ## The warehouse contract against a real project: BIGQUERY_TEST_URL=bigquery://PROJECT/PREFIX?location=EU
+	@test -n "$$BIGQUERY_TEST_URL" || { echo "set BIGQUERY_TEST_URL=bigquery://PROJECT/PREFIX?location=EU and have application default credentials" >&2; exit 2; }
+	$(PYTEST) -m "not long" sahara_assets_tests/warehouse -k bigquery
+
 .PHONY: lint
 lint: .venv/.test ## Ruff (all rules), formatting and types
 	$(VENV)/ruff check .

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 from sahara_assets.settings.document import parse_settings
 from sahara_assets.warehouse.opening import warehouse_at
-from sahara_assets_tests.fake_bigquery.fixtures import running_bigquery  # noqa: F401 - a fixture
 from sahara_assets_tests.postgres_server import binaries
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ def address_of(request: pytest.FixtureRequest, schema: str, monkeypatch: pytest.
     def address(place: str) -> str:
         if place == "duckdb":
             return "duckdb:///contract.duckdb"
+        if place == "bigquery" and (real := os.environ.get("BIGQUERY_TEST_URL")):
+            return _real_dataset(request, real, schema)
         if place == "bigquery":
             fake = request.getfixturevalue("running_bigquery")
             monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", fake.address)
@@ -35,6 +39,21 @@ def address_of(request: pytest.FixtureRequest, schema: str, monkeypatch: pytest.
         return str(request.getfixturevalue("postgres_servers")(place.rpartition(" ")[2]).url(schema))
 
     return address
+
+
+def _real_dataset(request: pytest.FixtureRequest, url: str, schema: str) -> str:
+    """A dataset of its own beside the named one, which goes with the test."""
+    from google.cloud import bigquery
+
+    parts = urlsplit(url)
+    name = f"{parts.path.strip('/')}_{schema}_{uuid.uuid4().hex[:8]}"
+
+    def drop() -> None:
+        with bigquery.Client(project=parts.netloc) as client:
+            client.delete_dataset(f"{parts.netloc}.{name}", delete_contents=True, not_found_ok=True)
+
+    request.addfinalizer(drop)
+    return f"bigquery://{parts.netloc}/{name}{f'?{parts.query}' if parts.query else ''}"
 
 
 @pytest.fixture(params=PLACES)
