@@ -50,7 +50,7 @@ def receiver() -> Iterator[Webhook]:
 
 @pytest.fixture(scope="module")
 def service(made_shop: Path, receiver: Webhook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that has taken in its first drops; its last four wait in a folder beside it."""
+    """A service that has taken in its first drops; its last five wait in a folder beside it."""
     if not Path("/proc").is_dir():
         pytest.skip("no /proc here, by which the processes are found")
     root = tmp_path_factory.mktemp("service")
@@ -66,7 +66,7 @@ def service(made_shop: Path, receiver: Webhook, tmp_path_factory: pytest.TempPat
         (root / "project" / "sahara.toml").write_text(SETTINGS)
         shutil.copytree(made_shop, root / "drops", dirs_exist_ok=True)
         (root / "waiting").mkdir()
-        for path in sorted((root / "drops" / "purchases").iterdir())[-4:]:
+        for path in sorted((root / "drops" / "purchases").iterdir())[-5:]:
             path.rename(root / "waiting" / path.name)
         running.start("code")
         running.start("daemon", "webserver")
@@ -261,3 +261,19 @@ def test_a_run_that_is_stuck_is_ended_by_its_maximum_runtime(service, first_run)
     assert any("Exceeded maximum runtime" in event.get("message", "") for event in service.events(run_id))
     eventually(lambda: not service.run_processes(), "the stuck process to end when it can")
     assert [run["runId"] for run in new_runs(service, known)] == [run_id]
+
+
+# --- and in the end --------------------------------------------------------------------------------------------------------------
+
+
+def test_stopping_lets_a_run_that_is_at_work_come_to_its_end(service, first_run):
+    """Last of all, because the code server is gone afterwards. `docker compose stop` and systemd signal the server, not the run."""
+    known = {run["runId"] for run in service.runs()}
+    with held_up(service, "customer_features") as somebody_waits:
+        path = deliver(service)
+        run = run_in_its_middle(service, known, somebody_waits)
+        service.processes["code"].send_signal(signal.SIGTERM)
+        assert service.run(run["runId"])["status"] == "STARTED"
+    eventually(lambda: service.run(run["runId"])["status"] == "SUCCESS", "the run to come to its end")
+    assert service.processes["code"].wait(60) == 0
+    assert_loaded_once(service, path)
