@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -148,6 +149,8 @@ class Service:
             key: str(COMPOSE["services"][name]["environment"][key]) for key in given if key.endswith(("_DB", "_USER"))
         }
         kept = {key: value for key, value in clean_environment().items() if not key.startswith("PG")}
+        # In the image the environment's programs are on the path; here they lie beside the Python that runs the tests.
+        kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
         return {**kept, **given}
 
     def start(self, *names: str) -> None:
