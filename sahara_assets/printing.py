@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from sahara_assets import console
 from sahara_assets.drops.dialect import DELIMITER_NAMES
-from sahara_assets.wording import counted
+from sahara_assets.wording import counted, some
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sahara_assets.drops.loading import LoadReport
     from sahara_assets.drops.tables import Table
+    from sahara_assets.drops.verifying import Verified
     from sahara_assets.quality.questions import Verdict
     from sahara_assets.running import Summary
     from sahara_assets.settings.document import Settings
@@ -230,6 +231,23 @@ def show_sweep(rows: Sequence[Row], reason: str) -> None:
         if row["score"] is None:
             # The numbers in brackets stand in the table.
             console.paragraph(str(row["verdict"]).split(" (", 1)[0].rstrip(".") + ".")
+
+
+def show_verified(verified: Verified, verdicts: Sequence[Verdict]) -> None:
+    """What reading every file again found, and the checks that fail or warn."""
+    for difference in verified.differences:
+        where = f"{difference.dataset}: {difference.path}" if difference.path else difference.dataset
+        console.say(f"FAIL  {where}: {difference.text}; {difference.remedy}")
+    show_verdicts([verdict for verdict in verdicts if not verdict.passed])
+    console.say(
+        f"{counted(verified.drops, 'drop')} read again and compared, {counted(verified.rows, 'row')}; "
+        f"{counted(len(verified.differences), 'difference')}"
+    )
+    if verified.only_counted:
+        console.say(
+            f"{counted(len(verified.only_counted), 'drop')} could only be counted, because the file is gone or was read under other "
+            f"settings: {some(verified.only_counted)}"
+        )
 
 
 def show_verdicts(verdicts: Sequence[Verdict]) -> None:

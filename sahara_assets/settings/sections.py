@@ -9,7 +9,7 @@ import re
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
@@ -27,6 +27,10 @@ from sahara_assets.settings.problems import unknown_key
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
 """The strptime directives that DuckDB reads."""
 
+_BIGQUERY_OPTIONS = frozenset({"location", "announce_bytes", "maximum_bytes"})
+_POSTGRES = frozenset({"postgresql", "postgres"})
+"""libpq takes both words."""
+
 Normaliser = Literal["strip_float_suffix", "strip_leading_zeros", "upper", "lower", "strip_spaces"]
 
 
@@ -37,29 +41,64 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+def _checked_bigquery(url: str, options: dict[str, str]) -> str:
+    """Refuse a BigQuery URL that names no project and dataset, or options that nobody knows."""
+    parts = urlsplit(url)
+    if not re.fullmatch(r"[a-z0-9.:-]+", parts.netloc) or not re.fullmatch(r"/[A-Za-z0-9_]+/?", parts.path):
+        raise ValueError("names no dataset; write bigquery://PROJECT/DATASET?location=EU")
+    for name, value in options.items():
+        if name not in _BIGQUERY_OPTIONS:
+            raise ValueError(unknown_key(name, sorted(_BIGQUERY_OPTIONS), noun="option"))
+        if name.endswith("_bytes") and not value.isdigit():
+            raise ValueError(f"{name} must be a number of bytes, not {value!r}")
+    return url
+
+
+def _is_from_environment(info: ValidationInfo, section: str) -> bool:
+    """Whether the value being checked came from a variable rather than from the file; without a word about it, it did not come from a file."""
+    variables = (info.context or {}).get("variables")
+    return variables is None or (section, str(info.field_name)) in variables
+
+
 class WarehouseSettings(Section):
     """Where the tables live."""
 
     url: str = Field(
         "duckdb:///sahara.duckdb",
-        description="Warehouse URL. `duckdb:///FILE` is a file beside sahara.toml (four slashes for an absolute path).",
+        repr=False,
+        description="Warehouse URL. `duckdb:///FILE` is a file beside sahara.toml (four slashes for an absolute path); `postgresql://USER@HOST/DATABASE?schema=NAME` a schema on a server (`sahara` where none is named), with whatever else libpq takes; `bigquery://PROJECT/DATASET?location=EU` a BigQuery dataset (`announce_bytes`: a query that reads more is announced; `maximum_bytes`: one that would be billed more is refused).",
     )
     memory_limit: str = Field("", description="DuckDB's memory limit, such as `2GB`; empty leaves it to DuckDB.")
     threads: int = Field(0, ge=0, description="DuckDB's threads; 0 uses every core.")
 
     @field_validator("url")
     @classmethod
-    def _duckdb_file(cls, url: str, info: ValidationInfo) -> str:
+    def _known(cls, url: str, info: ValidationInfo) -> str:
         parts = urlsplit(url)
-        if parts.password and (info.context or {}).get("source") == "file":
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if (parts.password or "password" in options) and not _is_from_environment(info, "warehouse"):
             raise ValueError("holds a password; put the whole URL into the environment as SAHARA_WAREHOUSE_URL")
+        if parts.scheme in _POSTGRES:
+            schema = options.get("schema", "sahara")
+            if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema) or schema.startswith("pg_"):
+                raise ValueError(f"schema {schema!r} must be lower-case letters, digits and _, and not begin with pg_")
+            return url
+        if parts.scheme == "bigquery":
+            return _checked_bigquery(url, options)
         if parts.scheme != "duckdb":
-            raise ValueError(f"no warehouse for {parts.scheme or url!r}; this version knows duckdb:///FILE")
+            known = "duckdb:///FILE, postgresql://HOST/DATABASE and bigquery://PROJECT/DATASET"
+            raise ValueError(f"no warehouse for {parts.scheme or url!r}; this version knows {known}")
         if parts.netloc or not parts.path.strip("/"):
             raise ValueError("names no file; write duckdb:///sahara.duckdb, with three slashes")
         if parts.query or parts.fragment:
             raise ValueError("a DuckDB file takes no options in its URL; write %3F and %23 for ? and # in its name")
         return url
+
+    @property
+    def scheme(self) -> str:
+        """`duckdb`, `postgresql` or `bigquery`."""
+        scheme = urlsplit(self.url).scheme
+        return "postgresql" if scheme in _POSTGRES else scheme
 
     @field_validator("memory_limit")
     @classmethod
@@ -77,6 +116,13 @@ class DropSettings(Section):
         0.0,
         ge=0,
         description="Leave a file alone until it has been unchanged for so long, for senders that write in place.",
+    )
+    watch_seconds: int = Field(
+        30,
+        ge=1,
+        le=86_400,
+        exclude=True,
+        description="How often Dagster's sensor looks into the folder, at most; Dagster reads it when it loads the code.",
     )
 
 
@@ -358,3 +404,54 @@ class ExportSettings(Section):
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,23}", name):
             raise ValueError(f"{name!r} must be a letter, then letters, digits or _, 24 characters at most")
         return name
+
+
+class AlertSettings(Section):
+    """Who is told when a run fails or a drop is held or refused."""
+
+    webhook_url: str = Field(
+        "",
+        repr=False,
+        description="Where to post alerts as JSON that Slack and its like take; empty: nowhere. Whoever knows the URL can post there, so it is taken from the environment only.",
+    )
+    ui_url: str = Field(
+        "",
+        description="Address of Dagster's UI as people reach it, such as `https://dagster.example.com`; alerts then link to the run.",
+    )
+    timeout_seconds: float = Field(5.0, gt=0, le=10, description="How long to wait for the webhook's answer, each try.")
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _secret(cls, url: str, info: ValidationInfo) -> str:
+        # What is wrong is said without the URL, because its path and query are what makes it secret.
+        if url and not _is_from_environment(info, "alerts"):
+            raise ValueError("is a secret; put it into the environment as SAHARA_ALERTS_WEBHOOK_URL or …_FILE")
+        if url and not _is_web_address(url):
+            raise ValueError("must be an address that begins with https:// or http://")
+        return url
+
+    @field_validator("ui_url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        if not url:
+            return url
+        if not _is_web_address(url):
+            raise ValueError("must be an address such as https://dagster.example.com")
+        parts = urlsplit(url)
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must be an address and a path only: it is shown to everyone who sees an alert")
+        return url.rstrip("/")
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and parts.port != 0
+            and url.isprintable()
+            and " " not in url
+        )
+    except ValueError:
+        return False
