@@ -118,7 +118,7 @@ def init(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, config:
         raise click.exceptions.Exit(USAGE_EXIT)
 
 
-def _dialect_options(command: Command) -> Command:
+def _dialect_options(command: Any) -> Any:
     """How a file is written, each optional: what is given is not detected."""
     texts = {
         "--delimiter": "What separates fields: one or more characters, a name such as `tab`, or `blanks`.",
@@ -146,8 +146,8 @@ def _dialect_options(command: Command) -> Command:
 @click.option(
     "--rejects", "rejects_path", type=click.Path(path_type=Path), help="Write the others: line, reason, text."
 )
-@_json_option
-@_options
+@json_option
+@common_options
 def peek(
     file: Path,
     encoding: str,
