@@ -10,6 +10,9 @@ PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope
 .venv/.test: requirements/test.txt .venv/.runtime
 	@scripts/set_up test && touch $@
 
+.venv-second-opinion/.done: requirements/second_opinion.txt scripts/set_up
+	@scripts/set_up second_opinion && touch $@
+
 .PHONY: help
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,7 +31,7 @@ ui: .venv/.runtime ## Open Dagster on this machine (http://127.0.0.1:3000)
 	@$(VENV)/sahara ui
 
 .PHONY: test
-test: .venv/.test lint ## Everything CI runs: lint, types, tests, coverage
+test: .venv/.test .venv-second-opinion/.done lint ## Everything CI runs: lint, types, tests, coverage
 	$(PYTEST) -m "not long" --cov --cov-report=term --cov-fail-under=90
 
 .PHONY: test-long
@@ -36,6 +39,11 @@ test-long: .venv/.test ## The larger counts: 50 kills, a million generated rows,
 	rm -rf .long_counts
 	$(PYTEST) -m long
 	$(VENV)/python -m sahara_assets_tests.long_counts docs/long-counts.md
+
+.PHONY: test-bigquery
+test-bigquery: .venv/.test ## The warehouse contract against a real project: BIGQUERY_TEST_URL=bigquery://PROJECT/PREFIX?location=EU
+	@test -n "$$BIGQUERY_TEST_URL" || { echo "set BIGQUERY_TEST_URL=bigquery://PROJECT/PREFIX?location=EU and have application default credentials" >&2; exit 2; }
+	$(PYTEST) -m "not long" sahara_assets_tests/warehouse -k bigquery
 
 .PHONY: lint
 lint: .venv/.test ## Ruff (all rules), formatting and types
@@ -61,6 +69,7 @@ sample: .venv/.runtime ## Write data/ anew
 lock: ## Compile requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/runtime.txt
 	uv pip compile pyproject.toml --extra build --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/test.txt
+	uv pip compile requirements/second_opinion.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/second_opinion.txt
 
 .PHONY: clean
 clean: ## Take away what running and testing leave behind (not the warehouse, not the exports)

@@ -1,33 +1,41 @@
 """What makes the pipeline run by itself: the drop sensor, the job it starts, and a schedule that retrains.
 
 The sensor is a doorbell. It looks at names, sizes and times, never at contents, and starts one run however many drops are new; the
-run finds out for itself what they are.
+run finds out for itself what they are. After a failed run it rings again, with pauses that grow; where another try cannot help, it waits
+until somebody has changed something. What is told to people about failures is in `alerts.py`.
 """
 
 import hashlib
 import json
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from sahara_assets.alerts import alerts
+from sahara_assets.builds import code_fingerprint, combine
 from sahara_assets.drops.discovery import FoundFile, find_drops
 from sahara_assets.drops.ledger import ledger_rows
-from sahara_assets.errors import DropError, SaharaError, WarehouseError
+from sahara_assets.errors import DropError, OutdatedTablesError, SaharaError, SettingsError, WarehouseError
+from sahara_assets.failures import failure_of
 from sahara_assets.locking import hold_lock
 from sahara_assets.resources import Project
-from sahara_assets.settings.document import Settings
-from sahara_assets.warehouse.opening import open_warehouse
+from sahara_assets.settings.document import Settings, load_settings
+from sahara_assets.settings.sections import DropSettings
+from sahara_assets.warehouse.opening import open_warehouse, warehouse_exists
 from sahara_assets.wording import counted
 
 SIGNATURE_TAG = "sahara/drops"
+STATE_TAG = "sahara/settings"
 HOLDER_TAG = "sahara/process"
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
+HOPELESS_PAUSE = timedelta(days=1)
+"""Where another try cannot help. Not for ever: what stands in the way may be gone without anything here having changed."""
 LOOKED_AT = 50
 """How many past runs a tick looks at."""
 
@@ -45,6 +53,8 @@ sahara_run = dg.define_asset_job(
     selection=dg.AssetSelection.all(),
     description="Load what is new, rebuild what depends on it, score, export. Trains only where it must.",
     executor_def=dg.in_process_executor,
+    # The drop sensor tries again, with pauses; Dagster's own retries would come in between.
+    tags={"dagster/max_retries": "0"},
 )
 
 sahara_retrain = dg.define_asset_job(
@@ -53,6 +63,8 @@ sahara_retrain = dg.define_asset_job(
     description="The same, and train a new champion whether or not there is a reason to.",
     config={"ops": {"train": {"config": {"retrain": True}}}},
     executor_def=dg.in_process_executor,
+    # Every step finds out for itself what is done already.
+    tags={"dagster/retry_strategy": "ALL_STEPS"},
 )
 
 monthly_retrain = dg.ScheduleDefinition(
@@ -79,12 +91,18 @@ class History:
         at_work: whether one is queued or running.
         failures: how many failed since the last that did not.
         last_failure: when the last of them ended.
+        hopeless: on what it failed, where the same run would fail on it again; else empty.
+        failed_run: the run that failed last.
+        failed_under: the settings and code that it failed under (`settings_state`); empty where it does not say.
     """
 
     runs: int = 0
     at_work: bool = False
     failures: int = 0
     last_failure: datetime | None = None
+    hopeless: str = ""
+    failed_run: str = ""
+    failed_under: str = ""
 
 
 def pause_after(failures: int) -> timedelta:
@@ -97,23 +115,29 @@ def pause_after(failures: int) -> timedelta:
     return min(FIRST_PAUSE * int(2**doublings), LONGEST_PAUSE)
 
 
-@dg.sensor(
-    job=sahara_run,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts one run when drops are new; rings again, more slowly each time, after a failed one.",
-)
-def drop_sensor(context: dg.SensorEvaluationContext, project: Project) -> dg.SensorResult | dg.SkipReason:
-    """One run for any number of new drops, none for none."""
-    try:
-        return _ring_or_not(context, project.settings, datetime.now(tz=UTC))
-    except (DropError, OSError) as error:
-        # A network folder that is away for a while must not stop the sensor: the next tick looks again.
-        return dg.SkipReason(f"the drop folder cannot be read: {error}")
-    except WarehouseError as error:
-        return dg.SkipReason(f"the ledger cannot be read now: {error}")
-    except SaharaError as error:
-        return dg.SkipReason(str(error))
+def drop_sensor_every(seconds: int) -> dg.SensorDefinition:
+    """The drop sensor, which looks into the folder so often at most."""
+
+    @dg.sensor(
+        job=sahara_run,
+        name="drop_sensor",
+        minimum_interval_seconds=seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Starts one run when drops are new; rings again, more slowly each time, after a failed one.",
+    )
+    def drop_sensor(context: dg.SensorEvaluationContext, project: Project) -> dg.SensorResult | dg.SkipReason:
+        """One run for any number of new drops, none for none."""
+        try:
+            return _ring_or_not(context, project.settings, datetime.now(tz=UTC))
+        except (DropError, OSError) as error:
+            # A network folder that is away for a while must not stop the sensor: the next tick looks again.
+            return dg.SkipReason(f"the drop folder cannot be read: {error}")
+        except WarehouseError as error:
+            return dg.SkipReason(f"the ledger cannot be read now: {error}")
+        except SaharaError as error:
+            return dg.SkipReason(str(error))
+
+    return drop_sensor
 
 
 def _ring_or_not(
@@ -121,23 +145,73 @@ def _ring_or_not(
 ) -> dg.SensorResult | dg.SkipReason:
     files = settled_files(settings, now)
     bury_killed_runs(context.instance, settings, now)
-    signature = folder_signature(files)
+    signature, state = folder_signature(files), settings_state(settings)
     history = history_of(context.instance, signature)
     waiting = why_wait(history, now)
+    if waiting and history.hopeless:
+        waiting = _why_wait_still(context, settings, history, state, waiting)
     if waiting:
         return dg.SkipReason(waiting)
-    cursor = json.dumps({"signature": signature})
     if not history.failures:
-        if context.cursor == cursor:
+        if _remembered(context).get("signature") == signature:
             return dg.SkipReason(f"nothing new among {counted(len(files), 'drop')}")
         new = unknown_files(settings, files)
         if not new:
-            context.update_cursor(cursor)
+            context.update_cursor(json.dumps({"signature": signature}))
             return dg.SkipReason(f"{counted(len(files), 'drop')}, all in the ledger")
         context.log.info("%s new", counted(len(new), "drop"))
     # The runs so far are in the key, because Dagster never starts a second run under a key it has seen.
-    request = dg.RunRequest(run_key=f"{signature}-{history.runs}", tags={SIGNATURE_TAG: signature})
-    return dg.SensorResult(run_requests=[request], cursor=cursor)
+    request = dg.RunRequest(run_key=f"{signature}-{history.runs}", tags={SIGNATURE_TAG: signature, STATE_TAG: state})
+    return dg.SensorResult(run_requests=[request], cursor=json.dumps({"signature": signature}))
+
+
+def _why_wait_still(
+    context: dg.SensorEvaluationContext, settings: Settings, history: History, state: str, waiting: str
+) -> str | None:
+    """Why to go on waiting after a failure that no other try helps, or None where somebody has changed something since."""
+    if history.failed_under not in {"", state}:
+        return None
+    remembered = _remembered(context)
+    ledger = ledger_state(settings)
+    if ledger is None:
+        return waiting
+    if remembered.get("failed_run") != history.failed_run:
+        context.update_cursor(json.dumps({**remembered, "failed_run": history.failed_run, "ledger": ledger}))
+        return waiting
+    return waiting if remembered.get("ledger") == ledger else None
+
+
+def _remembered(context: dg.SensorEvaluationContext) -> dict[str, str]:
+    """What an earlier tick left in the cursor."""
+    try:
+        found = json.loads(context.cursor or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def settings_state(settings: Settings) -> str:
+    """A hash of the settings and the code: what a person may change so that a run ends otherwise."""
+    # The hash becomes a tag for all to see, so the URL, which may hold a password, stays out of it.
+    document = settings.model_dump(mode="json", exclude={"warehouse": {"url"}})
+    return combine(json.dumps(document, sort_keys=True), code_fingerprint("."))
+
+
+def ledger_state(settings: Settings) -> str | None:
+    """A hash of the ledger, which `sahara drops allow` and `forget` change; None where it cannot be read now."""
+    if not warehouse_exists(settings):
+        return ""
+    try:
+        with open_warehouse(settings, read_only=True, wait_seconds=0) as warehouse:
+            rows = sorted(
+                [str(row["dataset"]), str(row["path"]), str(row["drop_id"]), str(row["status"])]
+                for row in ledger_rows(warehouse)
+            )
+    except OutdatedTablesError:
+        return ""
+    except WarehouseError:
+        return None
+    return combine(json.dumps(rows))
 
 
 def settled_files(settings: Settings, now: datetime) -> list[FoundFile]:
@@ -157,15 +231,13 @@ def unknown_files(settings: Settings, files: list[FoundFile]) -> list[FoundFile]
     Raises:
         WarehouseError: a run holds the warehouse.
     """
-    import duckdb
-
-    if not settings.warehouse_path.exists():
+    if not warehouse_exists(settings):
         return files
-    with open_warehouse(settings, read_only=True, wait_seconds=0) as warehouse:
-        try:
+    try:
+        with open_warehouse(settings, read_only=True, wait_seconds=0) as warehouse:
             known = {(row["path"], row["signature"]) for row in ledger_rows(warehouse) if row["drop_id"]}
-        except (duckdb.CatalogException, duckdb.BinderException):
-            return files  # it holds no ledger yet, so every drop is new to it
+    except OutdatedTablesError:
+        return files  # it holds no ledger yet, so every drop is new to it
     return [file for file in files if (file.path, file.signature) not in known]
 
 
@@ -178,15 +250,23 @@ def history_of(instance: dg.DagsterInstance, signature: str) -> History:
         if record.dagster_run.status is not dg.DagsterRunStatus.FAILURE:
             break
         failed.append(record)
-    ended = failed[0] if failed else None
-    last = None
-    if ended is not None:
-        last = datetime.fromtimestamp(ended.end_time, tz=UTC) if ended.end_time else ended.update_timestamp
-    return History(
+    found = History(
         runs=instance.get_runs_count(filters=filters),
         at_work=bool(records) and records[0].dagster_run.status in _AT_WORK,
         failures=len(failed),
-        last_failure=last,
+    )
+    if not failed:
+        return found
+    last = failed[0]
+    failure = failure_of(instance, last.dagster_run.run_id)
+    return replace(
+        found,
+        last_failure=datetime.fromtimestamp(last.end_time, tz=UTC)
+        if last.end_time
+        else last.update_timestamp.replace(tzinfo=UTC),
+        hopeless="" if failure.may_pass else failure.error,
+        failed_run=last.dagster_run.run_id,
+        failed_under=last.dagster_run.tags.get(STATE_TAG, ""),
     )
 
 
@@ -196,9 +276,12 @@ def why_wait(history: History, now: datetime) -> str | None:
         return "a run for these drops is at work"
     if not history.failures or history.last_failure is None:
         return None
-    left = history.last_failure + pause_after(history.failures) - now
+    pause = HOPELESS_PAUSE if history.hopeless else pause_after(history.failures)
+    left = history.last_failure + pause - now
     if left <= timedelta(0):
         return None
+    if history.hopeless:
+        return f"the last run failed on what another try cannot help: {history.hopeless}; it is started again when drops, settings, ledger or code change, and within a day in any case"
     return f"{counted(history.failures, 'run')} for these drops failed; the next try is in {counted(round(left.total_seconds()), 'second')}"
 
 
@@ -225,7 +308,16 @@ def holder_tag() -> dict[str, str]:
 
 
 def _is_alive(process: int) -> bool:
-    return not Path("/proc").is_dir() or Path(f"/proc/{process}").exists()
+    if not Path("/proc").is_dir():
+        return True
+    try:
+        # Signal 0 asks only. Unlike a look into /proc it also sees the processes of others where those are hidden.
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _is_free(settings: Settings) -> bool:
@@ -238,4 +330,16 @@ def _is_free(settings: Settings) -> bool:
 
 def all_automation() -> dict[str, Any]:
     """Jobs, sensors and schedules as `Definitions` takes them."""
-    return {"jobs": [sahara_run, sahara_retrain], "sensors": [drop_sensor], "schedules": [monthly_retrain]}
+    return {
+        "jobs": [sahara_run, sahara_retrain],
+        "sensors": [drop_sensor_every(_watch_seconds()), alerts],
+        "schedules": [monthly_retrain],
+    }
+
+
+def _watch_seconds() -> int:
+    """How often the settings want the folder looked into; where they are broken, the sensor itself will say so."""
+    try:
+        return load_settings().drops.watch_seconds
+    except SettingsError:
+        return DropSettings().watch_seconds

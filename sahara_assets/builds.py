@@ -91,6 +91,11 @@ def built(warehouse: Warehouse, name: str) -> Built | None:
     return None
 
 
+def forget_builds(warehouse: Warehouse, *, but: str) -> None:
+    """Have everything built anew, current or not; all but one table."""
+    warehouse.delete(BUILDS, {"name": [row["name"] for row in warehouse.rows(BUILDS) if row["name"] != but]})
+
+
 def rebuild(
     warehouse: Warehouse, run: Run, name: str, fingerprint: str, builder: Callable[[], tuple[int, dict[str, Any]]]
 ) -> Built:
@@ -108,9 +113,13 @@ def rebuild(
         return known
     if run.progress is not None:
         run.progress(name, 0, 1)
-    with warehouse.transaction():
+
+    def build() -> tuple[int, dict[str, Any]]:
         row_count, details = builder()
         record(warehouse, run, name, fingerprint, row_count, details)
+        return row_count, details
+
+    row_count, details = warehouse.in_transaction(build)
     if run.progress is not None:
         run.progress(name, 1, 1)
     return Built(name, fingerprint, row_count, rebuilt=True, details=details)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sahara_assets import console, printing
+from sahara_assets.commands.options import Command, common_options, json_option, settings_of
+from sahara_assets.commands.warehouse import warehouse
 from sahara_assets.errors import SaharaError
 from sahara_assets.wording import counted
 
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from sahara_assets.settings.document import Settings
-
-Command = Any
 
 CONFIG_NAME = "sahara.toml"
 _NO_MODEL = "there is no model yet; `sahara run` trains one"
@@ -71,28 +70,6 @@ def _explain(error: Exception, sentence: str) -> None:
     console.note(sentence)
 
 
-def _options(command: Command) -> Command:
-    """The options that every command takes."""
-    debug = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and Dagster's log.")
-    command = debug(command)
-    return click.option(
-        "--config",
-        "config",
-        type=click.Path(path_type=Path),
-        help="Path of sahara.toml (default: $SAHARA_CONFIG, else here).",
-    )(command)
-
-
-def _json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(command)
-
-
-def _settings(config: Path | None) -> Settings:
-    from sahara_assets.settings.document import load_settings
-
-    return load_settings(config)
-
-
 class _InOrder(click.Group):
     """Commands in the order a person meets them, not by the alphabet."""
 
@@ -115,8 +92,8 @@ def cli() -> None:
     "--out", type=click.Path(path_type=Path), default=Path(CONFIG_NAME), show_default=True, help="Where to write."
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
-@_json_option
-@_options
+@json_option
+@common_options
 def init(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, config: Path | None) -> None:
     """Look at CSV files (or a folder of them) and write a sahara.toml for them."""
     from sahara_assets.onboarding.propose import propose
@@ -141,18 +118,78 @@ def init(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, config:
         raise click.exceptions.Exit(USAGE_EXIT)
 
 
+def _dialect_options(command: Command) -> Command:
+    """How a file is written, each optional: what is given is not detected."""
+    texts = {
+        "--delimiter": "What separates fields: one or more characters, a name such as `tab`, or `blanks`.",
+        "--quote": "What quotes a field, or `none`.",
+        "--escape": "What stands before a quote inside a field, such as `backslash`, or `doubled`.",
+        "--record-delimiter": r"What ends a record where line ends do not, such as `\x1e`.",
+    }
+    numbers = {
+        "--header-lines": "Records that name the columns; 0 for none.",
+        "--skip-lines": "Lines before the header.",
+    }
+    for name, what in numbers.items():
+        command = click.option(name, type=click.IntRange(min=0), help=what)(command)
+    for name, what in reversed(texts.items()):
+        command = click.option(name, help=what)(command)
+    return command
+
+
+@cli.command(short_help="What any file holds, and what would be rejected.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_dialect_options
+@click.option("--encoding", default="auto", show_default=True, help="As in sahara.toml.")
+@click.option("--rows", type=click.IntRange(min=0), default=10, show_default=True, help="How many rows to show.")
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the good rows as clean CSV (RFC 4180).")
+@click.option(
+    "--rejects", "rejects_path", type=click.Path(path_type=Path), help="Write the others: line, reason, text."
+)
+@json_option
+@common_options
+def peek(
+    file: Path,
+    encoding: str,
+    rows: int,
+    csv_path: Path | None,
+    rejects_path: Path | None,
+    as_json: bool,
+    config: Path | None,  # noqa: ARG001 - every command takes it
+    **dialect: str | int | None,
+) -> None:
+    """Look into any delimited file, without a mapping or a warehouse: its dialect, header, rows, and what is no row."""
+    from sahara_assets.drops.peeking import as_document, clean_csv, given_parts, rejects_csv
+    from sahara_assets.drops.tables import read_table
+    from sahara_assets.report.publishing import write_whole
+
+    table = read_table(file, given_parts(dialect), encoding=encoding)
+    for path, content in ((csv_path, clean_csv), (rejects_path, rejects_csv)):
+        if path is not None:
+            try:
+                write_whole(path.resolve(), content(table))
+            except OSError as error:
+                raise SaharaError(f"{path}: cannot be written ({error.strerror}); name another file") from error
+            console.note(f"wrote {path}")
+    if as_json:
+        console.as_json(as_document(table, rows))
+    else:
+        printing.show_table(table, rows)
+
+
 @cli.command(short_help="Load, rebuild, score, export what is new.")
 @click.option("--dry-run", is_flag=True, help="Say what would load, replace or retract; change nothing.")
 @click.option("--retrain", is_flag=True, help="Train a new model even where the champion would do.")
+@click.option("--rebuild", is_flag=True, help="Build every table anew from the raw ones, current or not.")
 @click.option("--strict", is_flag=True, help="Exit 1 where something was rejected or a check warns.")
-@_json_option
-@_options
-def run(dry_run: bool, retrain: bool, strict: bool, as_json: bool, config: Path | None) -> None:
+@json_option
+@common_options
+def run(dry_run: bool, retrain: bool, rebuild: bool, strict: bool, as_json: bool, config: Path | None) -> None:
     """Load what is new, rebuild what depends on it, score, export."""
-    from sahara_assets.running import preview, run_everything
+    from sahara_assets.running import forget_what_was_built, preview, run_everything
     from sahara_assets.settings.document import config_file
 
-    settings = _settings(config)
+    settings = settings_of(config)
     if dry_run:
         report = preview(settings)
         if as_json:
@@ -169,6 +206,8 @@ def run(dry_run: bool, retrain: bool, strict: bool, as_json: bool, config: Path 
             printing.show_preview(report)
         return
     with console.progress(quiet=as_json) as progress:
+        if rebuild:
+            forget_what_was_built(settings)
         summary = run_everything(settings, config_file(config), retrain=retrain, progress=progress, debug=_debugging())
     if as_json:
         console.as_json(summary)
@@ -179,9 +218,9 @@ def run(dry_run: bool, retrain: bool, strict: bool, as_json: bool, config: Path 
 
 
 @cli.group(invoke_without_command=True, short_help="What was delivered; forget and allow.")
-@_json_option
+@json_option
 @click.option("--all", "every", is_flag=True, help="Every version, not only those that count or want attention.")
-@_options
+@common_options
 @click.pass_context
 def drops(context: click.Context, every: bool, as_json: bool, config: Path | None) -> None:
     """List the ledger: which files were delivered, and what became of them."""
@@ -191,7 +230,7 @@ def drops(context: click.Context, every: bool, as_json: bool, config: Path | Non
     from sahara_assets.drops.ledger import ledger_rows
     from sahara_assets.running import reading
 
-    with reading(_settings(config)) as warehouse:
+    with reading(settings_of(config)) as warehouse:
         rows = [row for row in ledger_rows(warehouse) if every or row["status"] not in {"replaced", "forgotten"}]
     if as_json:
         console.as_json(rows)
@@ -207,7 +246,7 @@ def _change_drops(
 ) -> None:
     from sahara_assets.running import changing
 
-    with changing(_settings(config or context.obj)) as warehouse:
+    with changing(settings_of(config or context.obj)) as warehouse:
         for row in act(warehouse, paths):
             console.say(f"{done} {row['path']} ({row['drop_id'][:12] or 'unreadable'})")
     console.say("`sahara run` rebuilds what depends on it")
@@ -215,7 +254,7 @@ def _change_drops(
 
 @drops.command(short_help="Take drops out of the tables.")
 @click.argument("paths", nargs=-1, required=True)
-@_options
+@common_options
 @click.pass_context
 def forget(context: click.Context, paths: tuple[str, ...], config: Path | None) -> None:
     """Take drops out of the tables; the same content stays out even if its file is still there."""
@@ -226,13 +265,46 @@ def forget(context: click.Context, paths: tuple[str, ...], config: Path | None) 
 
 @drops.command(short_help="Let a held or forgotten drop in.")
 @click.argument("paths", nargs=-1, required=True)
-@_options
+@common_options
 @click.pass_context
 def allow(context: click.Context, paths: tuple[str, ...], config: Path | None) -> None:
     """Let a held replacement in, or take a forgotten drop back; the next run loads it."""
     from sahara_assets.drops.ledger import allow_drops
 
     _change_drops(context, config, paths, allow_drops, "allowed")
+
+
+@drops.command(name="reload", short_help="Read drops again from scratch.")
+@click.argument("paths", nargs=-1, required=True)
+@common_options
+@click.pass_context
+def reload_(context: click.Context, paths: tuple[str, ...], config: Path | None) -> None:
+    """Have the next run read drops again from their files, whatever it knows of them."""
+    from sahara_assets.drops.ledger import reload_drops
+
+    settings = settings_of(config or context.obj)
+    _change_drops(
+        context, config, paths, lambda warehouse, named: reload_drops(warehouse, settings, named), "will read again"
+    )
+
+
+@drops.command(short_help="Hash and read every file again, and compare.")
+@json_option
+@common_options
+@click.pass_context
+def verify(context: click.Context, as_json: bool, config: Path | None) -> None:
+    """Hash and read every file again, compare with the ledger and the raw tables, and ask every check. Exits 3 on a difference."""
+    from sahara_assets.running import verify_everything
+
+    settings = settings_of(config or context.obj)
+    with console.progress(quiet=as_json) as progress:
+        verified, verdicts = verify_everything(settings, progress=progress)
+    if as_json:
+        console.as_json({"files": verified, "checks": verdicts})
+    else:
+        printing.show_verified(verified, verdicts)
+    if verified.differences or any(not verdict.passed and verdict.blocking for verdict in verdicts):
+        raise click.exceptions.Exit(BLOCKED_EXIT)
 
 
 @cli.command(short_help="Rejected rows, and a file to correct them.")
@@ -242,15 +314,15 @@ def allow(context: click.Context, paths: tuple[str, ...], config: Path | None) -
     type=click.Path(path_type=Path),
     help="Write the rejected rows with their header, for correcting and redelivering.",
 )
-@_json_option
-@_options
+@json_option
+@common_options
 def rejects(csv_path: Path | None, as_json: bool, config: Path | None) -> None:
     """List rejected rows with file, line, column and reason."""
     from sahara_assets.drops.correcting import write_corrections
     from sahara_assets.drops.ledger import ledger_rows, rejected_rows
     from sahara_assets.running import reading
 
-    with reading(_settings(config)) as warehouse:
+    with reading(settings_of(config)) as warehouse:
         rows, ledger = rejected_rows(warehouse), ledger_rows(warehouse)
     written = []
     if csv_path is not None and rows:
@@ -274,15 +346,15 @@ def rejects(csv_path: Path | None, as_json: bool, config: Path | None) -> None:
 
 
 @cli.command(short_help="Every number of segments, and why this one.")
-@_json_option
-@_options
+@json_option
+@common_options
 def sweep(as_json: bool, config: Path | None) -> None:
     """Show how good every number of segments is, and why one was chosen."""
     from sahara_assets.running import reading
     from sahara_assets.segmentation.registry import champion
     from sahara_assets.tables.segmentation import K_SWEEP
 
-    with reading(_settings(config)) as warehouse:
+    with reading(settings_of(config)) as warehouse:
         rows, model = warehouse.rows(K_SWEEP), champion(warehouse)
     if model is None:
         raise SaharaError(_NO_MODEL)
@@ -296,14 +368,14 @@ def sweep(as_json: bool, config: Path | None) -> None:
 @click.option(
     "--k", type=int, help="Use the swept model with this many segments from now on: score, export and report with it."
 )
-@_json_option
-@_options
+@json_option
+@common_options
 def segments(k: int | None, as_json: bool, config: Path | None) -> None:
     """Show the segments; with --k switch to another model of the last sweep."""
     from sahara_assets.running import reading, use_model
     from sahara_assets.tables.segmentation import SEGMENT_PROFILES
 
-    settings = _settings(config)
+    settings = settings_of(config)
     if k is not None:
         before = use_model(settings, k)
         changed = f"now with {k} segments (before: {before}; `sahara segments --k {before}` goes back)"
@@ -320,24 +392,24 @@ def segments(k: int | None, as_json: bool, config: Path | None) -> None:
 
 
 @cli.command(short_help="Write the report again.")
-@_options
+@common_options
 def report(config: Path | None) -> None:
     """Write the report again and say where it is."""
     from sahara_assets.running import write_report
 
-    console.say(write_report(_settings(config)))
+    console.say(write_report(settings_of(config)))
 
 
 @cli.command(short_help="Ask every check.")
 @click.option("--strict", is_flag=True, help="Exit 1 where a check warns.")
-@_json_option
-@_options
+@json_option
+@common_options
 def check(strict: bool, as_json: bool, config: Path | None) -> None:
     """Ask every check of the tables and files as they are; exit 3 where a blocking one fails."""
     from sahara_assets.quality.checklist import run_checks
     from sahara_assets.running import reading
 
-    settings = _settings(config)
+    settings = settings_of(config)
     with reading(settings) as warehouse:
         verdicts = run_checks(warehouse, settings)
     if as_json:
@@ -364,8 +436,8 @@ def check(strict: bool, as_json: bool, config: Path | None) -> None:
     type=click.Path(path_type=Path),
     help="Folder to write into (default: data, or the drop folder of --config).",
 )
-@_json_option
-@_options
+@json_option
+@common_options
 def generate(
     rows: int,
     seed: int,
@@ -382,7 +454,7 @@ def generate(
     with console.progress(quiet=as_json) as progress:
         try:
             made = write_shop(
-                out or (_settings(config).drop_folder if config else Path("data")),
+                out or (settings_of(config).drop_folder if config else Path("data")),
                 rows=rows,
                 seed=seed,
                 start=start.date(),
@@ -401,14 +473,17 @@ def generate(
     )
 
 
+cli.add_command(warehouse)
+
+
 @cli.command(short_help="Open Dagster on this machine.")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port on this machine.")
-@_options
+@common_options
 def ui(port: int, config: Path | None) -> None:
     """Open Dagster on this machine: the graph, the checks, the plots, and the sensor."""
     from sahara_assets.running import ui_command
 
-    command, environment = ui_command(_settings(config), config, port)
+    command, environment = ui_command(settings_of(config), config, port)
     console.note(f"Dagster starts on http://127.0.0.1:{port} and stays until you press Ctrl-C")
     # Dagster takes this process's place, so that a signal to it reaches what looks after the servers.
     os.execve(command[0], command, environment)  # noqa: S606 - no shell, our own words

@@ -34,6 +34,17 @@ class WarehouseError(SaharaError):
     """The warehouse cannot be opened, is held by another process, or refused an operation."""
 
 
+class OutdatedTablesError(WarehouseError):
+    """The warehouse lacks a declared table or column: it is new, or was written by an older version."""
+
+    def __init__(self, warehouse: str) -> None:
+        super().__init__(f"{warehouse}: holds no tables of this version of Sahara; `sahara run` makes or updates them")
+
+
+class TryAgainError(WarehouseError):
+    """The warehouse went away in the middle, or another writer was first: nothing was committed, and the same may be tried again."""
+
+
 class BlockedError(SaharaError):
     """A blocking check failed, so nothing below it was rebuilt."""
 

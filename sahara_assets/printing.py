@@ -5,19 +5,26 @@ How a table or a paragraph gets onto the screen lives in `console.py`; what is t
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sahara_assets import console
-from sahara_assets.wording import counted
+from sahara_assets.drops.dialect import DELIMITER_NAMES
+from sahara_assets.wording import counted, some
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sahara_assets.drops.loading import LoadReport
+    from sahara_assets.drops.tables import Table
+    from sahara_assets.drops.verifying import Verified
     from sahara_assets.quality.questions import Verdict
     from sahara_assets.running import Summary
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row
+
+
+_SHOWN_COLUMNS = 20
 
 
 def planned_actions(report: LoadReport) -> list[Row]:
@@ -45,6 +52,49 @@ def show_preview(report: LoadReport) -> None:
         console.say(f"held: {path}; `sahara drops` says why, `sahara drops allow {path}` lets it in")
     for path in report.left_alone:
         console.say(f"still being written: {path}")
+
+
+def show_table(table: Table, first: int) -> None:
+    """A file as a table: how it is written and how sure that is, its first rows, and what is no row of it."""
+    written = [
+        {
+            "part": name.replace("_", " "),
+            "value": _spelled(value),
+            "sure": console.share(table.sure.get(name, 1.0)),
+            "why": why,
+        }
+        for name, value in asdict(table.dialect).items()
+        if (why := table.evidence.get(name, "")) and (value or name in {"quote", "header_lines"})
+    ]
+    console.say(f"{table.path}: {table.encoding}, {counted(table.width, 'column')}")
+    console.table(written, {"part": "dialect", "value": "is", "sure": "sure", "why": "why"}, optional=["why"])
+    if table.header is None and table.rows:
+        console.say("the columns have no names; those below are made up")
+    shown = table.names[:_SHOWN_COLUMNS]
+    if table.width > len(shown):
+        console.say(f"the first {len(shown)} of {table.width:,} columns:")
+    keys = [f"c{place}" for place in range(len(shown))]
+    rows = [dict(zip(keys, (cell[:60] for cell in row), strict=False)) for row in table.rows[:first]]
+    console.table(rows, dict(zip(keys, shown, strict=True)))
+    kept_out = [{"line": str(one.line), "reason": one.reason, "text": one.text[:100]} for one in table.rejects[:50]]
+    console.table(kept_out, {"line": "line", "reason": "kept out because", "text": "text"}, optional=["text"])
+    more = len(table.rejects) - len(kept_out)
+    console.say(
+        f"{counted(table.records_read, 'record')}: {counted(len(table.rows), 'row')}, {len(table.rejects):,} kept out"
+        + (f" ({more:,} more than shown; --rejects FILE writes them all)" if more else "")
+        + (f"; {counted(table.blank_lines, 'blank line')}" if table.blank_lines else "")
+    )
+
+
+def _spelled(value: object) -> str:
+    """A part of a dialect as a person reads it."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return (
+        DELIMITER_NAMES.get(value, value if value.isprintable() else repr(value))
+        if isinstance(value, str)
+        else str(value)
+    )
 
 
 def show_summary(summary: Summary, settings: Settings) -> None:
@@ -181,6 +231,23 @@ def show_sweep(rows: Sequence[Row], reason: str) -> None:
         if row["score"] is None:
             # The numbers in brackets stand in the table.
             console.paragraph(str(row["verdict"]).split(" (", 1)[0].rstrip(".") + ".")
+
+
+def show_verified(verified: Verified, verdicts: Sequence[Verdict]) -> None:
+    """What reading every file again found, and the checks that fail or warn."""
+    for difference in verified.differences:
+        where = f"{difference.dataset}: {difference.path}" if difference.path else difference.dataset
+        console.say(f"FAIL  {where}: {difference.text}; {difference.remedy}")
+    show_verdicts([verdict for verdict in verdicts if not verdict.passed])
+    console.say(
+        f"{counted(verified.drops, 'drop')} read again and compared, {counted(verified.rows, 'row')}; "
+        f"{counted(len(verified.differences), 'difference')}"
+    )
+    if verified.only_counted:
+        console.say(
+            f"{counted(len(verified.only_counted), 'drop')} could only be counted, because the file is gone or was read under other "
+            f"settings: {some(verified.only_counted)}"
+        )
 
 
 def show_verdicts(verdicts: Sequence[Verdict]) -> None:

@@ -17,22 +17,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahara_assets.builds import RUN, Run, built, code_fingerprint, combine, record
+from sahara_assets.builds import RUN, Run, built, code_fingerprint, combine, forget_builds, record
 from sahara_assets.drops.discovery import find_drops
 from sahara_assets.drops.ledger import ledger_rows
 from sahara_assets.drops.loading import LoadReport, load_drops, plan_load
 from sahara_assets.drops.plan import Status
-from sahara_assets.errors import BlockedError, SaharaError, WarehouseError
+from sahara_assets.errors import BlockedError, SaharaError
 from sahara_assets.locking import hold_lock
 from sahara_assets.quality.checklist import run_checks
 from sahara_assets.quality.questions import Verdict
 from sahara_assets.settings.document import config_file
+from sahara_assets.tables.segmentation import SEGMENTATION_MODELS
 from sahara_assets.warehouse.duckdb import DuckDBWarehouse
-from sahara_assets.warehouse.opening import open_warehouse
+from sahara_assets.warehouse.opening import open_warehouse, require_warehouse, warehouse_exists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sahara_assets.drops.verifying import Verified
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
@@ -111,15 +113,8 @@ def reading(settings: Settings) -> Iterator[Warehouse]:
     Raises:
         WarehouseError: there is none yet, another process holds it, or it holds no tables of this version.
     """
-    import duckdb
-
     with open_warehouse(settings, read_only=True) as warehouse:
-        try:
-            yield warehouse
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
-            raise WarehouseError(
-                f"{settings.warehouse_path.name}: holds no tables of this version of Sahara; `sahara run` makes or updates them"
-            ) from error
+        yield warehouse
 
 
 @contextmanager
@@ -129,10 +124,33 @@ def changing(settings: Settings) -> Iterator[Warehouse]:
     Raises:
         WarehouseError: there is none yet, or another process holds it.
     """
-    if not settings.warehouse_path.exists():
-        raise WarehouseError(f"{settings.warehouse_path.name}: there is no warehouse yet; `sahara run` builds it")
+    require_warehouse(settings)
     with hold_lock(settings, wait_seconds=30), open_warehouse(settings) as warehouse:
         yield warehouse
+
+
+def forget_what_was_built(settings: Settings) -> None:
+    """Have the next run build every table anew from the raw ones; the model stays, because another one would reshuffle the segments."""
+    if warehouse_exists(settings):
+        with changing(settings) as warehouse:
+            forget_builds(warehouse, but=SEGMENTATION_MODELS.name)
+
+
+def verify_everything(
+    settings: Settings, *, progress: Callable[[str, int, int], None] | None = None
+) -> tuple[Verified, list[Verdict]]:
+    """Every file against the ledger and the raw tables, and every check; nothing is changed.
+
+    Raises:
+        WarehouseError: there is none yet, or another process holds it.
+        DropError: the drop folder is not there.
+    """
+    from sahara_assets.drops.verifying import verify_drops
+
+    require_warehouse(settings)
+    with reading(settings) as warehouse:
+        now = datetime.now(tz=UTC).replace(tzinfo=None)
+        return verify_drops(warehouse, settings, now=now, progress=progress), run_checks(warehouse, settings)
 
 
 def this_moment(run_id: str = "cli") -> Run:
@@ -143,7 +161,7 @@ def this_moment(run_id: str = "cli") -> Run:
 def preview(settings: Settings) -> LoadReport:
     """What a run would load, replace or retract (`--dry-run`); nothing is written."""
     now = datetime.now(tz=UTC).replace(tzinfo=None)
-    if settings.warehouse_path.exists():
+    if warehouse_exists(settings):
         with reading(settings) as warehouse:
             return plan_load(warehouse, settings, now=now)
     with closing(DuckDBWarehouse(None)) as empty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -11,14 +12,18 @@ from hypothesis import Phase, settings
 
 from sahara_assets.generate.shop import generate
 from sahara_assets_tests.commands import sahara
+from sahara_assets_tests.fake_bigquery.fixtures import fake_bigquery, running_bigquery  # noqa: F401 - fixtures
 from sahara_assets_tests.long_counts import note
+from sahara_assets_tests.postgres_server import PostgresServer, binaries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 # For work at the desk: shows a failing history as it was found instead of spending minutes on a smaller one (--hypothesis-profile=quick).
 settings.register_profile("quick", phases=(Phase.explicit, Phase.reuse, Phase.generate))
+
+_numbers = itertools.count(1)
 
 SMALL = """\
 [project]
@@ -57,6 +62,27 @@ def finished_project(made_shop: Path, tmp_path_factory: pytest.TempPathFactory) 
     (root / "first_run.txt").write_text(outcome.out)
     (root / "first_run_progress.txt").write_text(outcome.err)
     return root
+
+
+@pytest.fixture(scope="session")
+def postgres_servers() -> Iterator[Callable[[str], PostgresServer]]:
+    """A running Postgres by where its binaries come from (see `binaries`); started when first asked for."""
+    running: dict[str, PostgresServer] = {}
+
+    def server(origin: str) -> PostgresServer:
+        if origin not in running:
+            running[origin] = PostgresServer(binaries()[origin])
+        return running[origin]
+
+    yield server
+    for started in running.values():
+        started.stop()
+
+
+@pytest.fixture
+def schema() -> str:
+    """The name of a Postgres schema that no other test uses."""
+    return f"test_{next(_numbers)}"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 
 from sahara_assets_tests.commands import clean_environment, ended_with_its_children, sahara, start
 
-COMMANDS = ("init", "run", "drops", "rejects", "sweep", "segments", "report", "check", "generate", "ui")
+COMMANDS = ("init", "peek", "run", "drops", "rejects", "sweep", "segments", "report", "check", "generate", "ui")
 REPORTING = ("run", "run --dry-run", "drops", "rejects", "sweep", "segments", "check")
 
 
@@ -324,3 +324,53 @@ def test_generate_with_a_config_writes_into_its_drop_folder(tmp_path):
         "generate", "--rows", "1000", "--days", "180", "--days-per-drop", "30", "--config", "sahara.toml", cwd=tmp_path
     )
     assert (tmp_path / "in" / "purchases").is_dir()
+
+
+# --- peek ------------------------------------------------------------------------------------------------------------------------
+
+_MESSY = 'Orders\n\nid;price;day\n1;2,50;2025-01-02\n2;"x;y;2025-01-03\n3;1;2;3\n4;5,50;2025-01-04\n5;6,50;2025-01-05\n'
+
+
+def test_peek_shows_what_a_file_holds_and_what_is_no_row_without_any_settings(tmp_path):
+    (tmp_path / "m.csv").write_text(_MESSY)
+    outcome = sahara("peek", "m.csv", cwd=tmp_path)
+    assert outcome.code == 0, outcome.err
+    for said in (
+        "semicolon", "2,50", "line stands before the header", "does not close", "4 fields where the header has 3", "6 records: 3 rows, 3 kept out; 1 blank line",
+    ):  # fmt: skip
+        assert said in outcome.out
+    assert [path.name for path in tmp_path.iterdir()] == ["m.csv"]
+
+
+def test_peek_writes_good_rows_and_rejects_apart(tmp_path):
+    (tmp_path / "m.csv").write_text(_MESSY)
+    outcome = sahara("peek", "m.csv", "--csv", "good.csv", "--rejects", "bad.csv", "--json", cwd=tmp_path)
+    assert (tmp_path / "good.csv").read_bytes().startswith(b'id,price,day\r\n1,"2,50",2025-01-02\r\n')
+    assert (tmp_path / "bad.csv").read_text().count("\n") == 4
+    found = outcome.json
+    assert found["records_read"] == found["rows"] + len(found["rejects"])
+    assert found["dialect"]["delimiter"]["value"] == ";"
+    assert 0 < found["dialect"]["delimiter"]["sure"] <= 1
+
+
+def test_peek_takes_what_it_is_given_of_the_dialect(tmp_path):
+    (tmp_path / "m.csv").write_text("a||b\n1||'x||y'\n")
+    options = ["--delimiter", "||", "--quote", "apostrophe", "--header-lines", "0", "--skip-lines", "1"]
+    found = sahara("peek", "m.csv", *options, "--json", cwd=tmp_path).json
+    assert found["first_rows"] == [["1", "x||y"]]
+    assert found["header"] is None
+    assert found["dialect"]["quote"] == {"value": "'", "sure": 1.0, "evidence": "given"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--quote", "ab"], "--quote: must be one character"),
+        (["--encoding", "ebcdic"], "no encoding 'ebcdic'"),
+    ],
+)
+def test_peek_says_what_is_wrong_with_its_options(options, said, tmp_path):
+    (tmp_path / "m.csv").write_text(_MESSY)
+    outcome = sahara("peek", "m.csv", *options, cwd=tmp_path)
+    assert outcome.code == 2
+    assert said in outcome.err

@@ -24,7 +24,7 @@ PACKAGE = ROOT / "sahara_assets"
 LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("declared", ("errors", "tables.*", "wording")),
     ("set", ("features.declarations", "tables.features", "tables.schema", "settings.*")),
-    ("kept", ("warehouse.*", "locking", "builds")),
+    ("kept", ("warehouse.*", "locking", "builds", "webhook")),
     (
         "made",
         ("drops.*", "sales.*", "features.*", "segmentation.*", "exports.*", "generate.*", "onboarding.*", "settings.reference", "tables.reference"),
@@ -32,13 +32,23 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("questioned", ("quality.*",)),
     ("told", ("report.*",)),
     ("staged", ("stages",)),
-    ("wired", ("resources",)),
-    ("shown", ("assets.*", "checks", "automation")),
+    ("wired", ("resources", "failures", "launching")),
+    ("shown", ("assets.*", "checks", "automation", "alerts")),
     ("offered", ("definitions",)),
-    ("commanded", ("console", "printing", "running", "cli")),
+    ("commanded", ("console", "printing", "running", "commands.*", "cli")),
 ]  # fmt: skip
 
-WITH_DAGSTER = ("resources", "assets.*", "checks", "automation", "definitions", "running")
+WITH_DAGSTER = (
+    "resources",
+    "failures",
+    "launching",
+    "assets.*",
+    "checks",
+    "automation",
+    "alerts",
+    "definitions",
+    "running",
+)
 NEVER_AT_IMPORT = {
     "sklearn",
     "scipy",

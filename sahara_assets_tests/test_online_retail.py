@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from sahara_assets.tables.features import CUSTOMER_FEATURES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 from sahara_assets.warehouse.opening import open_warehouse
+from sahara_assets_tests.equal_tables import compare, tables_of
+from sahara_assets_tests.postgres_server import binaries
 from sahara_assets_tests.small_shop import NOW
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online_retail"
@@ -29,9 +32,10 @@ pytestmark = [pytest.mark.real_data, pytest.mark.timeout(900)]
 SEED = 20
 
 
-def sahara(folder, *words):
+def sahara(folder, *words, **variables):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SAHARA_", "DAGSTER_"))}
     package = str(Path(__file__).resolve().parents[1])
+    environment |= variables
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-m", "sahara_assets.cli", *words],
@@ -61,6 +65,47 @@ def query(project):
     folder, _ = project
     with duckdb.connect(str(folder / "sahara.duckdb"), read_only=True) as connection:
         yield lambda statement: connection.execute(statement).fetchall()
+
+
+@pytest.mark.parametrize("origin", sorted(binaries())[:1])
+def test_postgres_gives_equal_tables(project, postgres_servers, schema, origin, tmp_path):
+    folder, first = project
+    shutil.copy(folder / "sahara.toml", tmp_path)
+    url = postgres_servers(origin).url(schema)
+    again = sahara(tmp_path, "run", "--json", SAHARA_WAREHOUSE_URL=url)
+    assert again["loaded"] == first["loaded"]
+    compare(tables_of(folder / "sahara.toml", "duckdb:///sahara.duckdb"), tables_of(tmp_path / "sahara.toml", url))
+    exported = "exports/audience_ga4.csv"
+    assert (tmp_path / exported).read_bytes() == (folder / exported).read_bytes()
+
+
+def equal_on_bigquery(folder, root, fake, days):
+    """The first days on the embedded warehouse and on BigQuery's fake; how many rows they hold."""
+    (root / "drops").mkdir()
+    for path in sorted(REAL.iterdir())[:days]:
+        shutil.copy2(path, root / "drops")
+    text = (folder / "sahara.toml").read_text()
+    (root / "sahara.toml").write_text(re.sub(r'(?m)^folder = ".*online_retail"', 'folder = "drops"', text))
+    url = "bigquery://test-project/online_retail?location=EU"
+    first = sahara(root, "run", "--json")
+    again = sahara(root, "run", "--json", SAHARA_WAREHOUSE_URL=url, BIGQUERY_EMULATOR_HOST=fake.address)
+    assert again["loaded"] == first["loaded"]
+    compare(tables_of(root / "sahara.toml", "duckdb:///sahara.duckdb"), tables_of(root / "sahara.toml", url))
+    return first["loaded"]["rows_loaded"]
+
+
+def test_bigquery_gives_equal_tables_for_three_days(project, tmp_path, fake_bigquery, monkeypatch):
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", fake_bigquery.address)
+    assert equal_on_bigquery(project[0], tmp_path, fake_bigquery, 3) > 5_000
+
+
+@pytest.mark.long
+def test_bigquery_gives_equal_tables_for_thirty_days(project, tmp_path, fake_bigquery, monkeypatch, long_count):
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", fake_bigquery.address)
+    rows = equal_on_bigquery(project[0], tmp_path, fake_bigquery, 30)
+    long_count(
+        "Online Retail on DuckDB and on the BigQuery fake: equal tables after a whole run", f"30 days, {rows:,} rows"
+    )
 
 
 def test_every_row_is_read_and_none_rejected_drop_by_drop(project, query):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sahara_assets.drops.discovery import glob_to_regex
 from sahara_assets.errors import SettingsError
 from sahara_assets.settings.document import Settings, config_file, load_settings, parse_settings
-from sahara_assets.settings.environment import environment_variables
+from sahara_assets.settings.environment import FILE_SUFFIX, environment_variables
 from sahara_assets.settings.reference import render_reference
 from sahara_assets_tests.commands import ROOT
 
@@ -45,7 +45,7 @@ def test_every_problem_is_listed_at_once():
             "drops": "x",
             "project": {"time_zone": "Europe/Londn", "sede": 4},
             "datasets": {
-                "purchase": {"delimiter": "ab"},
+                "purchase": {"delimiter": "a\nb"},
                 "products": {
                     "patterns": ["/x", "..", "ok/*.csv"],
                     "columns": {"prodct_id": "a", "category": "b", "description": "b"},
@@ -63,7 +63,7 @@ def test_every_problem_is_listed_at_once():
         "project: unknown key 'sede'; did you mean 'seed'?",
         "datasets: unknown dataset 'purchase'; did you mean 'purchases'?",
         "datasets: purchases is missing",
-        "datasets.purchase.delimiter: must be one ASCII character",
+        "datasets.purchase.delimiter: must be one to eight characters",
         "datasets.products.patterns: '/x' and '..' must be a glob below the drop folder",
         "datasets.products.columns: unknown column 'prodct_id'; did you mean 'product_id'?",
         "datasets.products.columns: the header's 'b' is mapped to category and description",
@@ -101,6 +101,9 @@ def test_every_problem_is_listed_at_once():
         ({"project": {"currency_rates": {"EUR": 0.8}}}, "project.currency_rates: needs project.currency"),
         ({"warehouse": {"url": "sahara.duckdb"}}, "warehouse.url: no warehouse for 'sahara.duckdb'"),
         ({"warehouse": {"url": "duckdb://sahara.duckdb"}}, "warehouse.url: names no file"),
+        ({"warehouse": {"url": "postgresql://host/db?schema=Sahara"}}, "warehouse.url: schema 'Sahara' must be lower-case"),
+        ({"warehouse": {"url": "postgresql://host/db?schema=pg_temp"}}, "warehouse.url: schema 'pg_temp' must"),
+        ({"warehouse": {"url": "postgresql://host/db?password=x"}}, "warehouse.url: holds a password"),
         ({"warehouse": {"url": "duckdb:///a.duckdb?x=1"}}, "warehouse.url: a DuckDB file takes no options"),
         ({"warehouse": {"memory_limit": "much"}}, "warehouse.memory_limit: 'much' is not a size such as 2GB"),
         ({"export": {"stream_id": "12x"}}, "export.stream_id: '12x' is not a number"),
@@ -112,6 +115,18 @@ def test_every_problem_is_listed_at_once():
         ({"datasets": {"purchases": {"date_formats": ["%d.%q.%Y"]}}}, "datasets.purchases.date_formats: '%d.%q.%Y' holds %q"),
         ({"datasets": {"purchases": {"date_formats": ["%d.%m."]}}}, "datasets.purchases.date_formats: '%d.%m.' names no year"),
         ({"datasets": {"purchases": {"quote": ";", "delimiter": ";"}}}, "datasets.purchases.quote: is the delimiter too"),
+        ({"datasets": {"purchases": {"escape": "|", "delimiter": "|"}}}, "datasets.purchases.escape: is the delimiter too"),
+        ({"datasets": {"purchases": {"escape": "ab"}}}, "datasets.purchases.escape: must be one ASCII character"),
+        ({"datasets": {"purchases": {"delimiter": ""}}}, "datasets.purchases.delimiter: must be one to eight characters"),
+        ({"datasets": {"purchases": {"comment": '"#'}}}, "datasets.purchases.comment: begins with '\"', which every row"),
+        ({"datasets": {"purchases": {"skip_lines": -1}}}, "datasets.purchases.skip_lines: must be a number from 0 to 10000"),
+        ({"datasets": {"purchases": {"skip_lines": "many"}}}, "datasets.purchases.skip_lines: must be a number from 0 to 10000"),
+        ({"datasets": {"purchases": {"header_lines": 0}}}, "datasets.purchases.column_names: is missing"),
+        ({"datasets": {"purchases": {"column_names": ["a"]}}}, "datasets.purchases.column_names: is for files without a header"),
+        ({"datasets": {"purchases": {"header_lines": 0, "column_names": ["a", "a"]}}}, "datasets.purchases.column_names: names 'a' twice"),
+        ({"datasets": {"purchases": {"header_lines": 0, "column_names": ["a"], "columns": {"order_id": "b"}}}}, "datasets.purchases.columns.order_id: 'b' is none of column_names"),
+        ({"datasets": {"purchases": {"totals": [" "]}}}, "datasets.purchases.totals: must not hold an empty text"),
+        ({"datasets": {"purchases": {"record_delimiter": "\n"}}}, "datasets.purchases.record_delimiter: must be one to eight characters"),
         ({"datasets": {"purchases": {"encoding": "latin"}}}, "datasets.purchases.encoding: must be one of 'auto', 'utf-8'"),
         ({"datasets": {"purchases": {"normalise": {"quantity": ["upper"]}}}}, "datasets.purchases.normalise.quantity: is not a text column"),
         ({"datasets": {"purchases": {"version_column": "orderid"}}}, "datasets.purchases.version_column: unknown column 'orderid'; did you mean 'order_id'?"),
@@ -160,6 +175,10 @@ _OVERRIDES = {
     "SAHARA_DROPS_SETTLE_SECONDS": ("2.5", 2.5),
     "SAHARA_DROPS_LARGEST_UNPACKED": ("500MB", "500MB"),
     "SAHARA_DROPS_LARGEST_RATIO": ("50", 50),
+    "SAHARA_DROPS_WATCH_SECONDS": ("5", 5),
+    "SAHARA_ALERTS_WEBHOOK_URL": ("https://hooks.example.com/x", "https://hooks.example.com/x"),
+    "SAHARA_ALERTS_UI_URL": ("https://dagster.example.com/", "https://dagster.example.com"),
+    "SAHARA_ALERTS_TIMEOUT_SECONDS": ("2.5", 2.5),
     "SAHARA_RULES_CANCELLATION_PREFIXES": ("C, X", ["C", "X"]),
     "SAHARA_RULES_ADJUSTMENT_PREFIXES": ("B", ["B"]),
     "SAHARA_RULES_FEE_CODES": ("POST,BANK CHARGES", ["POST", "BANK CHARGES"]),
@@ -244,11 +263,123 @@ def test_a_misspelt_variable_is_a_problem_and_the_ones_of_kubernetes_are_not():
 def test_a_password_in_the_file_is_refused_and_never_printed(url):
     found = problems({"warehouse": {"url": url}})
     assert found == ["warehouse.url: holds a password; put the whole URL into the environment as SAHARA_WAREHOUSE_URL"]
-    assert "s3cret" not in str(problems({}, {"SAHARA_WAREHOUSE_URL": url}))
+    assert "s3cret" not in str(problems({}, {"SAHARA_WAREHOUSE_URL": f"{url}?schema=No"}))
 
 
 def test_a_password_in_the_environment_is_not_what_is_wrong():
-    assert "password" not in str(problems({}, {"SAHARA_WAREHOUSE_URL": "postgresql://me:s3cret@host/db"}))
+    settings = parse_settings({}, root=HERE, environment={"SAHARA_WAREHOUSE_URL": "postgresql://me:s3cret@host/db"})
+    assert settings.warehouse.scheme == "postgresql"
+    assert "password" not in str(problems({}, {"SAHARA_WAREHOUSE_URL": "oracle://me:s3cret@host/db"}))
+
+
+# --- the environment's files -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variable", sorted(_OVERRIDES))
+def test_every_variable_can_name_a_file_instead(variable, tmp_path):
+    text, expected = _OVERRIDES[variable]
+    section, key = environment_variables(Settings)[variable]
+    document = {} if section == "project" and key == "currency" else {"project": {"currency": "GBP"}}
+    (tmp_path / "value").write_text(f"{text}\n")
+    settings = parse_settings(
+        document, root=HERE, environment={f"{variable}_FILE": str(tmp_path / "value"), variable: ""}
+    )
+    assert getattr(getattr(settings, section), key) == expected
+
+
+def test_no_variable_is_another_ones_file():
+    variables = set(environment_variables(Settings))
+    assert not {f"{variable}{FILE_SUFFIX}" for variable in variables} & variables
+
+
+@given(
+    st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(str.strip),
+    st.sampled_from(["", "\n", "\r\n", "\n\n"]),
+)
+def test_a_file_means_what_the_variable_would(tmp_path_factory, text, ending):
+    path = tmp_path_factory.mktemp("secret") / "name"
+    path.write_bytes(f"{text}{ending}".encode())
+    by_file = parse_settings({}, root=HERE, environment={"SAHARA_PROJECT_NAME_FILE": str(path)})
+    assert by_file == parse_settings({}, root=HERE, environment={"SAHARA_PROJECT_NAME": text.removeprefix("\ufeff")})
+
+
+_BAD_FILES = {
+    "empty": (b"", "is empty; write the value into it, or leave the variable out"),
+    "blank": (b" \n\n", "is empty; write the value into it, or leave the variable out"),
+    "long": (b"s3cret" * 20_000, "is larger than 64 KiB; name the file that holds the value and nothing else"),
+    "latin": ("s3crét".encode("latin-1"), "is not UTF-8 (byte 4); save it as UTF-8"),
+    "nul": (b"s3cret\0s3cret", "holds a NUL; write the value as text"),
+    "missing": (None, "cannot be read (No such file or directory); name a file that this user may read"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(_BAD_FILES))
+def test_a_bad_file_is_said_without_what_it_holds(case, tmp_path):
+    content, expected = _BAD_FILES[case]
+    path = tmp_path / "warehouse_url"
+    if content is not None:
+        path.write_bytes(content)
+    found = problems({}, {"SAHARA_WAREHOUSE_URL_FILE": str(path)})
+    assert found == [f"environment: SAHARA_WAREHOUSE_URL_FILE: {path}: {expected}"]
+
+
+def test_a_folder_is_no_file_and_both_at_once_are_a_problem(tmp_path):
+    assert "cannot be read (Is a directory)" in problems({}, {"SAHARA_DROPS_FOLDER_FILE": str(tmp_path)})[0]
+    (tmp_path / "name").write_text("b")
+    both = {"SAHARA_PROJECT_NAME": "a", "SAHARA_PROJECT_NAME_FILE": str(tmp_path / "name")}
+    assert problems({}, both) == [
+        "environment: SAHARA_PROJECT_NAME_FILE: is set beside SAHARA_PROJECT_NAME; leave one of the two out"
+    ]
+
+
+def test_a_bad_value_from_a_file_goes_by_the_name_of_its_variable(tmp_path):
+    (tmp_path / "k").write_text("many\n")
+    assert problems({}, {"SAHARA_SEGMENTATION_K_FILE": str(tmp_path / "k")}) == [
+        'environment: SAHARA_SEGMENTATION_K_FILE: must be a whole number (found "many")'
+    ]
+    assert problems({}, {"SAHARA_SEGMENTATION_KK_FILE": str(tmp_path / "k")})[0].startswith(
+        "environment: unknown variable 'SAHARA_SEGMENTATION_KK_FILE'; did you mean"
+    )
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_webhook_stands_in_the_environment_or_its_file_only(tmp_path):
+    secret = "https://hooks.example.com/services/T0/B0/s3cret"
+    found = problems({"alerts": {"webhook_url": secret}})
+    assert found == [
+        "alerts.webhook_url: is a secret; put it into the environment as SAHARA_ALERTS_WEBHOOK_URL or …_FILE"
+    ]
+    (tmp_path / "webhook").write_text(secret)
+    settings = parse_settings({}, root=HERE, environment={"SAHARA_ALERTS_WEBHOOK_URL_FILE": str(tmp_path / "webhook")})
+    assert settings.alerts.webhook_url == secret
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://s3cret", "s3cret", "https://", "https://[s3cret", "https://a b/s3cret", "http://h:99999999/s3cret"]
+)
+def test_a_bad_webhook_is_said_without_it(url):
+    (found,) = problems({}, {"SAHARA_ALERTS_WEBHOOK_URL": url})
+    assert found == "environment: SAHARA_ALERTS_WEBHOOK_URL: must be an address that begins with https:// or http://"
+
+
+@pytest.mark.parametrize(
+    "url", ["dagster.example.com", "https://me:s3cret@dagster.example.com", "https://x/?token=s3cret", "https://x/#a"]
+)
+def test_the_address_of_the_ui_holds_nothing_secret(url):
+    (found,) = problems({"alerts": {"ui_url": url}})
+    assert found.startswith("alerts.ui_url: must be an address")
+
+
+def test_what_is_secret_stands_in_no_dump_and_no_repr():
+    environment = {
+        "SAHARA_ALERTS_WEBHOOK_URL": "https://hooks.example.com/s3cret",
+        "SAHARA_WAREHOUSE_URL": "postgresql://me:s3cret@host/db",
+    }
+    settings = parse_settings({}, root=HERE, environment=environment)
+    assert "s3cret" not in repr(settings)
+    assert "alerts" not in settings.model_dump()
 
 
 # --- the file --------------------------------------------------------------------------------------------------------------------

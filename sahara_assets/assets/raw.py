@@ -5,9 +5,11 @@ from typing import Any
 
 import dagster as dg
 
+from sahara_assets.alerts import REFUSED_METADATA
 from sahara_assets.assets.presentation import picture, sample, table_spec
 from sahara_assets.drops.ledger import ledger_rows, raw_fingerprint, rejected_rows
 from sahara_assets.drops.loading import load_drops
+from sahara_assets.drops.plan import Status
 from sahara_assets.report.drop_charts import drop_history, reject_reasons
 from sahara_assets.report.publishing import summarise_rejects
 from sahara_assets.resources import Project
@@ -43,6 +45,13 @@ def raw_assets(context: dg.AssetExecutionContext, project: Project) -> Iterator[
         metadata={
             "dagster/row_count": len(ledger),
             "rows_read_by_this_run": report.rows_read,
+            REFUSED_METADATA: dg.MetadataValue.json(
+                [
+                    {"path": o.path, "status": str(o.status), "reason": o.reason}
+                    for o in report.outcomes
+                    if o.status in {Status.HELD, Status.REJECTED}
+                ]
+            ),
             "drop_history": picture("Drop history", drop_history(ledger)),
             "last_drops": sample(
                 ledger[::-1], ["dataset", "path", "status", "rows_read", "rows_loaded", "rows_rejected", "reason"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sahara_assets.drops.casts import Cast, extra_json, line_hash, literal, trimmed
-from sahara_assets.drops.records import Care, ParsedRecord, Records
+from sahara_assets.drops.plain import Care
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from sahara_assets.drops.header import Layout
+    from sahara_assets.drops.records import ParsedRecord, Records
 
 _PARSED_OVERHEAD_BYTES = 512
 """What a record of the small parser weighs beyond its text."""
@@ -100,8 +101,10 @@ class Batch:
         texts = ", ".join(f"{cast.text} AS t_{cast.column.name}" for cast in casts)
         values = ", ".join(f"{expression} AS {name}" for cast in casts for name, expression in cast.values)
         failures = " ".join(f"WHEN {cast.failure} THEN {index}" for index, cast in enumerate(casts))
+        # Where the delimiter is more than one ASCII character, no line is plain and DuckDB reads none.
+        delimiter = self.layout.delimiter if len(self.layout.delimiter.encode()) == 1 else ","
         read = (
-            f"read_csv({literal(str(plain))}, auto_detect = false, header = false, delim = {literal(self.layout.delimiter)}, "
+            f"read_csv({literal(str(plain))}, auto_detect = false, header = false, delim = {literal(delimiter)}, "
             f"quote = {literal(quote)}, escape = {literal(quote)}, new_line = '\\n', comment = '', strict_mode = true, "
             f"null_padding = false, columns = {{{columns}}})"
         )

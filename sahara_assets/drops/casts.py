@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.drops.fields import BLANKS
 from sahara_assets.drops.numbers import LOST_ID, SIGNS, NumberFormat, marks_of, number_format
-from sahara_assets.drops.records import Care
+from sahara_assets.drops.plain import Care
 from sahara_assets.settings.sections import DatasetSettings
 from sahara_assets.tables.columns import Column, Kind
 
@@ -281,6 +281,10 @@ class RowOutline:
     required: tuple[int, ...]
     typed: dict[int, Callable[[str], bool]]
     nothing: frozenset[str]
+
+    def is_filled(self, fields: Sequence[str]) -> bool:
+        """Whether a whole row's required fields hold something."""
+        return all(fields[place].strip(BLANKS) not in self.nothing for place in self.required)
 
     def evidence(self, fields: Sequence[str]) -> list[int]:
         """The places of typed values that show some fields, perhaps only the first few of a line, to be a row.

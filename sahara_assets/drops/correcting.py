@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
+from sahara_assets.drops.records import NO_ROW_REASONS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 def write_corrections(path: Path, rejects: list[Row], ledger: list[Row]) -> list[Path]:
     """Write rejected rows as they stood, below the header they stood under, and why beside them.
 
-    Rows of drops with different headers go into files of their own (`NAME`, `NAME-2`, …). The reasons, with file and line of every
+    Lines that are no rows (`records.NO_ROW_REASONS`) are left out. Rows of drops with different headers go into files of their own (`NAME`, `NAME-2`, …). The reasons, with file and line of every
     row in the same order, go into `NAME-reasons.csv`. Corrected and put into the drop folder under a new name, a file is a drop.
 
     Returns:
@@ -24,16 +26,18 @@ def write_corrections(path: Path, rejects: list[Row], ledger: list[Row]) -> list
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rejects:
         header = headers.get((row["dataset"], row["drop_id"]))
-        if (
-            header is not None
-        ):  # a drop that was refused whole lies in the folder as it is: there is nothing to pick out of it
+        # A drop that was refused whole lies in the folder as it is: there is nothing to pick out of it. Nor is there anything to correct
+        # in a line before the header, a remark or a total.
+        if header is not None and not row["reason"].startswith(NO_ROW_REASONS):
             groups.setdefault((row["dataset"], header), []).append(row)
     written = []
     path.parent.mkdir(parents=True, exist_ok=True)
     for number, ((_, header), rows) in enumerate(sorted(groups.items()), start=1):
         target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
         target.write_text(
-            "\n".join([header, *(row["raw_text"] for row in rows)]) + "\n", encoding="utf-8", newline="\n"
+            "\n".join([*([header] if header else []), *(row["raw_text"] for row in rows)]) + "\n",
+            encoding="utf-8",
+            newline="\n",
         )
         written.append(target)
     reasons = path.with_name(f"{path.stem}-reasons{path.suffix or '.csv'}")

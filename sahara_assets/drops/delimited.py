@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from sahara_assets.drops.binding import tidy
 from sahara_assets.drops.casts import outline_of
 from sahara_assets.drops.content import NotTextError, clean_chunks
+from sahara_assets.drops.ends import chunks_by
 from sahara_assets.drops.fields import split_record
-from sahara_assets.drops.header import HEADER_BYTES, USUAL_DELIMITERS, Layout, read_header
+from sahara_assets.drops.header import HEADER_BYTES, USUAL_DELIMITERS, Layout, dialect_of, read_header
 from sahara_assets.drops.records import Records, RecordScanner, shown
 from sahara_assets.drops.source import Order, Refused, Source, SourceRefusedError
 from sahara_assets.errors import DropError
@@ -37,6 +38,7 @@ class DelimitedSource(Source):
             expected=order.content,
             chunk_bytes=order.chunk_bytes,
         )
+        chunks = chunks_by(chunks, order.settings.record_delimiter or "\n")
         try:
             start = _start(chunks)
         except NotTextError as error:
@@ -50,15 +52,17 @@ class DelimitedSource(Source):
         return self.layout
 
     def records(self) -> Iterator[Records]:
-        """The records below the header."""
+        """The lines before the header, kept out, and the records below it."""
         layout, order = self.layout, self._order
+        yield Records(broken=list(layout.before))
         scanner = RecordScanner(
-            delimiter=layout.delimiter,
-            quote=order.settings.quote,
+            dialect_of(layout, order.settings),
             width=len(layout.names),
             first_line=layout.first_line,
             outline=outline_of(order.dataset, layout, order.settings),
             encoding=order.content.encoding,
+            headers=layout.records,
+            measure="the header has" if order.settings.header_lines else "column_names has",
         )
         pending = self._start
         for chunk in self._chunks:
@@ -78,7 +82,7 @@ class DelimitedSource(Source):
         delimiter = settings.delimiter
         if delimiter == "auto":
             delimiter = max(USUAL_DELIMITERS, key=first.count)
-        fields = [split_record(line, delimiter, settings.quote) for line in (first, *rest) if line]
+        fields = [split_record(line, delimiter, settings.quote, settings.escape) for line in (first, *rest) if line]
         names, *rows = [found for found in fields if isinstance(found, list)] or [[]]
         return Refused.sampled([tidy(name) for name in names], rows)
 

@@ -17,7 +17,8 @@ from sahara_assets.drops.content import NotTextError, clean_chunks
 from sahara_assets.drops.encodings import why_not_text
 from sahara_assets.drops.header import HEADER_BYTES, Layout
 from sahara_assets.drops.json_text import Json, NotJsonError, Number, array_elements, as_text, canonical, leaves, parse
-from sahara_assets.drops.records import BrokenRecord, Care, ParsedRecord, Records, shown
+from sahara_assets.drops.plain import Care
+from sahara_assets.drops.records import BrokenRecord, ParsedRecord, Records, shown
 from sahara_assets.drops.source import Order, Refused, Source, SourceRefusedError
 from sahara_assets.errors import DropError
 from sahara_assets.tables.columns import Kind

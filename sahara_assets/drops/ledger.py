@@ -173,12 +173,28 @@ def allow_drops(warehouse: Warehouse, paths: Iterable[str]) -> list[Row]:
     )
 
 
+def reload_drops(warehouse: Warehouse, settings: Settings, paths: Iterable[str]) -> list[Row]:
+    """Have the next run read files again from scratch, whatever it knows of them.
+
+    Returns:
+        The rows that changed.
+
+    Raises:
+        DropError: a path counts nowhere, or its file is gone: forgetting what cannot be read again would lose it.
+    """
+    listed = sorted(set(paths))
+    for path in listed:
+        if not (settings.drop_folder / path).is_file():
+            raise DropError(f"{path}: there is no such file in the drop folder to read again; put it back first")
+    return _change(warehouse, listed, {Status.LOADED, Status.REJECTED}, None, None)
+
+
 def _change(
     warehouse: Warehouse,
     paths: Iterable[str],
     allowed: set[Status],
-    to: Status,
-    reason: str,
+    to: Status | None,
+    reason: str | None,
     *,
     first: Status | None = None,
 ) -> list[Row]:
@@ -189,14 +205,18 @@ def _change(
         if not matches:
             known = sorted({row["path"] for row in rows if Status(row["status"]) in allowed})
             listed = ", ".join(known[:5]) + (", …" if len(known) > 5 else "") if known else "there is none"
-            raise DropError(f"{path}: no such drop that could be {to}; `sahara drops` lists them ({listed})")
+            raise DropError(
+                f"{path}: no such drop that could be {to or 'read again'}; `sahara drops` lists them ({listed})"
+            )
         changed.extend([row for row in matches if row["status"] == first] or matches)
     with warehouse.transaction():
         for dataset in sorted({row["dataset"] for row in changed}):
             ledger = Ledger(warehouse, dataset)
             mine = [row for row in changed if row["dataset"] == dataset]
             for row in mine:
-                ledger.put({**row, "status": str(to), "reason": reason})
+                # Without a status it stays what it is, and is read again: its fingerprint is nobody's, and its file looks touched.
+                unread = {"reading_fingerprint": "", "signature": ""}
+                ledger.put({**row, **(unread if to is None else {"status": str(to), "reason": reason})})
             # Only contents that no other path delivers leave the tables.
             ledger.retract_unheld(row["drop_id"] for row in mine)
             ledger.write()

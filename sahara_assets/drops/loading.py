@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from sahara_assets.drops.ledger import Ledger, retract_content
 from sahara_assets.drops.looking import Work, has_vanished, inspect_file, look_around
 from sahara_assets.drops.plan import Act, Status, Step
 from sahara_assets.drops.reading import DropReader, Reading
+from sahara_assets.drops.repeats import count_lacking
 from sahara_assets.errors import DropError
 from sahara_assets.tables.books import REJECTED_ROWS
 
@@ -214,21 +216,35 @@ class _Loader:
 
     def _take_note(self) -> None:
         """Write down what needs no reading: files that were touched, that cannot be opened, and versions that no longer wait."""
-        with self._warehouse.transaction():
+
+        def take_note() -> list[DropOutcome]:
             for path, drop_id in self._work.plan.outdated:
                 self._end(path, drop_id, "its path holds another content now")
-            for path, reason in self._work.unreadable.items():
-                self._refuse_unreadable(path, reason)
+            outcomes = [self._refuse_unreadable(path, reason) for path, reason in self._work.unreadable.items()]
             self._ledger.retract_unheld(drop_id for _, drop_id in self._work.plan.outdated)
             self._ledger.write()
+            return outcomes
+
+        self._report.outcomes += self._commit(take_note)
+
+    def _commit(self, work: Callable[[], list[DropOutcome]]) -> list[DropOutcome]:
+        """Do it in a transaction, anew where the warehouse went away in its middle."""
+        return self._warehouse.in_transaction(work, before_another_try=self._reread_ledger)
+
+    def _reread_ledger(self) -> None:
+        """What a failed transaction put into the ledger's memory is taken from the warehouse again."""
+        self._ledger = Ledger(self._warehouse, self._work.dataset.name)
 
     def _point(self, steps: Sequence[Step]) -> None:
         """Move pointers onto contents that the tables hold, all at once: what one path lets go of another may take up."""
-        contents = {step.drop_id: self._columns_in_ledger(step.drop_id) for step in steps}
-        with self._warehouse.transaction():
+
+        def point() -> list[DropOutcome]:
+            contents = {step.drop_id: self._columns_in_ledger(step.drop_id) for step in steps}
             outcomes = [self._settle(step, contents[step.drop_id]) for step in steps]
             self._finish(steps)
-        self._conclude(outcomes)
+            return outcomes
+
+        self._conclude(self._commit(point))
 
     def _read_all(self, tasks: Sequence[_Task]) -> None:
         """Read contents, many to a transaction; where one spoils it, each goes by itself so that the others still load."""
@@ -236,11 +252,9 @@ class _Loader:
         while pending:
             batch = pending.popleft()
             try:
-                with self._warehouse.transaction():
-                    outcomes = self._read(batch)
+                outcomes = self._commit(partial(self._read, batch))
             except (DropError, duckdb.Error) as error:
-                # What the failed transaction put into the ledger's memory is taken from the warehouse again.
-                self._ledger = Ledger(self._warehouse, self._work.dataset.name)
+                self._reread_ledger()
                 if len(batch) > 1:
                     pending.extendleft([task] for task in reversed(batch))
                 else:
@@ -253,9 +267,13 @@ class _Loader:
         path, *others = task.sources
         self._failed.add(path)
         if not has_vanished(error):
-            with self._warehouse.transaction():
-                self._refuse_unreadable(path, str(error))
+
+            def refuse() -> list[DropOutcome]:
+                outcome = self._refuse_unreadable(path, str(error))
                 self._ledger.write()
+                return [outcome]
+
+            self._report.outcomes += self._commit(refuse)
         steps = tuple(step for step in task.steps if step.path != path)
         return [_Task(task.drop_id, tuple(others), steps)] if others else []
 
@@ -371,18 +389,7 @@ class _Loader:
 
     def _lacking(self, step: Step) -> str | None:
         """Why a replacement must be held: it lacks too many of the old version's lines. None where it does not."""
-        dataset = self._work.dataset
-        identity = ", ".join(dataset.key) if dataset.key else "_line_hash, _occurrence"
-        found = self._warehouse.reader.execute(
-            f"""
-            SELECT count(*), count(*) FILTER (NOT kept) FROM (
-                SELECT ({identity}) IN (SELECT ({identity}) FROM {dataset.raw_table} WHERE _drop_id = ?) AS kept
-                FROM {dataset.raw_table} WHERE list_contains(?, _drop_id)
-            )
-            """,
-            [step.drop_id, list(step.replaces)],
-        ).fetchone()
-        lines, lacking = found or (0, 0)
+        lines, lacking = count_lacking(self._warehouse, self._work.dataset, step.drop_id, step.replaces)
         limit = self._reading_settings.hold_above
         if not lines or lacking <= limit * lines:
             return None
@@ -391,7 +398,7 @@ class _Loader:
             f"If that is right: sahara drops allow {step.path}"
         )
 
-    def _refuse_unreadable(self, path: str, reason: str) -> None:
+    def _refuse_unreadable(self, path: str, reason: str) -> DropOutcome:
         """A file that cannot even be read: no content is known, so the next run tries again."""
         file = self._work.files[path]
         self._ledger.put(
@@ -413,9 +420,7 @@ class _Loader:
                 "run_id": self._run_id,
             }
         )
-        self._report.outcomes.append(
-            DropOutcome(self._work.dataset.name, path, Act.READ, Status.REJECTED, reason=reason)
-        )
+        return DropOutcome(self._work.dataset.name, path, Act.READ, Status.REJECTED, reason=reason)
 
 
 def _batches(tasks: Iterable[_Task], files: dict[str, FoundFile]) -> Iterator[list[_Task]]:

@@ -23,7 +23,8 @@ from sahara_assets.drops.header import Layout
 from sahara_assets.drops.json_rows import EXTRA
 from sahara_assets.drops.json_text import canonical, parse
 from sahara_assets.drops.packing import open_unpacked
-from sahara_assets.drops.records import BrokenRecord, Care, ParsedRecord, Records
+from sahara_assets.drops.plain import Care
+from sahara_assets.drops.records import BrokenRecord, ParsedRecord, Records
 from sahara_assets.drops.source import Order, Refused, Source, SourceRefusedError
 from sahara_assets.errors import DropError
 from sahara_assets.tables.columns import Kind

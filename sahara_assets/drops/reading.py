@@ -129,6 +129,7 @@ class DropReader:
             self._reject_contradicted(take_contradicted(self._warehouse.reader, self._dataset, list(read)))
         number_occurrences(self._warehouse.reader, self._dataset, list(read))
         self._conserve(read)
+        self._warehouse.land(RAW_TABLES[self._dataset.name])
 
     def _read_one(self, reading: Reading) -> None:
         with self._source(reading) as source:

@@ -8,10 +8,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sahara_assets.tables.datasets import RAW_TABLES
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import duckdb
 
     from sahara_assets.tables.datasets import Dataset
+    from sahara_assets.warehouse.base import Warehouse
+
+
+def count_lacking(warehouse: Warehouse, dataset: Dataset, drop_id: str, replaced: Iterable[str]) -> tuple[int, int]:
+    """How many lines some contents have, and how many of them another content lacks; both are in the raw table.
+
+    A line is lacking where its identity is: its key, or its hash with the number of its occurrence.
+    """
+    lines = warehouse.table(RAW_TABLES[dataset.name])
+    identity = list(dataset.key) or ["_line_hash", "_occurrence"]
+    old = lines.filter(lines["_drop_id"].isin(sorted(replaced)))
+    new = lines.filter(lines["_drop_id"] == drop_id)
+    lacking = old.anti_join(new, identity)
+    in_all = warehouse.rows(old.aggregate(n=old.count()))[0]["n"]
+    return int(in_all), int(warehouse.rows(lacking.aggregate(n=lacking.count()))[0]["n"])
 
 
 @dataclass(frozen=True)

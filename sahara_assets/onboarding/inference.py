@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sahara_assets.drops.numbers import LOST_ID, marks_of
 from sahara_assets.onboarding.amounts import Amounts, decide_amounts
 from sahara_assets.onboarding.countries import SYMBOLS, is_currency
 from sahara_assets.onboarding.dates import DateFormats, confirmed, decide
-from sahara_assets.onboarding.dialect import DELIMITER_NAMES
+from sahara_assets.onboarding.dialect import named
 from sahara_assets.onboarding.proposal import Finding, Normalising, percent, plural
 from sahara_assets.onboarding.values import is_empty
 from sahara_assets.settings.sections import DatasetSettings
@@ -36,22 +36,41 @@ DATE_COLUMNS = {"purchases": "ordered_at", "customers": "signed_up_on"}
 
 def delimiter(groups: Sequence[Group]) -> Finding[str]:
     """The one delimiter of all groups, or `auto` where they differ."""
-    main = groups[0].dialect
+    main = groups[0]
     found = {group.dialect.delimiter for group in groups}
     if len(found) > 1 and found <= _AUTO_DELIMITERS:
-        return Finding(
-            "auto", 0.8, f"the files differ: {', '.join(sorted(DELIMITER_NAMES.get(one, one) for one in found))}"
-        )
-    return Finding(main.delimiter, main.sure, f"{DELIMITER_NAMES.get(main.delimiter, main.delimiter)}: {main.evidence}")
+        return Finding("auto", 0.8, f"the files differ: {', '.join(sorted(map(named, found)))}")
+    return Finding(main.dialect.delimiter, main.sure.get("delimiter", 0.5), main.evidence.get("delimiter", ""))
 
 
 def quote(groups: Sequence[Group]) -> Finding[str]:
     """The quote character."""
-    return Finding(
-        groups[0].dialect.quote,
-        0.95 if groups[0].dialect.quote == '"' else 0.8,
-        "the usual one" if groups[0].dialect.quote == '"' else "fields stand between them",
-    )
+    main = groups[0]
+    return Finding(main.dialect.quote, main.sure.get("quote", 0.5), main.evidence.get("quote", ""))
+
+
+def rest_of_dialect(groups: Sequence[Group]) -> tuple[tuple[str, Finding[Any]], ...]:
+    """What else the settings must say of the dialect, key by key: only what is not as it usually is."""
+    main = groups[0]
+    declared: dict[str, object] = {
+        "escape": main.dialect.escape,
+        "record_delimiter": main.dialect.record_delimiter.removesuffix("\n") and main.dialect.record_delimiter,
+        "comment": main.dialect.comment,
+        "totals": list(main.dialect.totals),
+    }
+    if main.dialect.header_lines != 1:
+        declared["header_lines"] = main.dialect.header_lines
+    if not main.has_header:
+        # Without names nothing proves where the rows begin.
+        declared["skip_lines"] = main.dialect.skip_lines
+    found = {name: value for name, value in declared.items() if value or name == "header_lines"}
+    told = [
+        (name, Finding(value, main.sure.get(name, 0.5), main.evidence.get(name, ""))) for name, value in found.items()
+    ]
+    if not main.has_header:
+        why = "the files name no column: give each its name, in their order; those are made up"
+        told.append(("column_names", Finding(list(main.header), 0.3, why)))
+    return tuple(told)
 
 
 def encoding(scan: Scan) -> Finding[str]:
@@ -284,11 +303,15 @@ def warnings(
         told.append(f"{plural(found_dates.unread, 'distinct date')} cannot be read and would be rejected")
     if found_dates and name == "purchases" and not found_dates.has_time:
         told.append("the dates have no time of day, so every order stands at midnight")
+    if groups[0].dialect.skip_lines and groups[0].has_header:
+        told.append(
+            f"{plural(groups[0].dialect.skip_lines, 'line')} stand before the header; they are kept as rejects, and the header is found by its names"
+        )
     if scan.ragged:
         told.append(f"{plural(scan.ragged, 'line')} have more or fewer fields than the header and would be rejected")
     if not all(group.has_header for group in groups):
         told.append(
-            f"the files have no header line ({groups[0].header_evidence}); columns are found by name, so add one"
+            f"the files have no header line ({groups[0].header_evidence}); the columns were told by what they hold, so look at every one"
         )
     return told
 

@@ -6,7 +6,7 @@ Plain data. How it was found is in `propose.py` and below; how it becomes TOML i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sahara_assets.tables.datasets import DATASETS
 
@@ -53,6 +53,7 @@ class DatasetProposal:
     unmapped: tuple[str, ...]
     delimiter: Finding[str]
     quote: Finding[str]
+    rest_of_dialect: tuple[tuple[str, Finding[Any]], ...]
     encoding: Finding[str]
     format: Finding[str]
     amounts: Amounts

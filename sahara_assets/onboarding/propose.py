@@ -86,11 +86,7 @@ def propose(files: Sequence[Path], root: Path, progress: Progress | None = None)
         rules=guess_rules(scans["purchases"], scans.get("products")) if "purchases" in scans else None,
         currency=inference.currency(scans.get("purchases"), mine, purchases.amounts if purchases else None),
         could_not=tuple(could_not),
-        complete=purchases is not None
-        and not purchases.missing
-        and not purchases.undecided
-        and purchases.has_header.value
-        and purchases.delimiter.value.isascii(),
+        complete=purchases is not None and not purchases.missing and not purchases.undecided,
     )
 
 
@@ -181,6 +177,11 @@ def _found(item: _Classified, name: str) -> list[str]:
 def _unlike(item: _Classified) -> str:
     mapping = item.mappings[item.best]
     had = _found(item, item.best)
+    if not item.group.has_header and (not had or mapping.missing):
+        return (
+            f"it has no header line, and what its {len(item.group.header)} columns hold did not tell all of them; name them by hand: "
+            "header_lines = 0 and column_names under [datasets.…]"
+        )
     if not had:
         return f"no column of ours was found in its header ({shown([name.strip() for name in item.group.header], 5)})"
     return f"too little of a dataset: nearest is {item.best} with {shown(had, 4)}" + (
@@ -202,6 +203,12 @@ def _differs(first: _Classified, other: _Classified, name: str) -> str:
         return f"its header lacks {shown([str(one) for one in absent], 4)}; rename its columns or join it to the others"
     if first.group.dialect.quote != other.group.dialect.quote:
         return "it is quoted otherwise"
+    for part, why in (
+        ("escape", "quotes are escaped otherwise"),
+        ("header_lines", "its header has more or fewer lines"),
+    ):
+        if getattr(first.group.dialect, part) != getattr(other.group.dialect, part):
+            return why
     auto = {",", ";", "\t", "|"}
     if (
         first.group.dialect.delimiter != other.group.dialect.delimiter
@@ -245,6 +252,7 @@ def _dataset(
         ),
         delimiter=separator,
         quote=inference.quote(groups),
+        rest_of_dialect=inference.rest_of_dialect(groups),
         encoding=inference.encoding(scan),
         format=inference.file_format(formats),
         amounts=written,

@@ -138,8 +138,21 @@ def _decoded(path: Path, chunks: list[bytes], size: int, *, whole: bool, problem
         # A sample without a line end may be cut inside a letter; that alone does not make it Windows-1252.
         if not whole and error.reason == "unexpected end of data":
             pieces = [chunk.decode(errors="ignore") for chunk in chunks]
+        elif any(_is_utf8_beyond_ascii(line) for chunk in chunks for line in chunk.split(b"\n")):
+            # As a load has it: one broken line does not turn a UTF-8 file into mojibake.
+            pieces = [chunk.decode(errors="replace") for chunk in chunks]
         else:
             encoding = "windows-1252"
             pieces = [chunk.decode("cp1252", errors="replace") for chunk in chunks]
     is_ascii = all(chunk.isascii() for chunk in chunks)
     return FileText(path, tuple(pieces), encoding, has_bom, is_ascii, whole, size, problem)
+
+
+def _is_utf8_beyond_ascii(line: bytes) -> bool:
+    if line.isascii():
+        return False
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

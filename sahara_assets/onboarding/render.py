@@ -145,6 +145,8 @@ def _dataset(dataset: DatasetProposal, currency: str) -> list[str]:
     if "CSV" in dataset.format.evidence:
         lines += _setting("delimiter", dataset.delimiter)
         lines += _setting("quote", dataset.quote)
+        for name, finding in dataset.rest_of_dialect:
+            lines += [*_sure(finding.sure, finding.evidence), f"{name} = {_toml(finding.value)}"]
         lines += _setting("encoding", dataset.encoding)
     if any(
         match.header is not None and DATASETS[dataset.name].column(match.column).kind is Kind.DECIMAL
@@ -171,6 +173,12 @@ def _dataset(dataset: DatasetProposal, currency: str) -> list[str]:
             f"Not mapped, kept in _extra: {', '.join(toml_string(name[:60]) for name in dataset.unmapped)}"
         )
     return [*lines, *_normalise(dataset)]
+
+
+def _toml(value: str | int | Sequence[str]) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return toml_string(value) if isinstance(value, str) else toml_list(value)
 
 
 def _setting(name: str, finding: Finding[str]) -> list[str]:

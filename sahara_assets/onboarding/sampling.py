@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sahara_assets.errors import SaharaError
-from sahara_assets.onboarding.dialect import Dialect, first_is_header, guess_dialect, records
+from sahara_assets.onboarding.dialect import body_of, first_is_header, guess_dialect, records
 from sahara_assets.onboarding.reading import FileText, read_text
 from sahara_assets.onboarding.relations import Relations
 from sahara_assets.onboarding.values import ColumnProfile, mark_votes
@@ -19,10 +19,13 @@ from sahara_assets.onboarding.values import ColumnProfile, mark_votes
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sahara_assets.drops.dialect import Dialect
+
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many files of it are done, and of how many."""
 
-_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1e\ufffd]")
+# Control characters that separate neither fields nor records.
+_NO_TEXT = re.compile(r"[\x00\x02-\x08\x0b\x0c\x0e-\x1d\ufffd]")
 _HEAD_BYTES = 1 << 16
 _SAMPLED_FILES = 50
 _SAMPLE_BYTES = 6 << 20
@@ -44,8 +47,8 @@ class Group:
     header: tuple[str, ...]
     dialect: Dialect
     files: list[Path]
-    has_header: bool = True
-    header_evidence: str = ""
+    sure: dict[str, float] = field(default_factory=dict)  # how sure each part of the dialect is
+    evidence: dict[str, str] = field(default_factory=dict)  # and why
     rows: list[list[str]] = field(default_factory=list)
     ragged: int = 0
     mark: str = "."
@@ -53,6 +56,16 @@ class Group:
     mark_evidence: str = ""
     profiles: list[ColumnProfile] = field(default_factory=list)
     relations: Relations = field(default_factory=lambda: Relations([]))
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the files name their columns."""
+        return self.dialect.header_lines > 0
+
+    @property
+    def header_evidence(self) -> str:
+        """Why that is thought."""
+        return self.evidence.get("header_lines", "")
 
 
 @dataclass(frozen=True)
@@ -148,7 +161,7 @@ def group_files(files: Sequence[Path], progress: Progress | None = None) -> tupl
                 continue
             key = (group.dialect.delimiter, group.dialect.quote, group.header)
             groups.setdefault(key, group)
-            if group.has_header:
+            if group.has_header and not group.dialect.skip_lines:
                 by_first_line[first_line] = key
         groups[key].files.append(path)
     for group in groups.values():
@@ -167,14 +180,24 @@ def _no_table(text: FileText) -> str:
 
 
 def _open_group(head: str) -> Group | None:
-    dialect = guess_dialect(head)
-    first = list(records(head, dialect.delimiter, dialect.quote, limit=101))
-    if not first:
-        return None
-    has_header, evidence = first_is_header(first[0], first[1:])
+    found = guess_dialect(head)
+    dialect, sure, evidence = found.dialect, dict(found.sure), dict(found.evidence)
+    if dialect.header_lines == 0 or sure["header_lines"] < 0.9:
+        # What our vocabulary knows of headers decides where shapes do not.
+        headless = replace(dialect, header_lines=0)
+        first = list(records(body_of(head, headless, ())[1], headless, limit=101))
+        if not first:
+            return None
+        has_header, evidence["header_lines"] = first_is_header(first[0], first[1:])
+        dialect = replace(dialect, header_lines=max(dialect.header_lines, 1) if has_header else 0)
+    names, body = body_of(head, dialect, ())
+    if dialect.header_lines:
+        return Group(tuple(names), dialect, [], sure, evidence)
     # Files without a header are one group by their width, since their first lines differ.
-    header = tuple(first[0]) if has_header else tuple(f"column {place}" for place in range(1, len(first[0]) + 1))
-    return Group(header, dialect, [], has_header, evidence)
+    width = len(next(records(body, dialect), []))
+    return (
+        Group(tuple(f"column {place}" for place in range(1, width + 1)), dialect, [], sure, evidence) if width else None
+    )
 
 
 def _fill(group: Group, groups: int, progress: Progress | None) -> None:
@@ -187,10 +210,8 @@ def _fill(group: Group, groups: int, progress: Progress | None) -> None:
         text = read_text(path, budget)
         per_piece = max(20, rows_each // max(1, len(text.pieces)))
         for number, piece in enumerate(text.pieces):
-            found = records(piece, group.dialect.delimiter, group.dialect.quote, limit=per_piece + 1)
-            if number == 0 and group.has_header:
-                next(found, None)
-            for row in found:
+            body = body_of(piece, group.dialect, group.header)[1] if number == 0 else piece
+            for row in records(body, group.dialect, limit=per_piece):
                 if len(row) == width:
                     group.rows.append(row)
                 else:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sahara_assets.onboarding.dialect import all_records
+from sahara_assets.onboarding.dialect import all_records, body_of
 from sahara_assets.onboarding.reading import read_text
 from sahara_assets.onboarding.sampling import Group, Progress, spread
 from sahara_assets.onboarding.values import is_empty
@@ -163,13 +163,12 @@ def _scan_file(
     width = len(group.header)
     rows: list[list[str]] = []
     for number, piece in enumerate(text.pieces):
-        found = all_records(piece, group.dialect.delimiter, group.dialect.quote)
-        if number == 0 and group.has_header:
-            del found[:1]
+        body = body_of(piece, group.dialect, group.header)[1] if number == 0 else piece
+        found = all_records(body, group.dialect)
         right = [row for row in found if len(row) == width]
         scan.ragged += len(found) - len(right)
         rows += right
-        scan.repeated_rows += _repeats(piece, found)
+        scan.repeated_rows += _repeats(body, found)
     if len(rows) > _ROWS - scan.rows:
         scan.whole = False
         del rows[_ROWS - scan.rows :]

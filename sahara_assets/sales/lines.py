@@ -9,7 +9,7 @@ import ibis
 from sahara_assets.tables.books import DROPS
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 from sahara_assets.tables.sales import PURCHASES
-from sahara_assets.warehouse.expressions import Expression, is_one_of, money, starts_with_code
+from sahara_assets.warehouse.expressions import Expression, is_one_of, money, seconds_of, starts_with_code
 
 if TYPE_CHECKING:
     from sahara_assets.settings.document import Settings
@@ -111,7 +111,7 @@ def _classified(warehouse: Warehouse, settings: Settings) -> ibis.Table:
         ordered_on=lines.ordered_at_local.date(),
         line_kind=kind,
         is_fee=is_one_of(lines.product_id, rules.fee_codes),
-        is_future=lines.ordered_at.epoch_seconds() > lines.modified_at.epoch_seconds() + FUTURE_SECONDS,
+        is_future=seconds_of(lines.ordered_at) > seconds_of(lines.modified_at) + FUTURE_SECONDS,
         country=lines.country,
         category=lines.category.coalesce(lines.catalogue_category),
         client_id=lines.client_id,

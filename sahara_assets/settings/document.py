@@ -1,7 +1,8 @@
 """One validated `Settings`, from `sahara.toml` and the environment.
 
 The file is read once, validated as a whole, and passed down; nothing below reads the environment or the file again. Every problem is
-listed at once. Secrets never stand in the file: a password in a warehouse URL belongs in `SAHARA_WAREHOUSE_URL`.
+listed at once. Secrets never stand in the file: a password in a warehouse URL belongs in `SAHARA_WAREHOUSE_URL`, or in a file that
+`SAHARA_WAREHOUSE_URL_FILE` names.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from sahara_assets.tables.datasets import DATASETS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 from sahara_assets.settings.sections import (
+    AlertSettings,
     DatasetSettings,
     DropSettings,
     ExportSettings,
@@ -67,6 +69,7 @@ class Settings(Section):
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
     export: ExportSettings = Field(default_factory=ExportSettings)
+    alerts: AlertSettings = Field(default_factory=AlertSettings, exclude=True)
     root: Annotated[Path, Field(exclude=True)] = Path()
 
     @field_validator("datasets")
@@ -120,7 +123,8 @@ def load_settings(path: Path | None = None, environment: Mapping[str, str] | Non
     Args:
         path: the file; without one, `$SAHARA_CONFIG`, else `sahara.toml` in the working folder; where that is absent the defaults hold.
         environment: what to read overrides from; the process's own where it is not given. `SAHARA_WAREHOUSE_URL` overrides
-            `warehouse.url`, and so on for every key of a section (datasets excepted). An empty variable overrides nothing.
+            `warehouse.url`, and so on for every key of a section (datasets excepted); `SAHARA_WAREHOUSE_URL_FILE` names a file that holds
+            it. An empty variable overrides nothing.
 
     Raises:
         SettingsError: the file cannot be read or holds problems; all of them are listed.
@@ -143,6 +147,22 @@ def load_settings(path: Path | None = None, environment: Mapping[str, str] | Non
             raise SettingsError(source, [f"cannot be read: {error.strerror}"]) from error
     root = (file or Path(CONFIG_NAME)).resolve().parent
     return parse_settings(document, root=root, source=str(file or CONFIG_NAME), environment=environment)
+
+
+def retargeted(settings: Settings, url: str) -> Settings:
+    """The same settings with another warehouse.
+
+    Raises:
+        SettingsError: the URL names no warehouse.
+    """
+    try:
+        # From the command line rather than a file, it may hold a password.
+        checked = WarehouseSettings.model_validate(
+            settings.warehouse.model_dump() | {"url": url}, context={"source": "environment"}
+        )
+    except ValidationError as error:
+        raise SettingsError("--to", [problem for _, problem in describe_problems(error, WarehouseSettings)]) from None
+    return settings.model_copy(update={"warehouse": checked})
 
 
 def config_file(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Path | None:
@@ -171,7 +191,7 @@ def parse_settings(
     try:
         settings = Settings.model_validate(
             overridden | {"root": root},
-            context={"source": "environment" if ("warehouse", "url") in variables else "file"},
+            context={"variables": variables},
         )
     except ValidationError as error:
         problems.extend(describe_problems(error, Settings))

@@ -1,12 +1,15 @@
 """The environment laid over a settings document: `SAHARA_WAREHOUSE_URL` is `warehouse.url`, and so on for every key of a section.
 
-What a value may be is asked afterwards, of file and environment alike, by the models of `sections.py`.
+With `_FILE` behind its name a variable holds the path of a file with the value: that is how containers and systemd hand over secrets,
+which then stand in no process's environment. What a value may be is asked afterwards, of file and environment alike, by the models of
+`sections.py`.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_origin
 
 from pydantic import BaseModel, TypeAdapter
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from sahara_assets.settings.problems import Place
 
 PREFIX = "SAHARA_"
+FILE_SUFFIX = "_FILE"
+LARGEST_FILE = 64 * 1024
+"""Bytes. What is larger is no setting: the wrong file was named, perhaps one that never ends."""
 
 # Kubernetes sets SAHARA_PORT… and SAHARA_SERVICE_… in every container beside a service called sahara.
 _NOT_OURS = re.compile(r"SAHARA_(CONFIG$|PORT($|_)|SERVICE_)")
@@ -40,7 +46,7 @@ def with_environment(
     """Lay the variables over the document; an empty one overrides nothing.
 
     Returns:
-        The document, which variable each overridden value came from, and what is wrong with the variables' names.
+        The document, which variable each overridden value came from, and what is wrong with the variables' names or files.
     """
     known = environment_variables(model)
     merged = {name: dict(value) if isinstance(value, dict) else value for name, value in document.items()}
@@ -49,15 +55,56 @@ def with_environment(
     for variable, text in sorted(environment.items()):
         if not variable.startswith(PREFIX) or _NOT_OURS.match(variable):
             continue
-        if variable not in known:
+        plain = variable if variable in known else variable.removesuffix(FILE_SUFFIX)
+        if plain not in known:
             problems.append((("environment",), unknown_key(variable, [*known, "SAHARA_CONFIG"], noun="variable")))
             continue
-        section, key = known[variable]
+        if not text:
+            continue
+        value = text
+        if plain != variable:
+            if environment.get(plain):
+                problems.append((("environment",), f"{variable}: is set beside {plain}; leave one of the two out"))
+                continue
+            try:
+                value = _content(Path(text))
+            except ValueError as error:
+                problems.append((("environment",), f"{variable}: {error}"))
+                continue
+        section, key = known[plain]
         values = merged.setdefault(section, {})
-        if text and isinstance(values, dict):
-            values[key] = _value(model, section, key, text)
+        if isinstance(values, dict):
+            values[key] = _value(model, section, key, value)
             variables[section, key] = variable
     return merged, variables, problems
+
+
+def _content(path: Path) -> str:
+    """What a file holds, without the line end that editors and `echo` put behind it.
+
+    Raises:
+        ValueError: it cannot be read, or holds no value; what it holds is not said, because it may be a secret.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ValueError(
+            f"{path}: cannot be read ({error.strerror or error}); name a file that this user may read"
+        ) from error
+    if len(content) > LARGEST_FILE:
+        raise ValueError(
+            f"{path}: is larger than {LARGEST_FILE // 1024} KiB; name the file that holds the value and nothing else"
+        )
+    try:
+        text = content.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    if not text.strip():
+        raise ValueError(f"{path}: is empty; write the value into it, or leave the variable out")
+    if "\0" in text:
+        raise ValueError(f"{path}: holds a NUL; write the value as text")
+    return text
 
 
 def _value(model: type[BaseModel], section: str, key: str, text: str) -> Any:  # noqa: ANN401 - what a setting holds

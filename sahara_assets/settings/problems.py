@@ -155,8 +155,28 @@ def _dataset_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tu
     for source in dict.fromkeys(source for source in sources if sources.count(source) > 1):
         twins = " and ".join(column for column, name in columns.items() if name == source)
         yield ("columns",), f"the header's {source!r} is mapped to {twins}; a header's column can mean one thing only"
-    if isinstance(found.get("quote"), str) and found["quote"] and found["quote"] == found.get("delimiter"):
-        yield ("quote",), "is the delimiter too"
+    yield from _dialect_problems(found)
+
+
+def _dialect_problems(found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Characters that would mean two things, and columns without a name."""
+    delimiter, quote = found.get("delimiter"), found.get("quote", '"')
+    for key in ("quote", "escape", "record_delimiter"):
+        if isinstance(found.get(key), str) and found[key] and found[key] == delimiter:
+            yield (key,), "is the delimiter too"
+    comment = found.get("comment")
+    if isinstance(comment, str) and comment and comment[0] in {quote, delimiter}:
+        yield ("comment",), f"begins with {comment[0]!r}, which every row may begin with"
+    names, lines = found.get("column_names", []), found.get("header_lines", 1)
+    if not isinstance(names, list):
+        return
+    if lines == 0 and not names:
+        yield ("column_names",), "is missing; files without a header need the names of all their columns, in order"
+    if names and lines != 0:
+        yield ("column_names",), "is for files without a header; set header_lines = 0, or leave it out"
+    for column, source in _section(found, "columns").items():
+        if lines == 0 and names and isinstance(source, str) and source and source not in names:
+            yield ("columns", column), f"{source!r} is none of column_names"
 
 
 def _number_problems(found: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:

@@ -40,8 +40,10 @@ The file is checked as a whole: every problem is listed at once, an unknown key 
 taken for a number.
 
 Every key below but those of `[datasets]` can be overridden by an environment variable. There, lists are separated by commas, tables
-are JSON, and an empty variable overrides nothing. Secrets belong into the environment only: a warehouse URL with a password is
-refused in the file.
+are JSON, and an empty variable overrides nothing. Each has a twin with `_FILE` behind its name, which holds the path of a file with the
+value, as containers and systemd hand over secrets: `SAHARA_WAREHOUSE_URL_FILE=/run/secrets/warehouse_url`. The two together are a
+problem, and so is a file that is empty, larger than 64 KiB or not UTF-8; line ends behind the value do not count. Secrets belong into
+the environment or such a file only: a warehouse URL with a password and a webhook's URL are refused in `sahara.toml`.
 
 ```toml
 [project]

@@ -9,7 +9,7 @@ import re
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
@@ -28,6 +28,9 @@ _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
 """The strptime directives that DuckDB reads."""
 
 Encoding = Literal["auto", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1", "iso-8859-15"]
+_BIGQUERY_OPTIONS = frozenset({"location", "announce_bytes", "maximum_bytes"})
+_POSTGRES = frozenset({"postgresql", "postgres"})
+"""libpq takes both words."""
 
 Normaliser = Literal["strip_float_suffix", "strip_leading_zeros", "upper", "lower", "strip_spaces"]
 
@@ -54,29 +57,64 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+def _checked_bigquery(url: str, options: dict[str, str]) -> str:
+    """Refuse a BigQuery URL that names no project and dataset, or options that nobody knows."""
+    parts = urlsplit(url)
+    if not re.fullmatch(r"[a-z0-9.:-]+", parts.netloc) or not re.fullmatch(r"/[A-Za-z0-9_]+/?", parts.path):
+        raise ValueError("names no dataset; write bigquery://PROJECT/DATASET?location=EU")
+    for name, value in options.items():
+        if name not in _BIGQUERY_OPTIONS:
+            raise ValueError(unknown_key(name, sorted(_BIGQUERY_OPTIONS), noun="option"))
+        if name.endswith("_bytes") and not value.isdigit():
+            raise ValueError(f"{name} must be a number of bytes, not {value!r}")
+    return url
+
+
+def _is_from_environment(info: ValidationInfo, section: str) -> bool:
+    """Whether the value being checked came from a variable rather than from the file; without a word about it, it did not come from a file."""
+    variables = (info.context or {}).get("variables")
+    return variables is None or (section, str(info.field_name)) in variables
+
+
 class WarehouseSettings(Section):
     """Where the tables live."""
 
     url: str = Field(
         "duckdb:///sahara.duckdb",
-        description="Warehouse URL. `duckdb:///FILE` is a file beside sahara.toml (four slashes for an absolute path).",
+        repr=False,
+        description="Warehouse URL. `duckdb:///FILE` is a file beside sahara.toml (four slashes for an absolute path); `postgresql://USER@HOST/DATABASE?schema=NAME` a schema on a server (`sahara` where none is named), with whatever else libpq takes; `bigquery://PROJECT/DATASET?location=EU` a BigQuery dataset (`announce_bytes`: a query that reads more is announced; `maximum_bytes`: one that would be billed more is refused).",
     )
     memory_limit: str = Field("", description="DuckDB's memory limit, such as `2GB`; empty leaves it to DuckDB.")
     threads: int = Field(0, ge=0, description="DuckDB's threads; 0 uses every core.")
 
     @field_validator("url")
     @classmethod
-    def _duckdb_file(cls, url: str, info: ValidationInfo) -> str:
+    def _known(cls, url: str, info: ValidationInfo) -> str:
         parts = urlsplit(url)
-        if parts.password and (info.context or {}).get("source") == "file":
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if (parts.password or "password" in options) and not _is_from_environment(info, "warehouse"):
             raise ValueError("holds a password; put the whole URL into the environment as SAHARA_WAREHOUSE_URL")
+        if parts.scheme in _POSTGRES:
+            schema = options.get("schema", "sahara")
+            if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema) or schema.startswith("pg_"):
+                raise ValueError(f"schema {schema!r} must be lower-case letters, digits and _, and not begin with pg_")
+            return url
+        if parts.scheme == "bigquery":
+            return _checked_bigquery(url, options)
         if parts.scheme != "duckdb":
-            raise ValueError(f"no warehouse for {parts.scheme or url!r}; this version knows duckdb:///FILE")
+            known = "duckdb:///FILE, postgresql://HOST/DATABASE and bigquery://PROJECT/DATASET"
+            raise ValueError(f"no warehouse for {parts.scheme or url!r}; this version knows {known}")
         if parts.netloc or not parts.path.strip("/"):
             raise ValueError("names no file; write duckdb:///sahara.duckdb, with three slashes")
         if parts.query or parts.fragment:
             raise ValueError("a DuckDB file takes no options in its URL; write %3F and %23 for ? and # in its name")
         return url
+
+    @property
+    def scheme(self) -> str:
+        """`duckdb`, `postgresql` or `bigquery`."""
+        scheme = urlsplit(self.url).scheme
+        return "postgresql" if scheme in _POSTGRES else scheme
 
     @field_validator("memory_limit")
     @classmethod
@@ -115,6 +153,14 @@ class DropSettings(Section):
     def largest_unpacked_bytes(self) -> int:
         """`largest_unpacked` as a number."""
         return bytes_of(self.largest_unpacked)
+
+    watch_seconds: int = Field(
+        30,
+        ge=1,
+        le=86_400,
+        exclude=True,
+        description="How often Dagster's sensor looks into the folder, at most; Dagster reads it when it loads the code.",
+    )
 
 
 class ProjectSettings(Section):
@@ -161,12 +207,38 @@ class DatasetSettings(Section):
     )
     delimiter: str = Field(
         "auto",
-        description="What separates fields; `auto` takes the one of `,` `;` tab `|` under which the header holds the mapped columns.",
+        description="What separates fields, one or more characters, or `blanks` for runs of spaces and tabs; `auto` takes the one of `,` `;` tab `|` under which the header holds the mapped columns.",
     )
     quote: str = Field('"', description="What quotes a field; empty for none.")
     format: Literal["auto", "csv", "jsonl", "parquet"] = Field(
         "auto",
         description="How the files hold their rows; `auto` tells it by each file's first bytes. `jsonl` is one JSON object a line, or one array of objects.",
+    )
+    escape: str = Field(
+        "",
+        description="What stands before a quote (or a delimiter) that is meant as text, such as a backslash; empty where a quote is doubled.",
+    )
+    record_delimiter: str = Field(
+        "", description="What ends a row where line ends do not; empty: any line end, as found in the file."
+    )
+    skip_lines: int | Literal["auto"] = Field(
+        "auto",
+        description="Lines before the header (before the first row where there is none); `auto` takes the first line that names every column that must be there. They are kept as rejects.",
+    )
+    header_lines: int = Field(
+        1,
+        ge=0,
+        le=20,
+        description="Rows that name the columns: more than one are joined by a space; 0 where the files have no header, then column_names names them.",
+    )
+    column_names: list[str] = Field(
+        default_factory=list,
+        description="Names of all columns in the order of the files, for files without a header; `columns` maps them like a header's.",
+    )
+    comment: str = Field("", description="What begins a line that is a remark; such lines are kept as rejects.")
+    totals: list[str] = Field(
+        default_factory=list,
+        description="What the first filled field of a totals line begins with, such as `Total`; such lines are kept as rejects.",
     )
     encoding: Encoding = Field(
         "auto",
@@ -217,16 +289,45 @@ class DatasetSettings(Section):
         description="A replacement that lacks more than this share of the old version's lines is held until it is allowed.",
     )
 
-    @field_validator("delimiter", "quote")
+    @field_validator("quote", "escape")
     @classmethod
-    def _one_character(cls, value: str, info: ValidationInfo) -> str:
-        if info.field_name == "delimiter" and value == "auto":
+    def _one_character(cls, value: str) -> str:
+        if value == "" or (len(value) == 1 and value not in "\r\n\0" and value.isascii() and not value.isalnum()):
             return value
-        if (info.field_name == "quote" and value == "") or (
-            len(value) == 1 and value not in "\r\n\0" and value.isascii()
-        ):
+        raise ValueError(f"must be one ASCII character that is no letter or digit, or empty, not {value!r}")
+
+    @field_validator("delimiter", "comment")
+    @classmethod
+    def _a_few_characters(cls, value: str, info: ValidationInfo) -> str:
+        if (value or info.field_name == "comment") and len(value) <= 8 and not set(value) & set("\r\n\0"):
             return value
-        raise ValueError(f"must be one ASCII character, not {value!r}")
+        raise ValueError(f"must be one to eight characters without line ends, not {value!r}")
+
+    @field_validator("record_delimiter")
+    @classmethod
+    def _no_line_end_alone(cls, value: str) -> str:
+        if len(value) > 8 or "\r" in value or "\0" in value or value == "\n":
+            raise ValueError(
+                f"must be one to eight characters that are no line end, or empty for any line end, not {value!r}"
+            )
+        return value
+
+    @field_validator("skip_lines", mode="before")
+    @classmethod
+    def _lines_or_auto(cls, value: object) -> object:
+        if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10_000):
+            return value
+        raise ValueError(f"must be a number from 0 to 10000, or auto, not {value!r}")
+
+    @field_validator("column_names", "totals")
+    @classmethod
+    def _said_once(cls, values: list[str]) -> list[str]:
+        if any(not value.strip() for value in values):
+            raise ValueError("must not hold an empty text")
+        twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
+        if twice:
+            raise ValueError(f"names {twice[0]!r} twice")
+        return values
 
     @field_validator("patterns")
     @classmethod
@@ -364,3 +465,54 @@ class ExportSettings(Section):
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,23}", name):
             raise ValueError(f"{name!r} must be a letter, then letters, digits or _, 24 characters at most")
         return name
+
+
+class AlertSettings(Section):
+    """Who is told when a run fails or a drop is held or refused."""
+
+    webhook_url: str = Field(
+        "",
+        repr=False,
+        description="Where to post alerts as JSON that Slack and its like take; empty: nowhere. Whoever knows the URL can post there, so it is taken from the environment only.",
+    )
+    ui_url: str = Field(
+        "",
+        description="Address of Dagster's UI as people reach it, such as `https://dagster.example.com`; alerts then link to the run.",
+    )
+    timeout_seconds: float = Field(5.0, gt=0, le=10, description="How long to wait for the webhook's answer, each try.")
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _secret(cls, url: str, info: ValidationInfo) -> str:
+        # What is wrong is said without the URL, because its path and query are what makes it secret.
+        if url and not _is_from_environment(info, "alerts"):
+            raise ValueError("is a secret; put it into the environment as SAHARA_ALERTS_WEBHOOK_URL or …_FILE")
+        if url and not _is_web_address(url):
+            raise ValueError("must be an address that begins with https:// or http://")
+        return url
+
+    @field_validator("ui_url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        if not url:
+            return url
+        if not _is_web_address(url):
+            raise ValueError("must be an address such as https://dagster.example.com")
+        parts = urlsplit(url)
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must be an address and a path only: it is shown to everyone who sees an alert")
+        return url.rstrip("/")
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and parts.port != 0
+            and url.isprintable()
+            and " " not in url
+        )
+    except ValueError:
+        return False

@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from sahara_assets.errors import WarehouseError
-from sahara_assets.tables.columns import Column, Kind, Table
+from sahara_assets.errors import OutdatedTablesError, WarehouseError
+from sahara_assets.tables.columns import Column, Table
 from sahara_assets.tables.schema import ALL_TABLES
-from sahara_assets.warehouse.base import Row, Warehouse
+from sahara_assets.warehouse.base import (
+    BATCH_ROWS,
+    READER_KINDS,
+    Finding,
+    Row,
+    Warehouse,
+    by_table,
+    cast_to,
+    missing,
+    note,
+    ok,
+    quoted,
+    select_all,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import ibis
     import pyarrow as pa
 
-_SQL_KINDS = {
-    Kind.TEXT: "VARCHAR",
-    Kind.DECIMAL: "DECIMAL(18, 4)",
-    Kind.INTEGER: "BIGINT",
-    Kind.FLOAT: "DOUBLE",
-    Kind.TIMESTAMP: "TIMESTAMP",
-    Kind.DATE: "DATE",
-    Kind.BOOLEAN: "BOOLEAN",
-}
 
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _definition(column: Column) -> str:
-    return f"{_quoted(column.name)} {_SQL_KINDS[column.kind]}{'' if column.nullable else ' NOT NULL'}"
+def definition(column: Column) -> str:
+    """A column as DuckDB declares it."""
+    return f"{quoted(column.name)} {READER_KINDS[column.kind]}{'' if column.nullable else ' NOT NULL'}"
 
 
 class DuckDBWarehouse(Warehouse):
@@ -64,7 +66,6 @@ class DuckDBWarehouse(Warehouse):
         wait_seconds: float = 10.0,
     ) -> None:
         self._path = path
-        self._read_only = read_only
         config: dict[str, Any] = {}
         if memory_limit:
             config["memory_limit"] = memory_limit
@@ -73,7 +74,7 @@ class DuckDBWarehouse(Warehouse):
         self._connection = _connect(path, read_only=read_only, config=config, wait_seconds=wait_seconds)
         # Sessions in UTC: what a timestamp means must not depend on the machine's zone.
         self._connection.execute("SET TimeZone = 'UTC'")
-        self._backend: Any = None
+        self._compiler: Any = None
         self._depth = 0
 
     @property
@@ -103,91 +104,96 @@ class DuckDBWarehouse(Warehouse):
         self._depth -= 1
         self._connection.execute("COMMIT")
 
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self._depth > 0
+
+    def reconnect(self) -> None:
+        """What is embedded is never lost."""
+
     def prepare(self) -> None:
         """Create the declared tables that are not there and add declared columns that a table lacks."""
-        present: dict[str, set[str]] = {}
-        for name, column in self._connection.execute(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'main'"
-        ).fetchall():
-            present.setdefault(name, set()).add(column)
+        present = self.present_columns()
         with self.transaction():
             for table in ALL_TABLES:
                 if table.name not in present:
-                    columns = ", ".join(_definition(column) for column in table.columns)
-                    self._connection.execute(f"CREATE TABLE {_quoted(table.name)} ({columns})")
+                    columns = ", ".join(definition(column) for column in table.columns)
+                    self._connection.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
                     continue
                 for column in table.columns:
                     if column.name not in present[table.name]:
                         # A column that old rows cannot fill stays nullable until the table is rebuilt.
-                        kind = _SQL_KINDS[column.kind]
+                        kind = READER_KINDS[column.kind]
                         self._connection.execute(
-                            f"ALTER TABLE {_quoted(table.name)} ADD COLUMN {_quoted(column.name)} {kind}"
+                            f"ALTER TABLE {quoted(table.name)} ADD COLUMN {quoted(column.name)} {kind}"
                         )
 
-    def table(self, table: Table) -> ibis.Table:
-        """The table as an Ibis expression."""
-        return self._ibis().table(table.name)
-
-    def append(self, table: Table, query: str) -> int:
-        """Append what a query on the reader gives, columns by name."""
-        done = self._connection.execute(f"INSERT INTO {_quoted(table.name)} BY NAME {query}").fetchone()
-        return int(done[0]) if done else 0
-
-    def insert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append a few rows; a column that a row lacks is null."""
-        content = self._arrow_of(table, rows)
-        if content.num_rows:
-            self._connection.register("_incoming", content)
-            try:
-                self._connection.execute(f"INSERT INTO {_quoted(table.name)} BY NAME SELECT * FROM _incoming")
-            finally:
-                self._connection.unregister("_incoming")
+    def land(self, table: Table) -> None:
+        """Nothing to do: what is staged is already in the table."""
 
     def delete(self, table: Table, where: Mapping[str, Sequence[Any]]) -> None:
         """Delete the rows whose columns have one of the given values, in every column named."""
         if not where or any(not values for values in where.values()):
             return
-        conditions = " AND ".join(f"list_contains(?, {_quoted(table.column(name).name)})" for name in where)
+        conditions = " AND ".join(f"list_contains(?, {quoted(table.column(name).name)})" for name in where)
         self._connection.execute(
-            f"DELETE FROM {_quoted(table.name)} WHERE {conditions}", [list(values) for values in where.values()]
+            f"DELETE FROM {quoted(table.name)} WHERE {conditions}", [list(values) for values in where.values()]
         )
 
-    def replace(self, table: Table, content: ibis.Table | Iterable[Mapping[str, Any]]) -> int:
-        """Make the table's content exactly this, stored in the order of its key."""
-        import ibis
+    def clear(self, table: Table) -> None:
+        """Make the table anew, as declared: smaller and faster than deleting its rows."""
+        columns = ", ".join(definition(column) for column in table.columns)
+        self._connection.execute(f"CREATE OR REPLACE TABLE {quoted(table.name)} ({columns})")
 
-        columns = ", ".join(
-            f"CAST({_quoted(c.name)} AS {_SQL_KINDS[c.kind]}) AS {_quoted(c.name)}" for c in table.columns
-        )
-        order = f" ORDER BY {', '.join(_quoted(name) for name in table.key)}" if table.key else ""
-        with self.transaction():
-            # Declared and then filled rather than created from the query, so that NOT NULL and the columns' order stay as declared.
-            definition = ", ".join(_definition(column) for column in table.columns)
-            self._connection.execute(f"CREATE OR REPLACE TABLE {_quoted(table.name)} ({definition})")
-            into = f"INSERT INTO {_quoted(table.name)} BY NAME SELECT {columns} FROM"
-            if isinstance(content, ibis.Table):
-                self._connection.execute(f"{into} ({self._ibis().compile(content)}) AS content{order}")
-            else:
-                self._connection.register("_incoming", self._arrow_of(table, content))
-                try:
-                    self._connection.execute(f"{into} _incoming{order}")
-                finally:
-                    self._connection.unregister("_incoming")
-            return self.count(table)
+    def fill(self, table: Table, content: ibis.Table) -> None:
+        """Append what an expression gives."""
+        self.append(table, cast_to(table, READER_KINDS, self._compiled(content)))
 
     def rows(self, expression: ibis.Table | Table) -> list[Row]:
         """The rows as dictionaries."""
-        relation = self._connection.sql(self._select(expression))
-        names = relation.columns
-        return [dict(zip(names, values, strict=True)) for values in relation.fetchall()]
+        with _told_as_outdated(self.description):
+            relation = self._connection.sql(self._select(expression))
+            names = relation.columns
+            return [dict(zip(names, values, strict=True)) for values in relation.fetchall()]
+
+    def batches(self, table: Table) -> Iterator[pa.Table]:
+        """The table in parts."""
+        import pyarrow as pa
+
+        with _told_as_outdated(self.description):
+            for batch in self._connection.execute(select_all(table)).to_arrow_reader(BATCH_ROWS):
+                yield pa.Table.from_batches([batch])
+
+    def present_columns(self) -> dict[str, set[str]]:
+        """The tables that are there, with their columns."""
+        return by_table(
+            self._connection.execute(
+                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'main'"
+            ).fetchall()
+        )
+
+    def examine(self) -> list[Finding]:
+        """The file, its size, and the room beside it."""
+        findings = [ok(f"DuckDB {duckdb.__version__}")]
+        if self._path is not None:
+            size, free = self._path.stat().st_size, shutil.disk_usage(self._path.parent).free
+            findings.append(ok(f"{self._path}: {size / 1e6:,.1f} MB, {free / 1e9:,.1f} GB free beside it"))
+            if not os.access(self._path, os.W_OK) or not os.access(self._path.parent, os.W_OK):
+                findings.append(missing(f"{self._path}: the file or its folder cannot be written; make both writable"))
+            if free < max(size, 1e9):
+                findings.append(note("little room: a rebuild may need as much again as the file has"))
+        return findings
 
     def arrow(self, expression: ibis.Table | Table) -> pa.Table:
         """The rows as Arrow."""
-        return self._connection.execute(self._select(expression)).to_arrow_table()
+        with _told_as_outdated(self.description):
+            return self._connection.execute(self._select(expression)).to_arrow_table()
 
     def count(self, table: Table) -> int:
         """How many rows the table has."""
-        found = self._connection.execute(f"SELECT count(*) FROM {_quoted(table.name)}").fetchone()
+        with _told_as_outdated(self.description):
+            found = self._connection.execute(f"SELECT count(*) FROM {quoted(table.name)}").fetchone()
         return int(found[0]) if found else 0
 
     def close(self) -> None:
@@ -195,39 +201,22 @@ class DuckDBWarehouse(Warehouse):
         self._connection.close()
 
     def _select(self, expression: ibis.Table | Table) -> str:
-        if isinstance(expression, Table):
-            order = f" ORDER BY {', '.join(_quoted(name) for name in expression.key)}" if expression.key else ""
-            columns = ", ".join(_quoted(name) for name in expression.column_names)
-            return f"SELECT {columns} FROM {_quoted(expression.name)}{order}"
-        return str(self._ibis().compile(expression))
+        return select_all(expression) if isinstance(expression, Table) else self._compiled(expression)
 
-    def _ibis(self) -> Any:  # noqa: ANN401 - Ibis has no types
-        if self._backend is None:
-            import ibis
+    def _compiled(self, expression: ibis.Table) -> str:
+        if self._compiler is None:
+            from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 
-            self._backend = ibis.duckdb.from_connection(self._connection)
-        return self._backend
+            self._compiler = DuckDBCompiler()
+        return str(self._compiler.to_sqlglot(expression).sql("duckdb"))
 
-    @staticmethod
-    def _arrow_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-        """Rows of Python values as Arrow with the declared types."""
-        import pyarrow as pa
 
-        kinds = {
-            Kind.TEXT: pa.string(),
-            Kind.DECIMAL: pa.decimal128(18, 4),
-            Kind.INTEGER: pa.int64(),
-            Kind.FLOAT: pa.float64(),
-            Kind.TIMESTAMP: pa.timestamp("us"),
-            Kind.DATE: pa.date32(),
-            Kind.BOOLEAN: pa.bool_(),
-        }
-        listed = list(rows)
-        unknown = {name for row in listed for name in row} - set(table.column_names)
-        if unknown:
-            raise KeyError(f"table {table.name} declares no column {sorted(unknown)}")
-        schema = pa.schema([(column.name, kinds[column.kind]) for column in table.columns])
-        return pa.Table.from_pylist([dict(row) for row in listed], schema=schema)
+@contextmanager
+def _told_as_outdated(description: str) -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise OutdatedTablesError(description) from error
 
 
 def _connect(

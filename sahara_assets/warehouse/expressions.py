@@ -21,8 +21,9 @@ SECONDS_PER_DAY = 86_400
 
 
 def seconds_of(moment: Expression) -> Expression:
-    """Seconds since 1970 of a naive timestamp, as an integer."""
-    return moment.epoch_seconds()
+    """Whole seconds since 1970 of a naive timestamp, rounded down, as an integer."""
+    # Cut to the second, because engines round the rest differently; as an instant, because BigQuery has no epoch of a local time.
+    return moment.truncate("s").cast("timestamp('UTC')").epoch_seconds()
 
 
 def whole_days_between(earlier: Expression, later: datetime) -> Expression:
@@ -49,7 +50,8 @@ def count_where(condition: Expression) -> Expression:
 
 def money(value: Expression) -> Expression:
     """As DECIMAL(18,4): what money and quantities are on every warehouse."""
-    return value.cast("decimal(18, 4)")
+    # Rounded first: a cast to NUMERIC keeps nine decimals on BigQuery.
+    return value.round(4).cast("decimal(18, 4)")
 
 
 def money_where(condition: Expression, value: Expression) -> Expression:

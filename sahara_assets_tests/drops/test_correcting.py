@@ -69,3 +69,11 @@ def test_a_corrected_file_loads(desk, tmp_path):
 def test_without_rejects_only_the_list_of_reasons_is_written_and_it_is_empty(tmp_path):
     (reasons,) = write_corrections(tmp_path / "fix.csv", [], [])
     assert reasons.read_text() == "file,dataset,path,line,column,reason\n"
+
+
+def test_lines_that_are_no_rows_are_not_given_back_for_correcting(desk, tmp_path):
+    drops = desk.load_all(f"Orders\n{HEADER}\n{GOOD}\n{HEADER}\n{GOOD.replace('2.50', 'x')}\n")
+    rejects, ledger = _books(drops, ["a.csv"])
+    assert len(rejects) == 3
+    written = write_corrections(tmp_path / "again.csv", rejects, ledger)
+    assert written[0].read_text().splitlines() == [HEADER, GOOD.replace("2.50", "x")]

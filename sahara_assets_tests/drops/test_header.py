@@ -166,3 +166,41 @@ def test_two_thousand_columns_are_bound():
     layout, _ = _read(f"{extra},{LINE}\n")
     assert len(layout.undeclared) == 2000
     assert dict(layout.positions)["order_id"] == 2000
+
+
+# --- where the header stands -----------------------------------------------------------------------------------------------------
+
+
+def test_the_line_that_names_every_needed_column_is_the_header_wherever_it_stands():
+    layout, end = _read(f"Orders\nof March, 2025\n\n{LINE}\n1,2\n".encode())
+    assert layout.names == NAMES
+    assert layout.first_line == 5
+    assert [(line.line, line.text) for line in layout.before] == [(1, "Orders"), (2, "of March, 2025")]
+    assert end == len(f"Orders\nof March, 2025\n\n{LINE}\n")
+
+
+def test_a_number_of_lines_to_skip_is_kept_to():
+    with pytest.raises(DropError, match="the header lacks"):
+        _read(f"Orders\n{LINE}\n".encode(), skip_lines=0)
+    layout, _ = _read(f"{LINE}\n{LINE.upper()}\n".encode(), skip_lines=1)
+    assert layout.text == LINE.upper()
+
+
+def test_names_over_several_lines_are_joined():
+    two = "order,customer,product,,,\nid,id,id,quantity,unit price,ordered at\n"
+    layout, _ = _read(two.encode(), header_lines=2)
+    assert layout.names == ("order id", "customer id", "product id", "quantity", "unit price", "ordered at")
+    assert not set(NAMES) & set(layout.absent)
+
+
+def test_a_file_without_a_header_is_bound_by_the_names_that_settings_give():
+    how = {"header_lines": 0, "column_names": list(NAMES)}
+    layout, end = _read(b"A1;c;P;1;2.50;2025-03-01\n", **how)
+    assert (layout.delimiter, layout.names, layout.first_line, end) == (";", NAMES, 1, 0)
+    with pytest.raises(DropError, match="6 fields that column_names"):
+        _read(b"A1;c;P;1;2.50\n", **how)
+
+
+def test_remarks_before_the_header_are_kept():
+    layout, _ = _read(f"# a\n{LINE}\n".encode(), comment="#")
+    assert [(line.kind, line.text) for line in layout.before] == [("remark", "# a")]

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from sahara_assets.drops import records as records_module
 from sahara_assets.drops.casts import outline_of
+from sahara_assets.drops.dialect import Dialect
 from sahara_assets.drops.fields import BLANKS, split_record
 from sahara_assets.drops.header import read_header
-from sahara_assets.drops.records import Care, RecordScanner
+from sahara_assets.drops.plain import Care
+from sahara_assets.drops.records import RecordScanner
 from sahara_assets.tables.datasets import DATASETS
 from sahara_assets_tests.drops import made_files
 from sahara_assets_tests.drops.drop_desk import settings_of
@@ -25,8 +27,7 @@ def _scan(
     reading = settings_of(dataset, quote=quote, delimiter=delimiter).datasets[dataset]
     layout, _ = read_header(delimiter.join(columns).encode(), DATASETS[dataset], reading, "x.csv")
     scanner = RecordScanner(
-        delimiter=delimiter,
-        quote=quote,
+        Dialect(delimiter, quote),
         width=len(columns),
         first_line=2,
         outline=outline_of(DATASETS[dataset], layout, reading),
@@ -58,7 +59,7 @@ def _broken_files(draw):
     return order, lines, at, draw(corrupted(lines[at]))
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(_broken_files(), st.sampled_from([1, 50, 1 << 20]))
 def test_one_broken_record_costs_itself_and_nothing_else(made, chunk_bytes):
     order, lines, at, broken_line = made
@@ -229,6 +230,14 @@ def test_a_very_long_field_is_read_whole(megabytes, quoted):
     assert fields[3][0] == "A2"
 
 
+def test_a_quote_that_runs_into_rows_and_leaves_a_required_value_empty_takes_none_with_it():
+    order = ["customer_id", "quantity", "ordered_at", "order_id", "unit_price", "description", "product_id"]
+    lines = [b'",,","3.5","2011-12-01",A1,0,"', b'",\n,",-2,"2011-12-01",A2,2.50,"b\nc","P2"']
+    fields, broken = _scan(b"\n".join(lines), order)
+    assert list(broken) == [2]
+    assert fields == {3: [",\n,", "-2", "2011-12-01", "A2", "2.50", "b\nc", "P2"]}
+
+
 _TEXT = st.text("ab ,;\t'\"\x0b\x0c\x1d\x1f\xa0\u2003\u3000\ufeffé漢", max_size=5)
 
 
@@ -241,7 +250,7 @@ def test_text_that_needs_no_care_has_no_blank_at_any_edge_and_no_character_of_th
     reading = settings_of("products", delimiter=delimiter).datasets["products"]
     layout, _ = read_header(delimiter.join(columns).encode(), DATASETS["products"], reading, "x.csv")
     scanner = RecordScanner(
-        delimiter=delimiter, quote='"', width=3, first_line=1, outline=outline_of(DATASETS["products"], layout, reading)
+        Dialect(delimiter), width=3, first_line=1, outline=outline_of(DATASETS["products"], layout, reading)
     )
     found = scanner.feed(data, last=True)
     texts = [field for line in found.plain.decode().split("\n")[:-1] for field in split_record(line, delimiter, '"')]

@@ -171,4 +171,4 @@ def test_the_delimiter_is_found_though_others_stand_in_the_values(delimiter):
     ]
     text = "\n".join(delimiter.join(f'"{cell}"' if delimiter in cell else cell for cell in row) for row in rows)
 
-    assert guess_dialect(text).delimiter == delimiter
+    assert guess_dialect(text).dialect.delimiter == delimiter

@@ -1,21 +1,72 @@
 """The warehouses that the contract suite runs on."""
 
+from __future__ import annotations
+
+import os
+import uuid
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
 import pytest
 
-from sahara_assets.warehouse.duckdb import DuckDBWarehouse
+from sahara_assets.settings.document import parse_settings
+from sahara_assets.warehouse.opening import warehouse_at
+from sahara_assets_tests.postgres_server import binaries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sahara_assets.warehouse.base import Warehouse
+
+PLACES = ("bigquery", "duckdb", *(f"postgres of the {origin}" for origin in sorted(binaries())))
+"""Every kind of warehouse that is to be had here; Postgres in every version there is."""
 
 
-def _embedded(tmp_path):
-    return DuckDBWarehouse(tmp_path / "contract.duckdb")
+@pytest.fixture
+def address_of(request: pytest.FixtureRequest, schema: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """The URL of an empty warehouse of a kind in `PLACES`."""
+
+    def address(place: str) -> str:
+        if place == "duckdb":
+            return "duckdb:///contract.duckdb"
+        if place == "bigquery" and (real := os.environ.get("BIGQUERY_TEST_URL")):
+            return _real_dataset(request, real, schema)
+        if place == "bigquery":
+            fake = request.getfixturevalue("running_bigquery")
+            monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", fake.address)
+            return f"bigquery://test-project/{schema}?location=EU"
+        return str(request.getfixturevalue("postgres_servers")(place.rpartition(" ")[2]).url(schema))
+
+    return address
 
 
-WAREHOUSES = {"duckdb": _embedded}
+def _real_dataset(request: pytest.FixtureRequest, url: str, schema: str) -> str:
+    """A dataset of its own beside the named one, which goes with the test."""
+    from google.cloud import bigquery
+
+    parts = urlsplit(url)
+    name = f"{parts.path.strip('/')}_{schema}_{uuid.uuid4().hex[:8]}"
+
+    def drop() -> None:
+        with bigquery.Client(project=parts.netloc) as client:
+            client.delete_dataset(f"{parts.netloc}.{name}", delete_contents=True, not_found_ok=True)
+
+    request.addfinalizer(drop)
+    return f"bigquery://{parts.netloc}/{name}{f'?{parts.query}' if parts.query else ''}"
 
 
-@pytest.fixture(params=sorted(WAREHOUSES))
-def warehouse(request, tmp_path):
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, tmp_path: Path, address_of: Callable[[str], str]) -> Callable[..., Warehouse]:
+    """Opens one kind of warehouse after the other, each time the same one: `place()`, `place(read_only=True)`."""
+    settings = parse_settings({}, root=tmp_path, environment={"SAHARA_WAREHOUSE_URL": address_of(request.param)})
+    return lambda **options: warehouse_at(settings, **options)
+
+
+@pytest.fixture
+def warehouse(place: Callable[..., Warehouse]) -> Iterator[Warehouse]:
     """Every warehouse in turn, with the declared tables ready and empty."""
-    opened = WAREHOUSES[request.param](tmp_path)
+    opened = place()
     opened.prepare()
     yield opened
     opened.close()

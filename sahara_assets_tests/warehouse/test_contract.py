@@ -1,14 +1,15 @@
 """What every warehouse must do alike; a gap is a marked exception with its reason."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
 import ibis
 import pytest
 
-from sahara_assets.tables.activation import AUDIENCE_FILES
+from sahara_assets.errors import OutdatedTablesError, TryAgainError
 from sahara_assets.tables.books import BUILDS, STEP_COUNTS
-from sahara_assets.tables.columns import Kind
+from sahara_assets.tables.columns import Column, Kind
 from sahara_assets.tables.features import TOP_CATEGORIES
 from sahara_assets.tables.sales import ORDERS
 from sahara_assets.tables.schema import ALL_TABLES
@@ -22,6 +23,7 @@ from sahara_assets.warehouse.expressions import (
     money_where,
     most_frequent,
     ratio,
+    seconds_of,
     starts_with_code,
     whole_days_between,
 )
@@ -65,10 +67,23 @@ def test_preparing_twice_changes_nothing(warehouse):
     assert warehouse.rows(STEP_COUNTS) == [_step(1)]
 
 
-def test_a_declared_column_that_a_table_lacks_is_added(warehouse):
-    warehouse.reader.execute('ALTER TABLE "audience_files" DROP COLUMN "left_out"')
+def test_a_declared_column_that_a_table_lacks_is_added(warehouse, monkeypatch):
+    grown = replace(STEP_COUNTS, columns=(*STEP_COUNTS.columns, Column("remark", Kind.TEXT, "A new column.")))
+    warehouse.insert(STEP_COUNTS, [_step(1)])
+    for module in ("bigquery", "duckdb", "postgres"):
+        monkeypatch.setattr(f"sahara_assets.warehouse.{module}.ALL_TABLES", (grown,))
+    with pytest.raises(OutdatedTablesError, match="`sahara run` makes or updates them"):
+        warehouse.rows(grown)
     warehouse.prepare()
-    assert "left_out" in warehouse.table(AUDIENCE_FILES).columns
+    assert warehouse.rows(grown) == [{**_step(1), "remark": None}]
+
+
+def test_tables_that_are_not_there_are_told_as_such(place):
+    place().close()
+    opened = place(read_only=True)
+    with pytest.raises(OutdatedTablesError, match="`sahara run` makes or updates them"):
+        opened.count(ORDERS)
+    opened.close()
 
 
 def test_values_of_every_kind_come_back_as_they_went_in(warehouse):
@@ -162,13 +177,97 @@ def test_an_inner_transaction_joins_the_outer_one(warehouse):
     assert warehouse.count(STEP_COUNTS) == 0
 
 
-def test_what_was_committed_is_there_after_reopening(warehouse, tmp_path):
+def test_what_was_committed_is_there_after_reopening(warehouse, place):
     warehouse.insert(STEP_COUNTS, [_step(1)])
     warehouse.close()
     warehouse.close()
-    again = type(warehouse)(tmp_path / "contract.duckdb", read_only=True)
+    again = place(read_only=True)
     assert again.rows(STEP_COUNTS) == [_step(1)]
+    with pytest.raises(Exception, match=r"(?i)read.only"):
+        again.insert(STEP_COUNTS, [_step(2)])
     again.close()
+
+
+TEXTS = [
+    "",
+    " ",
+    "\\N",
+    "\\.",
+    '"',
+    "a,b",
+    "a\nb",
+    "a\rb",
+    "a\r\nb",
+    "\t",
+    "é",
+    "\U0001f3dc",
+    "'; DROP TABLE orders",
+    "NULL",
+    "%s",
+    "\\",
+    "$1",
+]
+
+
+def test_texts_of_every_kind_come_back_as_they_went_in(warehouse):
+    rows = [_order(f"{number:02d}{text}", customer_id=text) for number, text in enumerate(TEXTS)]
+    warehouse.insert(ORDERS, rows)
+    assert [row["customer_id"] for row in warehouse.rows(ORDERS)] == TEXTS
+    assert warehouse.arrow(ORDERS).column("customer_id").to_pylist() == TEXTS
+    orders = warehouse.table(ORDERS)
+    for text in TEXTS:
+        assert [row["customer_id"] for row in warehouse.rows(orders.filter(orders.customer_id == text))] == [text]
+    warehouse.delete(ORDERS, {"customer_id": TEXTS[3:]})
+    assert [row["customer_id"] for row in warehouse.rows(ORDERS)] == TEXTS[:3]
+
+
+def test_numbers_of_every_size_come_back_as_they_went_in(warehouse):
+    floats = [0.1, 1e-300, 1.7976931348623157e308, -0.0, 1 / 3, 123456789.12345679]
+    rows = [
+        {"rank": 2**62 + place, "category": "x", "gross_spend": Decimal("-99999999999999.9999"), "spend_share": number}
+        for place, number in enumerate(floats)
+    ]
+    warehouse.insert(TOP_CATEGORIES, rows)
+    assert warehouse.rows(TOP_CATEGORIES) == rows
+    assert warehouse.arrow(TOP_CATEGORIES).to_pylist() == rows
+
+
+def test_sums_of_integers_are_integers(warehouse):
+    warehouse.insert(STEP_COUNTS, [_step(1, 2), _step(2, 3)])
+    steps = warehouse.table(STEP_COUNTS)
+    (row,) = warehouse.rows(steps.aggregate(n=steps.row_count.sum(), mean=steps.row_count.mean()))
+    assert (row["n"], row["mean"]) == (5, 2.5)
+    assert isinstance(row["n"], int)
+    assert isinstance(row["mean"], float)
+
+
+def test_nothing_of_a_failed_transaction_stays_staged(warehouse):
+    def fail():
+        warehouse.append(STEP_COUNTS, "SELECT 'orders' AS table_name, 1 AS position, 'in' AS reason, 1 AS row_count")
+        raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"), warehouse.transaction():
+        fail()
+    warehouse.insert(STEP_COUNTS, [_step(2)])
+    assert warehouse.rows(STEP_COUNTS) == [_step(2)]
+
+
+def test_what_was_lost_is_tried_again_and_then_given_up(warehouse, monkeypatch):
+    monkeypatch.setattr("sahara_assets.warehouse.base._PAUSES_SECONDS", (0.0, 0.0))
+    tries = []
+
+    def lose(times):
+        warehouse.insert(STEP_COUNTS, [_step(len(tries))])
+        tries.append(len(tries))
+        if len(tries) <= times:
+            raise TryAgainError("gone")
+        return "done"
+
+    assert warehouse.in_transaction(lambda: lose(2)) == "done"
+    assert warehouse.rows(STEP_COUNTS) == [_step(2)]
+    with pytest.raises(TryAgainError):
+        warehouse.in_transaction(lambda: lose(99))
+    assert warehouse.rows(STEP_COUNTS) == [_step(2)]
 
 
 def test_arrow_has_the_declared_kinds(warehouse):
@@ -179,6 +278,17 @@ def test_arrow_has_the_declared_kinds(warehouse):
         Kind.TIMESTAMP: "timestamp[us]", Kind.DATE: "date32[day]", Kind.BOOLEAN: "bool",
     }  # fmt: skip
     assert schema == {column.name: words[column.kind] for column in ORDERS.columns}
+
+
+def test_a_table_travels_in_parts_in_the_order_of_its_key(warehouse, monkeypatch):
+    monkeypatch.setattr("sahara_assets.warehouse.duckdb.BATCH_ROWS", 2048)
+    monkeypatch.setattr("sahara_assets.warehouse.postgres._PART_BYTES", 10_000)
+    monkeypatch.setattr("sahara_assets.warehouse.bigquery._PAGE_ROWS", 2048)
+    warehouse.insert(STEP_COUNTS, [_step(position) for position in range(5_000, 0, -1)])
+    parts = list(warehouse.batches(STEP_COUNTS))
+    assert len(parts) > 1
+    assert [row["position"] for part in parts for row in part.to_pylist()] == list(range(1, 5_001))
+    assert list(warehouse.batches(ORDERS)) == []
 
 
 # --- parity of the wrapped expressions -----------------------------------------------------------------------------------------
@@ -217,6 +327,18 @@ def test_whole_days_round_down(warehouse, lines):
     later = datetime(2025, 1, 3, 23, 59, 59)
     found = warehouse.rows(lines.order_by("order_id").select(days=whole_days_between(lines.ordered_at, later)))
     assert [row["days"] for row in found] == [2, 1, 0, -1, -2, -3]
+
+
+def test_seconds_round_down(warehouse):
+    moments = [
+        datetime(1969, 12, 31, 23, 59, 59, 900_000),
+        datetime(2025, 1, 1, 0, 0, 0, 999_999),
+        datetime(2025, 1, 1),
+    ]
+    warehouse.insert(ORDERS, [_order(str(place), ordered_at=moment) for place, moment in enumerate(moments)])
+    orders = warehouse.table(ORDERS)
+    found = warehouse.rows(orders.order_by("order_id").select(seconds=seconds_of(orders.ordered_at)))
+    assert [row["seconds"] for row in found] == [-1, 1735689600, 1735689600]
 
 
 def test_sums_and_counts_with_a_condition_are_exact_and_never_null(warehouse, lines):

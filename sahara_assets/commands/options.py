@@ -1,0 +1,37 @@
+"""What the commands share: the options that every one takes, and the settings they lead to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sahara_assets.settings.document import Settings
+
+Command = Any
+
+
+def common_options(command: Command) -> Command:
+    """`--config` and `--debug`, which every command takes."""
+    debug = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and Dagster's log.")
+    command = debug(command)
+    return click.option(
+        "--config",
+        "config",
+        type=click.Path(path_type=Path),
+        help="Path of sahara.toml (default: $SAHARA_CONFIG, else here).",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`, which every command takes that reports something."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(command)
+
+
+def settings_of(config: Path | None) -> Settings:
+    """The settings that a command works under."""
+    from sahara_assets.settings.document import load_settings
+
+    return load_settings(config)

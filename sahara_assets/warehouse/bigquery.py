@@ -1,0 +1,465 @@
+"""The warehouse in a BigQuery dataset.
+
+Files are parsed and staged by DuckDB in memory. Many rows land through a free load job from Parquet into a staging table, few as a query
+parameter; from there they move in the multi-statement transaction that writes the ledger. What a transaction changes is collected and
+sent as one script at its end. Only where it reads what it has changed does it begin before, over the jobs of a session
+(https://cloud.google.com/bigquery/docs/sessions).
+
+How a URL is read and how BigQuery's errors are told lives in `bigquery_service.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import uuid
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sahara_assets.errors import WarehouseError
+from sahara_assets.tables.columns import Kind, Table
+from sahara_assets.tables.schema import ALL_TABLES
+from sahara_assets.warehouse.base import Finding, Row, Warehouse, arrow_schema, by_table
+from sahara_assets.warehouse.bigquery_service import Place, connect, examine_service, told
+from sahara_assets.warehouse.staging import open_reader, python_value, staged_count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import duckdb
+    import ibis
+    import pyarrow as pa
+
+_LOG = logging.getLogger(__name__)
+
+_KINDS = {
+    Kind.TEXT: "STRING",
+    Kind.DECIMAL: "NUMERIC",
+    Kind.INTEGER: "INT64",
+    Kind.FLOAT: "FLOAT64",
+    Kind.TIMESTAMP: "DATETIME",
+    Kind.DATE: "DATE",
+    Kind.BOOLEAN: "BOOL",
+}
+_CASTS = {**_KINDS, Kind.DECIMAL: "NUMERIC(18, 4)"}
+
+_FEW_ROWS = 200
+"""Rows up to which a query parameter is quicker than a load job, which takes a second or two whatever it holds."""
+_PARAMETER_ROWS = 2_000
+"""Rows to a statement: a request holds 10 MB at most (https://cloud.google.com/bigquery/quotas#query_jobs)."""
+_PAGE_ROWS = 50_000
+_PARTITIONED_BY = ("ordered_on", "ordered_at")
+_LABELS = {"app": "sahara"}
+
+
+class BigQueryWarehouse(Warehouse):
+    """A dataset of a BigQuery project.
+
+    Args:
+        url: `bigquery://PROJECT/DATASET?location=EU`; credentials are the application default ones.
+        read_only: open for looking only.
+        memory_limit: of the DuckDB that parses files, such as `2GB`; empty leaves it to DuckDB.
+        threads: its threads; 0 uses every core.
+        wait_seconds: not used: of two runs that change one table BigQuery refuses the second, which then tries again.
+
+    Raises:
+        WarehouseError: there are no credentials, or BigQuery cannot be reached or refuses.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        read_only: bool = False,
+        memory_limit: str = "",
+        threads: int = 0,
+        wait_seconds: float = 10.0,  # noqa: ARG002 - every warehouse is opened alike
+    ) -> None:
+        self._place = Place.of(url)
+        self._read_only = read_only
+        self._client = connect(self._place)
+        self._reader = open_reader(memory_limit, threads)
+        self._compiler: Any = None
+        self._session: str | None = None
+        self._pending: list[tuple[str, list[Any]]] = []
+        self._staging: list[str] = []
+        self._depth = 0
+
+    @property
+    def reader(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB in memory, with the declared tables empty but for what is staged."""
+        return self._reader
+
+    @property
+    def description(self) -> str:
+        """`BigQuery PROJECT.DATASET`."""
+        return self._place.description
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self._depth > 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit the block's writes together, with what the reader staged gone either way; an inner block joins the outer one."""
+        if self._depth:
+            yield
+            return
+        if self._read_only:
+            raise WarehouseError(f"{self.description}: opened read-only")
+        self._reader.execute("BEGIN TRANSACTION")
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            self._depth -= 1
+            self._pending.clear()
+            self._reader.execute("ROLLBACK")
+            # A transaction that failed in BigQuery has rolled back by itself.
+            with suppress(WarehouseError):
+                self._end_session()
+            raise
+        self._depth -= 1
+        try:
+            self._commit()
+        finally:
+            self._pending.clear()
+            self._reader.execute("COMMIT")
+            self._end_session()
+
+    def reconnect(self) -> None:
+        """Every request is a connection of its own."""
+
+    def prepare(self) -> None:
+        """Create the dataset, the declared tables that are not there, and declared columns that a table lacks."""
+        from google.cloud import bigquery
+
+        with told(self._place):
+            dataset = bigquery.Dataset(self._place.dataset_id)
+            dataset.location = self._place.location
+            self._client.create_dataset(dataset, exists_ok=True)
+        present = self.present_columns()
+        for table in ALL_TABLES:
+            if table.name not in present:
+                with told(self._place):
+                    self._client.create_table(self._declared(table), exists_ok=True)
+            elif not set(table.column_names) <= present[table.name]:
+                self._add_columns(table, present[table.name])
+
+    def _declared(self, table: Table) -> Any:  # noqa: ANN401 - google's table
+        from google.cloud import bigquery
+
+        declared = bigquery.Table(f"{self._place.dataset_id}.{table.name}", schema=_schema(table))
+        declared.description = table.description
+        declared.labels = _LABELS
+        partition = next((name for name in _PARTITIONED_BY if name in table.column_names), None)
+        if partition is not None:
+            declared.time_partitioning = bigquery.TimePartitioning(bigquery.TimePartitioningType.DAY, field=partition)
+        clustering = ["customer_id"] if "customer_id" in table.column_names else list(table.key)
+        declared.clustering_fields = [name for name in clustering if name != partition][:4] or None
+        return declared
+
+    def _add_columns(self, table: Table, present: set[str]) -> None:
+        """A column that old rows cannot fill stays nullable."""
+        with told(self._place):
+            there = self._client.get_table(f"{self._place.dataset_id}.{table.name}")
+            from google.cloud import bigquery
+
+            added = [
+                bigquery.SchemaField(column.name, _KINDS[column.kind], description=column.description)
+                for column in table.columns
+                if column.name not in present
+            ]
+            there.schema = [*there.schema, *added]
+            self._client.update_table(there, ["schema"])
+
+    def land(self, table: Table) -> None:
+        """Move the staged rows into the table: as a parameter, or through a load job."""
+        staged = staged_count(self._reader, table)
+        if not staged:
+            return
+        if staged <= _FEW_ROWS or self._session is not None:
+            # Once the transaction has begun it sees no table that is younger.
+            self._land_few(table)
+        else:
+            self._land_many(table, staged)
+        self._reader.execute(f'TRUNCATE "{table.name}"')
+
+    def _land_few(self, table: Table) -> None:
+        """As query parameters, some thousand rows to a statement."""
+        from google.cloud import bigquery
+
+        names = ", ".join(map(quoted, table.column_names))
+        columns = ", ".join(f'"{name}"' for name in table.column_names)
+        found = self._reader.execute(f'SELECT {columns} FROM "{table.name}"').fetchall()
+        for start in range(0, len(found), _PARAMETER_ROWS):
+            rows = [
+                bigquery.StructQueryParameter(
+                    None,
+                    *(
+                        bigquery.ScalarQueryParameter(column.name, _KINDS[column.kind], value)
+                        for column, value in zip(table.columns, values, strict=True)
+                    ),
+                )
+                for values in found[start : start + _PARAMETER_ROWS]
+            ]
+            self._change(
+                f"INSERT INTO {quoted(table.name)} ({names}) SELECT {names} FROM UNNEST(@{{0}})",
+                [bigquery.ArrayQueryParameter("0", "STRUCT", rows)],
+            )
+
+    def _land_many(self, table: Table, staged: int) -> None:
+        """Through Parquet and a load job, which costs nothing, into a table that is gone after a day whatever happens."""
+        from datetime import UTC, datetime, timedelta
+
+        from google.cloud import bigquery
+
+        name = f"_staged_{table.name}_{uuid.uuid4().hex[:12]}"
+        staging = bigquery.Table(f"{self._place.dataset_id}.{name}", schema=_schema(table, as_staged=True))
+        staging.expires = datetime.now(tz=UTC) + timedelta(days=1)
+        staging.labels = _LABELS
+        config = bigquery.LoadJobConfig(
+            source_format=bigquery.SourceFormat.PARQUET,
+            schema=_schema(table, as_staged=True),
+            write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
+            labels=_LABELS,
+        )
+        self._staging.append(name)
+        with tempfile.TemporaryDirectory(prefix="sahara-") as folder, told(self._place):
+            path = Path(folder) / "staged.parquet"
+            self._reader.execute(f"COPY \"{table.name}\" TO '{path}' (FORMAT parquet, COMPRESSION snappy)")
+            self._client.create_table(staging)
+            with path.open("rb") as stream:
+                job = self._client.load_table_from_file(
+                    stream, staging.reference, job_config=config, location=self._place.location, rewind=True
+                )
+                job.result()
+        if job.output_rows != staged:
+            raise WarehouseError(
+                f"{self.description}: took {job.output_rows} of {staged} rows of {table.name}; nothing was kept"
+            )
+        names = ", ".join(map(quoted, table.column_names))
+        self._change(f"INSERT INTO {quoted(table.name)} ({names}) SELECT {names} FROM {quoted(name)}")
+
+    def delete(self, table: Table, where: Mapping[str, Sequence[Any]]) -> None:
+        """Delete the rows whose columns have one of the given values, in every column named."""
+        from google.cloud import bigquery
+
+        if not where or any(not values for values in where.values()):
+            return
+        conditions = " AND ".join(
+            f"{quoted(table.column(name).name)} IN UNNEST(@{{{place}}})" for place, name in enumerate(where)
+        )
+        parameters = [
+            bigquery.ArrayQueryParameter(str(place), _KINDS[table.column(name).kind], list(values))
+            for place, (name, values) in enumerate(where.items())
+        ]
+        self._change(f"DELETE FROM {quoted(table.name)} WHERE {conditions}", parameters)
+
+    def clear(self, table: Table) -> None:
+        """Delete every row; TRUNCATE is no part of a transaction."""
+        self._change(f"DELETE FROM {quoted(table.name)} WHERE true")
+
+    def fill(self, table: Table, content: ibis.Table) -> None:
+        """Append what an expression gives; how rows lie is up to partitions and clustering, so nothing is sorted."""
+        names = ", ".join(map(quoted, table.column_names))
+        casts = ", ".join(f"CAST({quoted(c.name)} AS {_CASTS[c.kind]}) AS {quoted(c.name)}" for c in table.columns)
+        query = self._compiled(content)
+        self._announce(query)
+        statement = f"INSERT INTO {quoted(table.name)} ({names}) SELECT {casts} FROM ({query})"
+        self._change(statement.replace("{", "{{").replace("}", "}}"))
+
+    def rows(self, expression: ibis.Table | Table) -> list[Row]:
+        """The rows as dictionaries."""
+        if isinstance(expression, Table):
+            kinds: list[Any] = [column.kind for column in expression.columns]
+            names: Sequence[str] = expression.column_names
+        else:
+            names, kinds = expression.columns, list(expression.schema().values())
+        return [
+            {name: python_value(kind, value) for name, kind, value in zip(names, kinds, values, strict=True)}
+            for values in self._fetch(self._select(expression))
+        ]
+
+    def arrow(self, expression: ibis.Table | Table) -> pa.Table:
+        """The rows as Arrow."""
+        schema = arrow_schema(expression) if isinstance(expression, Table) else expression.schema().to_pyarrow()
+        with told(self._place):
+            found = self._found(self._select(expression))
+            return found.to_arrow(create_bqstorage_client=False).cast(schema)
+
+    def batches(self, table: Table) -> Iterator[pa.Table]:
+        """The table in parts."""
+        import pyarrow as pa
+
+        schema = arrow_schema(table)
+        with told(self._place):
+            found = self._found(_select_all(table))
+            for batch in found.to_arrow_iterable():
+                if batch.num_rows:
+                    yield pa.Table.from_batches([batch]).cast(schema)
+
+    def count(self, table: Table) -> int:
+        """How many rows the table has."""
+        return int(self._fetch(f"SELECT count(*) FROM {quoted(table.name)}")[0][0])
+
+    def present_columns(self) -> dict[str, set[str]]:
+        """The tables that are there, with their columns."""
+        return by_table(self._fetch("SELECT table_name, column_name FROM INFORMATION_SCHEMA.COLUMNS"))
+
+    def examine(self) -> list[Finding]:
+        """The dataset, where it lies, and what these credentials may do."""
+        return examine_service(self._client, self._place)
+
+    def close(self) -> None:
+        """Take away what was staged, and end the session."""
+        for name in self._staging:
+            with suppress(Exception):
+                self._client.delete_table(f"{self._place.dataset_id}.{name}", not_found_ok=True)
+        self._staging.clear()
+        with suppress(WarehouseError):
+            self._end_session()
+        self._client.close()
+        self._reader.close()
+
+    # --- jobs ------------------------------------------------------------------------------------------------------------------------
+
+    def _begin_session(self) -> None:
+        from google.cloud import bigquery
+
+        config = bigquery.QueryJobConfig(create_session=True, labels=_LABELS, use_query_cache=False)
+        with told(self._place):
+            job = self._client.query("SELECT 1", job_config=config, location=self._place.location)
+            job.result()
+            self._session = job.session_info.session_id
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            with suppress(WarehouseError):
+                self._run("CALL BQ.ABORT_SESSION()")
+            self._session = None
+
+    def _change(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Change rows: at once, or with the rest of the transaction.
+
+        Args:
+            statement: with `@{0}`, `@{1}`, … where its parameters go.
+            parameters: under any name.
+        """
+        if self._depth:
+            self._pending.append((statement, list(parameters)))
+        else:
+            self._run(*_numbered([(statement, list(parameters))]))
+
+    def _commit(self) -> None:
+        """Carry out what is pending and commit: in the session that has begun, else as one script, or as one statement by itself."""
+        if self._session is not None:
+            self._begin()
+            self._run("COMMIT TRANSACTION")
+        elif self._pending:
+            script, parameters = _numbered(self._pending)
+            several = len(self._pending) > 1
+            self._run(f"BEGIN TRANSACTION;\n{script};\nCOMMIT TRANSACTION;" if several else script, parameters)
+
+    def _begin(self) -> None:
+        """Carry out what is pending, in a session, so that what is read next sees it."""
+        if self._session is None:
+            self._begin_session()
+            self._run("BEGIN TRANSACTION")
+        pending, self._pending = self._pending, []
+        for change in pending:
+            self._run(*_numbered([change]))
+
+    def _query(self, statement: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401 - google's job
+        from google.cloud import bigquery
+
+        config = bigquery.QueryJobConfig(
+            default_dataset=self._place.dataset_id,
+            labels=_LABELS,
+            query_parameters=list(parameters),
+            use_query_cache=self._session is None,
+        )
+        if self._place.maximum_bytes:
+            config.maximum_bytes_billed = self._place.maximum_bytes
+        if self._session is not None:
+            config.connection_properties = [bigquery.ConnectionProperty("session_id", self._session)]
+        return self._client.query(statement, job_config=config, location=self._place.location)
+
+    def _run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        with told(self._place):
+            self._query(statement, parameters).result()
+
+    def _found(self, statement: str) -> Any:  # noqa: ANN401 - google's rows
+        """What a query finds; in a transaction that includes what it has changed."""
+        if self._pending:
+            self._begin()
+        return self._query(statement).result(page_size=_PAGE_ROWS)
+
+    def _fetch(self, statement: str) -> list[tuple[Any, ...]]:
+        with told(self._place):
+            return [tuple(row.values()) for row in self._found(statement)]
+
+    def _announce(self, query: str) -> None:
+        """Say what a query reads before it does, where that is much."""
+        from google.cloud import bigquery
+
+        if not self._place.announce_bytes:
+            return
+        config = bigquery.QueryJobConfig(default_dataset=self._place.dataset_id, dry_run=True, use_query_cache=False)
+        with told(self._place):
+            job = self._client.query(query, job_config=config, location=self._place.location)
+        if job.total_bytes_processed > self._place.announce_bytes:
+            _LOG.warning("%s: the next query reads %.1f GB", self.description, job.total_bytes_processed / 1e9)
+
+    def _select(self, expression: ibis.Table | Table) -> str:
+        return _select_all(expression) if isinstance(expression, Table) else self._compiled(expression)
+
+    def _compiled(self, expression: ibis.Table) -> str:
+        if self._compiler is None:
+            from ibis.backends.sql.compilers.bigquery import BigQueryCompiler
+
+            self._compiler = BigQueryCompiler()
+        return str(self._compiler.to_sqlglot(expression).sql("bigquery"))
+
+
+def _numbered(changes: Sequence[tuple[str, list[Any]]]) -> tuple[str, list[Any]]:
+    """Statements as one script, with parameters that no two of them share."""
+    statements, together = [], []
+    for number, (statement, parameters) in enumerate(changes):
+        names = [f"p{number}_{place}" for place in range(len(parameters))]
+        statements.append(statement.format(*names))
+        for name, parameter in zip(names, parameters, strict=True):
+            parameter.name = name
+            together.append(parameter)
+    return ";\n".join(statements), together
+
+
+def quoted(name: str) -> str:
+    """A name as BigQuery quotes it; declared names hold no backtick."""
+    return f"`{name}`"
+
+
+def _select_all(table: Table) -> str:
+    order = f" ORDER BY {', '.join(map(quoted, table.key))}" if table.key else ""
+    return f"SELECT {', '.join(map(quoted, table.column_names))} FROM {quoted(table.name)}{order}"
+
+
+def _schema(table: Table, *, as_staged: bool = False) -> list[Any]:
+    """A table's columns as BigQuery's; as staged, none is required: a Parquet file does not say that a column has no nulls."""
+    from google.cloud import bigquery
+
+    # As the API has it: the client's own arguments know no number that may be absent.
+    return [
+        bigquery.SchemaField.from_api_repr(
+            {
+                "name": column.name,
+                "type": _KINDS[column.kind],
+                "mode": "NULLABLE" if column.nullable or as_staged else "REQUIRED",
+                "description": column.description,
+                **({"precision": "18", "scale": "4"} if column.kind is Kind.DECIMAL else {}),
+            }
+        )
+        for column in table.columns
+    ]
