@@ -79,6 +79,19 @@ class Cast:
     failure: str
     remedy: str
 
+    def fault(self, text: str | None) -> str:
+        """What is wrong with a value that failed, and the remedy."""
+        if text is not None:
+            return f"holds {_shortened(text)!r}; {self.remedy}"
+        return f"is empty; {_NOT_EMPTY if self.column.kind is Kind.TEXT else self.remedy}"
+
+
+_NOT_EMPTY = "it must not be empty"
+
+
+def _shortened(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
 
 def casts_of(dataset: Dataset, layout: Layout, settings: DatasetSettings, project: ProjectSettings) -> list[Cast]:
     """The casts of every declared column, in their order; a column that the header lacks is null."""
@@ -111,7 +124,7 @@ def _cast(
     filled = text
     if column.kind is Kind.TEXT:
         value = _normalised(text, settings.normalise.get(name, []))
-        untyped, remedy = "false", "it must not be empty"
+        untyped, remedy = "false", _NOT_EMPTY
         if name in dataset.identifiers:
             # A short id is no such number, and asking for the sign first costs next to nothing.
             untyped = f"(contains({text}, '+') AND regexp_full_match({text}, '{LOST_ID}'))"

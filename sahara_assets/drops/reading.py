@@ -220,10 +220,9 @@ class DropReader:
             reading = self._readings[batch.drop_ids[number]]
             column = casts[index].column.name
             source = column if column in batch.layout.absent else batch.layout.source_name(column)
-            what = "is empty" if text is None else f"holds {_shortened(text)!r}"
             raw_text = plain_text[rn] if rn is not None else parsed_text[number, line]
             reading.rejects.append(
-                self._reject(reading, line, source, f"{source} {what}; {casts[index].remedy}", raw_text)
+                self._reject(reading, line, source, f"{source} {casts[index].fault(text)}", raw_text)
             )
 
     def _reject_contradicted(self, contradicted: list[Contradicted]) -> None:
@@ -271,7 +270,3 @@ class DropReader:
                     f"{reading.path.name}: {reading.rows_read} rows were read, but {reading.rows_loaded} loaded and "
                     f"{len(reading.rejects)} rejected; nothing of it was kept. This is a defect of Sahara: please report it"
                 )
-
-
-def _shortened(text: str, length: int = 60) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
