@@ -8,6 +8,7 @@ nobody foresaw; 3 a blocking check failed; 130 stopped by Ctrl-C. An error says 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -485,6 +486,9 @@ def ui(port: int, config: Path | None) -> None:
 
     command, environment = ui_command(settings_of(config), config, port)
     console.note(f"Dagster starts on http://127.0.0.1:{port} and stays until you press Ctrl-C")
+    # Dagster ends on SIGTERM as it does on SIGINT, and would shrug at both where a script's `&` or nohup has SIGINT ignored.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Dagster takes this process's place, so that a signal to it reaches what looks after the servers.
     os.execve(command[0], command, environment)  # noqa: S606 - no shell, our own words
 

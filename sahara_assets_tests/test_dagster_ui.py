@@ -93,8 +93,11 @@ def dagster(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) ->
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     arguments = ("ui", "--port", str(port), "--config", str(root / "sahara.toml"))
+    # As a script's `&` or nohup starts it: with SIGINT ignored, which must not make it deaf to SIGTERM.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     with (root / "ui.log").open("w") as log:
         process = start(*arguments, cwd=elsewhere, stdout=log, stderr=log)
+    signal.signal(signal.SIGINT, before)
     with ended_with_its_children(process):
         served = Dagster(root, port, process)
         eventually(lambda: process.poll() is not None or served.ask("{version}"), "Dagster to answer")
