@@ -8,12 +8,17 @@ from datetime import date
 from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
+from sahara_assets.drops.buckets import BucketFolder
 from sahara_assets.drops.folders import DropFolder, LocalFolder
+from sahara_assets.drops.gcs import connect_gcs
+from sahara_assets.drops.s3 import connect_s3
 from sahara_assets.errors import DropError
+from sahara_assets.settings.buckets import bucket_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sahara_assets.settings.buckets import Bucket
     from sahara_assets.settings.document import Settings
 
 _NAME_DATE = re.compile(r"(?<!\d)(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
@@ -84,7 +89,34 @@ def date_in_name(path: str) -> date | None:
 
 def drop_folder(settings: Settings) -> DropFolder:
     """The folder that the settings name; nothing is asked of it yet."""
+    if settings.drops.bucket is not None:
+        return bucket_folder(settings.drops.bucket)
     return LocalFolder(settings.drop_folder, settings.drops.folder, without=settings.export_folder)
+
+
+def bucket_folder(bucket: Bucket) -> BucketFolder:
+    """A folder in an object store; nothing is asked of it yet."""
+    return BucketFolder(bucket, {"s3": connect_s3, "gs": connect_gcs}[bucket.scheme])
+
+
+def file_at(address: str) -> FoundFile:
+    """One object of an object store, by its whole address.
+
+    Raises:
+        DropError: the address names none, or the store cannot be asked.
+    """
+    start, _, name = address.rpartition("/")
+    try:
+        bucket = bucket_of(start)
+    except ValueError as error:
+        raise DropError(f"the address {error}") from None
+    if bucket is None or not name:
+        raise DropError(f"{address}: names no object; write s3://bucket/folder/file.csv")
+    folder = bucket_folder(bucket)
+    stat = folder.find(name)
+    if stat is None:
+        raise DropError(f"{address}: there is no such object")
+    return FoundFile("", name, *stat, folder)
 
 
 def find_drops(settings: Settings) -> list[FoundFile]:

@@ -1,6 +1,6 @@
 """Where drops lie: what is asked of a drop folder, whatever keeps it, and the folder of a file system.
 
-Which of its files are drops is decided in `discovery.py`.
+Which of its files are drops is decided in `discovery.py`; folders of object stores are in `buckets.py`.
 """
 
 from __future__ import annotations
