@@ -38,6 +38,7 @@ def connect_gcs(bucket: Bucket) -> Store:
     """
     try:
         # Not the class that gcsfs offers first: that one asks another service, over gRPC, what kind of bucket it has before it reads.
+        from aiohttp import ClientTimeout
         from gcsfs.core import GCSFileSystem
         from google.auth.exceptions import GoogleAuthError
     except ImportError as error:
@@ -51,6 +52,8 @@ def connect_gcs(bucket: Bucket) -> Store:
             skip_instance_cache=True,
             use_listings_cache=False,
             access="read_only",
+            # A sensor has a minute: six tries must not wait for five minutes each, which is what they would by themselves.
+            requests_timeout=ClientTimeout(total=None, sock_connect=3, sock_read=15),
             token="anon" if os.environ.get("STORAGE_EMULATOR_HOST") else "google_default",
         )
     except GoogleAuthError as error:

@@ -43,7 +43,7 @@ _ANSWERS: dict[str, tuple[Kind, str]] = {
     ),
     **dict.fromkeys(
         ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"),
-        ("refused", "the bucket is in another region ({code}); set AWS_REGION to where it is"),
+        ("refused", "the bucket is in another region ({code}); set AWS_DEFAULT_REGION to where it is"),
     ),
     "InvalidObjectState": ("refused", "is archived (Glacier) and cannot be read; restore it"),
 }
