@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv/bin
 WORKERS ?= 2
-PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope
+PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .venv/.runtime: requirements/runtime.txt pyproject.toml setup.py scripts/set_up
 	@scripts/set_up runtime && touch $@
