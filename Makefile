@@ -37,7 +37,7 @@ test: .venv/.test .venv-second-opinion/.done lint ## Everything CI runs: lint, t
 .PHONY: test-long
 test-long: .venv/.test ## The larger counts: 50 kills, a million generated rows, …; writes docs/long-counts.md
 	rm -rf .long_counts
-	$(PYTEST) -m long
+	$(PYTEST) -m long --hypothesis-profile=exploring
 	$(VENV)/python -m sahara_assets_tests.long_counts docs/long-counts.md
 
 .PHONY: test-bigquery

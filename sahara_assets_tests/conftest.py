@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # For work at the desk: shows a failing history as it was found instead of spending minutes on a smaller one (--hypothesis-profile=quick).
-settings.register_profile("quick", phases=(Phase.explicit, Phase.reuse, Phase.generate))
+settings.register_profile("quick", deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+# How long an example takes says nothing on a busy machine; speed is the benchmarks' business. `make test` draws the same examples every
+# time, so that it fails for what was changed and for nothing else; `make test-long` looks for new ones.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile("exploring", deadline=None)
+settings.load_profile("steady")
 
 # A shell's `&` starts what it starts with SIGINT ignored; the servers that tests start would inherit that, and with Dagster ignore SIGTERM too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
