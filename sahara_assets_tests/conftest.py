@@ -42,6 +42,8 @@ _MINUTES_EACH = (
     "drops.test_exactly_once",
     "test_kill",
     "drops.test_any_order",
+    "test_two_at_once",
+    "test_object_stores",
     "test_dagster_ui",
     "test_planted_truth",
     "test_cli_runs",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sahara_assets.errors import WarehouseError
 from sahara_assets.tables.columns import Kind, Table
 from sahara_assets.tables.schema import ALL_TABLES
+from sahara_assets.warehouse import bigquery_turns as turns
 from sahara_assets.warehouse.base import Finding, arrow_schema, by_table
 from sahara_assets.warehouse.bigquery_jobs import LABELS, Jobs
 from sahara_assets.warehouse.bigquery_service import Place, connect, examine_service, told
@@ -57,7 +58,7 @@ class BigQueryWarehouse(ServerWarehouse):
         read_only: open for looking only.
         memory_limit: of the DuckDB that parses files, such as `2GB`; empty leaves it to DuckDB.
         threads: its threads; 0 uses every core.
-        wait_seconds: not used: of two runs that change one table BigQuery refuses the second, which then tries again.
+        wait_seconds: not used: of two runs that write, the second is refused when it commits (see `bigquery_turns`).
 
     Raises:
         WarehouseError: there are no credentials, or BigQuery cannot be reached or refuses.
@@ -78,6 +79,8 @@ class BigQueryWarehouse(ServerWarehouse):
         self._client = connect(self._place)
         self._jobs = Jobs(self._client, self._place)
         self._staging: list[str] = []
+        if not read_only:
+            self._jobs.take_turns(made=False)
 
     @property
     def description(self) -> str:
@@ -102,6 +105,8 @@ class BigQueryWarehouse(ServerWarehouse):
                     self._client.create_table(self._declared(table), exists_ok=True)
             elif not set(table.column_names) <= present[table.name]:
                 self._add_columns(table, present[table.name])
+        if not self._read_only:
+            self._jobs.take_turns(made=turns.TABLE not in present)
 
     def _declared(self, table: Table) -> Any:  # noqa: ANN401 - google's table
         from google.cloud import bigquery
