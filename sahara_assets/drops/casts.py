@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sahara_assets.drops.fields import BLANKS
 from sahara_assets.drops.numbers import LOST_ID, SIGNS, NumberFormat, marks_of, number_format
 from sahara_assets.drops.plain import Care
-from sahara_assets.settings.sections import DatasetSettings
+from sahara_assets.settings.sections import EPOCHS, DatasetSettings
 from sahara_assets.tables.columns import Column, Kind
 
 if TYPE_CHECKING:
@@ -95,17 +95,18 @@ def _shortened(text: str, length: int = 60) -> str:
 
 def casts_of(dataset: Dataset, layout: Layout, settings: DatasetSettings, project: ProjectSettings) -> list[Cast]:
     """The casts of every declared column, in their order; a column that the header lacks is null."""
-    positions = dict(layout.positions)
+    places = layout.places
     # A value that has a type is written in one way only, whatever the settings say of texts.
     typed = settings.model_copy(update={name: getattr(DatasetSettings(), name) for name in _OF_TEXTS})
+    by_line = "currency" in places or "currency" in settings.constants
     return [
         _cast(
             dataset,
             column,
-            positions.get(column.name),
+            places.get(column.name, ()),
             typed if column.name in layout.typed else settings,
             project,
-            by_line="currency" in positions,
+            by_line=by_line,
         )
         for column in dataset.columns
     ]
@@ -114,7 +115,7 @@ def casts_of(dataset: Dataset, layout: Layout, settings: DatasetSettings, projec
 def _cast(
     dataset: Dataset,
     column: Column,
-    position: int | None,
+    places: Sequence[int],
     settings: DatasetSettings,
     project: ProjectSettings,
     *,
@@ -129,7 +130,7 @@ def _cast(
             # A short id is no such number, and asking for the sign first costs next to nothing.
             untyped = f"(contains({text}, '+') AND regexp_full_match({text}, '{LOST_ID}'))"
             remedy = "it must stand there whole, exported as text: a spreadsheet rounds a long number to 1.23E+11"
-        if name == "currency" and project.currency and position is not None:
+        if name == "currency" and project.currency and (places or name in settings.constants):
             value = f"upper({value})"
             known = sorted({code.upper() for code in (project.currency, *project.currency_rates)})
             untyped = f"{name} NOT IN ({', '.join(map(literal, known))})"
@@ -140,19 +141,25 @@ def _cast(
         value, remedy = _decimal(column, settings, project, by_line=by_line)
         values = ((name, value),)
         untyped = f"{name} IS NULL"
+    elif column.kind is Kind.INTEGER:
+        value, remedy = _whole(text, settings)
+        values = ((name, value),)
+        untyped = f"{name} IS NULL"
     else:
-        local, utc = _moment(text, settings, project)
+        local, utc = _moment(text, settings, project, is_day=column.kind is Kind.DATE)
         if column.kind is Kind.DATE:
             seen, values = name, ((name, f"CAST({local} AS DATE)"),)
         else:
             seen, values = f"{name}_local", ((name, utc), (f"{name}_local", local))
         untyped = f"({seen} IS NULL OR {seen} < DATE '{EARLIEST}' OR {seen} >= DATE '{LATEST}')"
-        wanted = " or ".join(settings.date_formats) or "2011-12-01 08:26:00 (ISO 8601)"
+        wanted = " or ".join(
+            "2011-12-01 08:26:00 (ISO 8601)" if form == "iso" else form for form in settings.date_formats or ["iso"]
+        )
         remedy = f"write it as {wanted}, from {EARLIEST[:4]} to {int(LATEST[:4]) - 1}"
     failure = f"({filled} IS NOT NULL AND {untyped})"
     if name in dataset.required:
         failure = f"({filled} IS NULL OR {failure})"
-    return Cast(column, _text(position, settings), values, failure, remedy)
+    return Cast(column, _text(name, places, settings), values, failure, remedy)
 
 
 def trimmed(position: int, care: Care) -> str:
@@ -166,12 +173,15 @@ def trimmed(position: int, care: Care) -> str:
     return f"CASE WHEN regexp_matches({field}, '^[{_BLANK_CLASS}]|[{_BLANK_CLASS}]$') THEN trim({field}, {listed}) ELSE {field} END"
 
 
-def _text(position: int | None, settings: DatasetSettings) -> str:
-    """The trimmed text of a field, null where it is empty or one of the words that mean nothing."""
-    if position is None:
+def _text(column: str, places: Sequence[int], settings: DatasetSettings) -> str:
+    """The trimmed text of the first of a column's fields that is neither empty nor one of the words that mean nothing; else null."""
+    if column in settings.constants:
+        return f"CAST({literal(settings.constants[column].strip(BLANKS))} AS VARCHAR)"
+    if not places:
         return "CAST(NULL AS VARCHAR)"
-    nothing = ["", *settings.null_values]
-    return f"(CASE WHEN c{position} IN ({', '.join(literal(word) for word in nothing)}) THEN NULL ELSE c{position} END)"
+    nothing = ", ".join(literal(word) for word in ("", *settings.null_values))
+    texts = [f"(CASE WHEN c{place} IN ({nothing}) THEN NULL ELSE c{place} END)" for place in places]
+    return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
 
 
 def _normalised(text: str, normalisers: Sequence[str]) -> str:
@@ -194,6 +204,12 @@ def _decimal(column: Column, settings: DatasetSettings, project: ProjectSettings
     text = f"t_{column.name}"
     form = number_format(settings, project, is_money=column.name != "quantity")
     remedy = f"write a number such as {form.example}, at most 14 digits before the {form.decimal_mark}"
+    if column.name in settings.micros:
+        # A division would make a float of it.
+        return (
+            f"CAST({form.to_sql(text)} * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(18, 4))",
+            f"{remedy}, in millionths",
+        )
     if not form.currencies:
         return form.to_sql(text), remedy
     # Whose sign may stand beside an amount, the line's own currency says where it names one.
@@ -210,14 +226,24 @@ def _decimal(column: Column, settings: DatasetSettings, project: ProjectSettings
     return number, remedy
 
 
-def _moment(text: str, settings: DatasetSettings, project: ProjectSettings) -> tuple[str, str]:
+def _whole(text: str, settings: DatasetSettings) -> tuple[str, str]:
+    """A whole number as SQL, and the remedy."""
+    number = number_format(settings, is_money=False).to_sql(text)
+    return (
+        f"(CASE WHEN {number} = trunc({number}) THEN CAST({number} AS BIGINT) END)",
+        "write a whole number such as 12, of at most 14 digits",
+    )
+
+
+def _moment(text: str, settings: DatasetSettings, project: ProjectSettings, *, is_day: bool) -> tuple[str, str]:
     """Local and UTC expressions of a moment.
 
-    A moment without an offset is local to the project. One that the clocks skipped in spring keeps the offset before the change; one
-    that they showed twice in autumn is the second.
+    A moment without an offset is local to the dataset's zone, else the project's; a day without an offset is that day, whatever the
+    zones. A moment that the clocks skipped in spring keeps the offset before the change; one that they showed twice in autumn is the second.
     """
     zone = literal(project.time_zone)
-    is_utc = project.time_zone in {"UTC", "Etc/UTC"}
+    source = literal(settings.time_zone or project.time_zone)
+    is_utc = {project.time_zone, settings.time_zone or project.time_zone} <= {"UTC", "Etc/UTC"}
 
     def local_of(instant: str) -> str:
         return f"timezone({zone}, {instant})"
@@ -226,11 +252,25 @@ def _moment(text: str, settings: DatasetSettings, project: ProjectSettings) -> t
         return f"timezone('UTC', {instant})"
 
     def pair(naive: str) -> tuple[str, str]:
-        return naive, naive if is_utc else utc_of(f"timezone({zone}, {naive})")
+        if is_utc or is_day:
+            return naive, naive
+        instant = f"timezone({source}, {naive})"
+        return naive if source == zone else local_of(instant), utc_of(instant)
 
     if settings.date_formats:
         locals_, utcs = [], []
         for form in settings.date_formats:
+            if form in EPOCHS:
+                counted = _since_1970(text, EPOCHS[form])
+                locals_.append(local_of(utc_of(counted)))
+                utcs.append(counted)
+                continue
+            if form == "iso":
+                plain = settings.model_copy(update={"date_formats": []})
+                local, utc = _moment(text, plain, project, is_day=is_day)
+                locals_.append(local)
+                utcs.append(utc)
+                continue
             parsed = f"try_strptime({text}, {literal(form)})"
             # With an offset or a zone name DuckDB gives an instant.
             has_zone = "%z" in form.replace("%%", "") or "%Z" in form.replace("%%", "")
@@ -253,6 +293,14 @@ def _moment(text: str, settings: DatasetSettings, project: ProjectSettings) -> t
         choose.format(text, _MOMENT, local, _MOMENT_WITH_OFFSET, local_of(instant)),
         choose.format(text, _MOMENT, utc, _MOMENT_WITH_OFFSET, utc_of(instant)),
     )
+
+
+def _since_1970(text: str, units_to_a_second: int) -> str:
+    """A count of seconds, milliseconds or microseconds since 1970 as a naive moment in UTC; null where it is none, or has lost digits."""
+    most_digits = 10 + len(str(units_to_a_second))
+    microseconds = f"CAST({1_000_000 // units_to_a_second} AS DECIMAL(7, 0))"
+    count = f"CAST(TRY_CAST({text} AS DECIMAL(24, 6)) * {microseconds} AS BIGINT)"
+    return f"(CASE WHEN regexp_full_match({text}, '-?[0-9]{{1,{most_digits}}}(\\.[0-9]{{1,6}})?') THEN make_timestamp({count}) END)"
 
 
 def line_hash(casts: Sequence[Cast], care: Care) -> str:
@@ -318,7 +366,13 @@ def outline_of(dataset: Dataset, layout: Layout, settings: DatasetSettings) -> R
     moment = _moment_outline(settings)
     # Whose sign it is makes no difference to whether a line is a row.
     number = replace(number_format(settings), currencies=tuple(SIGNS) if settings.currency_text else ())
-    outlines = {Kind.DECIMAL: _number_outline(number), Kind.TIMESTAMP: moment, Kind.DATE: moment}
+    count = _number_outline(replace(number, currencies=()))
+    outlines = {
+        Kind.DECIMAL: _number_outline(number),
+        Kind.INTEGER: count,
+        Kind.TIMESTAMP: moment,
+        Kind.DATE: moment,
+    }
     return RowOutline(
         required=tuple(positions[name] for name in dataset.required if name in positions),
         typed={p: outlines[kind] for name, p in positions.items() if (kind := dataset.column(name).kind) in outlines},
@@ -332,11 +386,8 @@ def _number_outline(form: NumberFormat) -> Callable[[str], bool]:
 
 def _moment_outline(settings: DatasetSettings) -> Callable[[str], bool]:
     """The outline of a date: its length in digits and separators where there are formats, since Python's and DuckDB's differ."""
-    if settings.date_formats:
-        outlines = [_outline_of_format(form) for form in settings.date_formats]
-        return lambda text: any(outline.fullmatch(text) for outline in outlines)
-    moment = re.compile(rf"{_MOMENT}|{_MOMENT_WITH_OFFSET}")
-    return lambda text: moment.fullmatch(text) is not None
+    outlines = [_outline_of_format(form) for form in settings.date_formats or ["iso"]]
+    return lambda text: any(outline.fullmatch(text) for outline in outlines)
 
 
 def _outline_of_format(form: str) -> re.Pattern[str]:
@@ -345,6 +396,10 @@ def _outline_of_format(form: str) -> re.Pattern[str]:
     >>> [bool(_outline_of_format("%d/%m/%Y %H:%M").fullmatch(text)) for text in ("1/12/2011 08:26", "12 rolls")]
     [True, False]
     """
+    if form == "iso":
+        return re.compile(rf"{_MOMENT}|{_MOMENT_WITH_OFFSET}")
+    if form in EPOCHS:
+        return re.compile(r"-?[0-9]+(\.[0-9]+)?")
     lettered = {"a", "A", "b", "B", "p", "Z", "z", "c", "x", "X"}
     pieces = re.split(r"%(-?[A-Za-z]|%)", form)
     outline = [
