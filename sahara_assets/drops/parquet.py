@@ -124,11 +124,6 @@ class ParquetSource(Source):
             free = [field.name for place, field in enumerate(fields) if place not in bound]
             raise SourceRefusedError(missing(needed, free, names, settings, name, "schema"))
         mapped = [fields[place] for place in bound]
-        for element in columns.elements:
-            if not element.inner and element not in mapped:
-                raise SourceRefusedError(
-                    f"{name}: the elements of {element.name} have no names; map a column to {element.name} itself, or mend explode"
-                )
         self._query = rows_sql(self._file, columns, mapped)
         self._merges = bool(self._exploded) or any(top not in mapped and top.type.id in NESTED for top in columns.tops)
         left = [

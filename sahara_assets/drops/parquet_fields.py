@@ -269,11 +269,11 @@ def _level(columns: Columns, mapped: Sequence[Field], level: int, head: str, sou
     mine = [(place, field) for place, field in enumerate(mapped) if field.level == level]
     cases = [case for place, field in mine for case in _fault_sql(place, field)]
     if level:
-        missing = f"WHEN i{level} IS NOT NULL AND e{level} IS NULL THEN "
-        cases.append(
-            missing
-            + literal(f"-1 an element of {columns.elements[level - 1].name} is null, where an object is expected")
-        )
+        element = columns.elements[level - 1]
+        said = f"-1 an element of {element.name} is {{}}, where an object is expected"
+        cases.append(f"WHEN i{level} IS NOT NULL AND e{level} IS NULL THEN {literal(said.format('null'))}")
+        if not element.inner and element not in mapped:
+            cases.append(f"WHEN e{level} IS NOT NULL THEN {literal(said.format('a single value'))}")
     fault = f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS VARCHAR)"
     parts = [
         head,

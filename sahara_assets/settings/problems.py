@@ -114,10 +114,17 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
     """
     datasets = document.get("datasets")
     if isinstance(datasets, dict):
-        if "purchases" not in datasets:
+        rule = _section(document, "analytics").get("purchases", "none")
+        seen = [name for name in ("sessions", "events") if name in datasets]
+        if "purchases" not in datasets and (rule == "none" or not seen):
+            remedy = "Add [datasets.purchases]"
+            if seen:
+                remedy += f', or take those of {" and ".join(seen)}: [analytics] purchases = "transactions"'
+            yield ("datasets",), f"purchases is missing; without order lines there is nothing to segment. {remedy}"
+        if rule == "tutorial" and "sessions" not in datasets:
             yield (
-                ("datasets",),
-                "purchases is missing; without order lines there is nothing to segment. Add [datasets.purchases]",
+                ("analytics", "purchases"),
+                "tutorial speaks of hits, which only sessions have; add [datasets.sessions]",
             )
         for name, dataset in datasets.items():
             if name not in DATASETS:

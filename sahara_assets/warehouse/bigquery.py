@@ -49,7 +49,7 @@ _FEW_ROWS = 200
 _PARAMETER_ROWS = 2_000
 """Rows to a statement: a request holds 10 MB at most (https://cloud.google.com/bigquery/quotas#query_jobs)."""
 _PAGE_ROWS = 50_000
-_PARTITIONED_BY = ("ordered_on", "ordered_at")
+_PARTITIONED_BY = ("ordered_on", "ordered_at", "started_on", "started_at", "happened_on", "happened_at")
 _LABELS = {"app": "sahara"}
 
 

@@ -223,7 +223,11 @@ def test_elements_that_are_single_values_are_mapped_by_the_list(desk):
         assert desk.load(write(documents), columns=mapping, explode="skus").column("product_id") == ["P1", "P2"]
     del mapping["product_id"]
     unmapped = desk.load(as_parquet(documents), columns=mapping, constants={"product_id": "P"}, explode="skus")
-    assert "the elements of skus have no names" in unmapped.reading.refusal
+    assert "an element of skus is a single value, where an object is expected" in unmapped.rejects[1]["reason"]
+    empty = desk.load(
+        as_parquet([{**documents[0], "skus": []}]), columns=mapping, constants={"product_id": "P"}, explode="skus"
+    )
+    assert (len(empty.rows), empty.rejects) == (1, {})
 
 
 # --- paths -------------------------------------------------------------------------------------------------------------------------
@@ -323,6 +327,10 @@ def test_millionths_become_exact_amounts(desk):
         ("epoch_milliseconds", "1470075581123", datetime(2016, 8, 1, 18, 19, 41, 123000)),
         ("epoch_microseconds", "1604192073036492", datetime(2020, 11, 1, 0, 54, 33, 36492)),
         ("epoch_seconds", "-86400", datetime(1969, 12, 31)),
+        ("epoch_seconds", "-0.25", datetime(1969, 12, 31, 23, 59, 59, 750000)),
+        ("epoch_seconds", "1470075581.1234569", datetime(2016, 8, 1, 18, 19, 41, 123456)),
+        ("epoch_milliseconds", "1470075581123.5", datetime(2016, 8, 1, 18, 19, 41, 123500)),
+        ("epoch_microseconds", "1604192073036492.0", datetime(2020, 11, 1, 0, 54, 33, 36492)),
         ("iso", "2016-08-01T18:19:41Z", datetime(2016, 8, 1, 18, 19, 41)),
     ],
 )
