@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from sahara_assets.onboarding.known_exports import GA4, GA360
-from sahara_assets_tests.analytics.real_exports import reading_of
 
 MICROS = 1_000_000
 STARTED = 1_470_075_581  # 2016-08-01 18:19:41 UTC
@@ -104,5 +103,5 @@ def lines(*documents):
     return "\n".join(json.dumps(document) for document in documents) + "\n"
 
 
-SESSIONS = reading_of(GA360)
-EVENTS = reading_of(GA4)
+SESSIONS = GA360.reading()
+EVENTS = GA4.reading()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from functools import cache
@@ -10,62 +11,13 @@ from typing import Any
 
 import pytest
 
-from sahara_assets.onboarding.known_exports import GA4, GA360, KnownExport
+from sahara_assets.onboarding.known_exports import BOUGHT_IN_SESSIONS, FLAT_SESSIONS, GA4, GA360
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
 GA360_FILE = REAL / "ga360" / "ga_sessions.ndjson.gz"
 GA4_FILE = REAL / "ga4" / "events.ndjson.gz"
 STORE_FILE = REAL / "google_merchandise_store" / "gms_google_analytics.csv"
 SAHARA_FILE = REAL / "sahara_crm" / "ga360.csv"
-
-STORE: dict[str, Any] = {
-    "columns": {
-        "visit_id": "visitId",
-        "visitor_id": "fullVisitorId",
-        "user_id": "userId",
-        "started_at": "visitId",
-        "visit_number": "visitNumber",
-        "visits": "visits",
-        "hit_count": "hits",
-        "page_views": "pageviews",
-        "time_on_site_seconds": "time_on_site",
-        "transactions": "total_transactions",
-        "session_revenue": "total_revenue",
-        "product_id": "product_sku",
-        "description": "product_name",
-        "category": "product_category",
-        "quantity": "product_quantity",
-        "unit_price": "product_price_valid",
-        "product_revenue": "product_revenue",
-    },
-    "constants": {"action": "purchase"},
-    "date_formats": ["epoch_seconds"],
-    "null_values": ["", "${productitem.product.origCatName}"],
-}
-"""One row for each purchased product, with the session's totals on every one of them; a visit's id is the second in which it began."""
-
-SAHARA: dict[str, Any] = {
-    "columns": {
-        "visit_id": "Visit_ID",
-        "user_id": "User_ID",
-        "started_at": "Activity_Date",
-        "time_on_screen_seconds": "timeOnScreen",
-        "time_on_site_seconds": "timeOnSite",
-        "unique_screens": "UniqueScreenViews",
-        "medium": "Medium",
-    },
-}
-
-
-def reading_of(export: KnownExport) -> dict[str, Any]:
-    """The settings of a dataset that a known export is delivered to."""
-    return {
-        "columns": export.columns,
-        "explode": list(export.explode),
-        "micros": list(export.micros),
-        "date_formats": list(export.date_formats),
-        "null_values": list(export.null_values),
-    }
 
 
 def content_of(path: Path) -> bytes:
@@ -81,4 +33,17 @@ def documents_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in gzip.decompress(content_of(path)).splitlines()]
 
 
-READINGS = {"ga360": reading_of(GA360), "ga4": reading_of(GA4), "store": STORE, "sahara": SAHARA}
+def header_of(path: Path) -> list[str]:
+    """The names in a flat file's header; none where it is absent."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        return next(csv.reader(stream))
+
+
+READINGS = {
+    "ga360": GA360.reading(),
+    "ga4": GA4.reading(),
+    "store": BOUGHT_IN_SESSIONS.reading(header_of(STORE_FILE)),
+    "sahara": FLAT_SESSIONS.reading(header_of(SAHARA_FILE)),
+}
