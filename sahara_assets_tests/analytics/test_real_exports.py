@@ -318,6 +318,33 @@ def test_a_customer_file_that_lost_leading_zeros_is_found_out(store):
     assert "without leading zeros it would be 4,557" in verdict.text
 
 
+def test_stripped_of_leading_zeros_on_both_sides_every_visitor_is_a_customer(tmp_path):
+    stripped = {"normalise": {"visitor_id": ["strip_leading_zeros"]}}
+    customers = {"columns": {"customer_id": "fullVisitorId"}, "normalise": {"customer_id": ["strip_leading_zeros"]}}
+    shop = shop_of(
+        tmp_path,
+        {"sessions": STORE_FILE, "customers": STORE_FILE.with_name("gms_crm.csv")},
+        {"purchases": {}, "sessions": READINGS["store"] | stripped, "customers": customers},
+    )
+    verdict = verdicts_of(shop)["join_coverage"]
+    assert verdict.passed
+    assert verdict.metadata["ids"] == verdict.metadata["known_ids"] == 4_557
+
+
+def test_what_else_buyers_of_youtube_products_bought_in_that_month(store):
+    july = [row for row in store.rows(PURCHASES) if (row["ordered_on"].year, row["ordered_on"].month) == (2017, 7)]
+    buyers = {row["customer_id"] for row in july if "YouTube" in row["description"]}
+    units = Counter()
+    for row in july:
+        if row["customer_id"] in buyers and "YouTube" not in row["description"]:
+            units[row["description"]] += int(row["quantity"])
+    assert units.most_common(3) == [
+        ("Sport Bag", 508),
+        ("Google Spiral Journal with Pen", 502),
+        ("Google 22 oz Water Bottle", 369),
+    ]
+
+
 # --- the Sahara example's flat file --------------------------------------------------------------------------------------------------
 
 
