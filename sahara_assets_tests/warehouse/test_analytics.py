@@ -5,12 +5,14 @@ from decimal import Decimal
 
 import pytest
 
+from sahara_assets import stages
+from sahara_assets.builds import Run
 from sahara_assets.quality.checklist import run_checks
 from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PURCHASES
 from sahara_assets.warehouse.expressions import first_known, money_each, plus_milliseconds, seconds_between
 from sahara_assets_tests.analytics import made_exports as made
-from sahara_assets_tests.small_shop import SmallShop, line
+from sahara_assets_tests.small_shop import NOW, SmallShop, line
 
 PARTS = {
     "project": {"time_zone": "America/Los_Angeles", "currency": "USD"},
@@ -63,7 +65,7 @@ def shop(warehouse, tmp_path):
     return made_shop
 
 
-def test_sessions_are_one_row_each_whatever_they_came_as(shop):
+def sessions_are_one_row_each_whatever_they_came_as(shop):
     rows = {row["session_id"]: row for row in shop.rows(SESSIONS)}
     assert list(rows) == [f"0017/1/{made.STARTED}", f"0018/1/{made.STARTED}", "5.6/1", "7.8/3"]
     first = rows[f"0017/1/{made.STARTED}"]
@@ -87,7 +89,7 @@ def test_sessions_are_one_row_each_whatever_they_came_as(shop):
     assert rows["7.8/3"]["transactions"] == 0
 
 
-def test_product_events_say_what_was_done_with_which_product(shop):
+def product_events_say_what_was_done_with_which_product(shop):
     rows = shop.rows(PRODUCT_EVENTS)
     actions = {}
     for row in rows:
@@ -106,7 +108,7 @@ def test_product_events_say_what_was_done_with_which_product(shop):
     assert (click["customer_id"], click["country"]) == ("c-1", "Germany")
 
 
-def test_each_order_counts_once_with_its_units(shop):
+def each_order_counts_once_with_its_units(shop):
     rows = [row for row in shop.rows(PURCHASES) if row["order_id"] not in {"C7", "1"}]
     bought = [(r["order_id"], r["customer_id"], r["product_id"], r["quantity"], r["line_total"]) for r in rows]
     assert sorted(bought) == [
@@ -125,7 +127,7 @@ def test_each_order_counts_once_with_its_units(shop):
     assert (customers["5.6"]["client_id"], customers["c-2"]["visitor_id"]) == ("5.6", "999")
 
 
-def test_the_checks_pass_but_for_what_was_planted(shop):
+def the_checks_pass_but_for_what_was_planted(shop):
     verdicts = {verdict.name: verdict for verdict in run_checks(shop.warehouse, shop.settings)}
     failed = {name for name, verdict in verdicts.items() if not verdict.passed}
     assert failed == {"orders_are_told", "join_coverage", "sales_are_usual"} & failed
@@ -136,10 +138,43 @@ def test_the_checks_pass_but_for_what_was_planted(shop):
         assert verdicts[name].passed, verdicts[name].text
 
 
-def test_a_second_build_finds_nothing_to_do(shop):
+def a_second_build_finds_nothing_to_do(shop):
     before = shop.rows(SESSIONS), shop.rows(PRODUCT_EVENTS), shop.rows(PURCHASES)
     shop.build(features=False)
     assert (shop.rows(SESSIONS), shop.rows(PRODUCT_EVENTS), shop.rows(PURCHASES)) == before
+
+
+def the_other_rules_of_a_purchase_mean_the_same_everywhere(shop):
+    run = Run("other rules", NOW)
+    shop.set(**{**PARTS, "analytics": {"purchases": "tutorial"}})
+    stages.purchases(shop.warehouse, shop.settings, run)
+    rows = [row for row in shop.rows(PURCHASES) if row["order_id"] not in {"C7", "1"}]
+    assert [(r["order_id"], r["product_id"], r["quantity"], r["unit_price"]) for r in rows] == [
+        (f"0017/1/{made.STARTED}", "P1", Decimal(1), Decimal("12.9900"))
+    ]
+    shop.set(**{**PARTS, "analytics": {"purchases": "transactions", "order": "session"}})
+    stages.purchases(shop.warehouse, shop.settings, run)
+    rows = [row for row in shop.rows(PURCHASES) if row["order_id"] not in {"C7", "1"}]
+    # Without transactions the same purchase twice in a session is two.
+    assert sorted((row["order_id"], row["product_id"], row["quantity"]) for row in rows) == [
+        (f"0017/1/{made.STARTED}", "P1", Decimal(2)),
+        (f"0017/1/{made.STARTED}", "P2", Decimal(1)),
+        ("5.6/1", "P1", Decimal(1)),
+        ("5.6/1", "P1", Decimal(1)),
+        ("5.6/1", "P2", Decimal(3)),
+        ("5.6/1", "P2", Decimal(3)),
+        ("5.6/1", "P4", Decimal(1)),
+    ]
+
+
+def test_analytics_are_the_same_on_every_warehouse(shop):
+    """One shop for all that is asked of it, since a server takes its time to build one."""
+    sessions_are_one_row_each_whatever_they_came_as(shop)
+    product_events_say_what_was_done_with_which_product(shop)
+    each_order_counts_once_with_its_units(shop)
+    the_checks_pass_but_for_what_was_planted(shop)
+    a_second_build_finds_nothing_to_do(shop)
+    the_other_rules_of_a_purchase_mean_the_same_everywhere(shop)
 
 
 # --- parity of the wrapped expressions ----------------------------------------------------------------------------------------------
