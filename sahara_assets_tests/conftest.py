@@ -15,6 +15,7 @@ from sahara_assets.generate.shop import generate
 from sahara_assets_tests.commands import sahara
 from sahara_assets_tests.fake_bigquery.fixtures import fake_bigquery, running_bigquery  # noqa: F401 - fixtures
 from sahara_assets_tests.long_counts import note
+from sahara_assets_tests.object_stores import bucket, hasty, running_stores  # noqa: F401 - fixtures
 from sahara_assets_tests.postgres_server import PostgresServer, binaries
 
 if TYPE_CHECKING:

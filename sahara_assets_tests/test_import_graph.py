@@ -59,6 +59,13 @@ NEVER_AT_IMPORT = {
     "psycopg2",
     "google",
     "rich",
+    "s3fs",
+    "gcsfs",
+    "fsspec",
+    "botocore",
+    "aiobotocore",
+    "aiohttp",
+    "requests",
 }
 
 

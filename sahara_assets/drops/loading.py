@@ -284,7 +284,7 @@ class _Loader:
             content = self._work.contents.get(path)
             if content is None:
                 content = inspect_file(self._settings, self._work.files[path])
-            readings[task.drop_id] = Reading(task.drop_id, self._settings.drop_folder / path, content)
+            readings[task.drop_id] = Reading(task.drop_id, self._work.files[path], content)
         # A content that is read again leaves first; one whose earlier reading was refused leaves its old reject.
         retract_content(self._warehouse, self._work.dataset.name, readings)
         reader = DropReader(self._warehouse, self._work.dataset, self._reading_settings, self._settings.project)

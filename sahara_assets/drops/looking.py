@@ -123,13 +123,9 @@ def inspect_file(settings: Settings, file: FoundFile) -> Content:
     Raises:
         DropError: it cannot be read.
     """
-    if file.fault is not None:
-        raise DropError(f"{file.path}: {file.fault}")
     reading = settings.datasets[file.dataset]
     limits = Limits(settings.drops.largest_unpacked_bytes, settings.drops.largest_ratio)
-    return inspect_content(
-        settings.drop_folder / file.path, reading.encoding, file_format=reading.format, limits=limits
-    )
+    return inspect_content(file, reading.encoding, file_format=reading.format, limits=limits)
 
 
 def has_vanished(error: Exception) -> bool:

@@ -14,13 +14,12 @@ import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from types import ModuleType
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -47,6 +46,22 @@ class Limits:
 
     unpacked_bytes: int = 64 * 1024**3
     ratio: int = 500
+
+
+class Openable(Protocol):
+    """A file that can be opened: a path on this machine, or what was found in a drop folder wherever that lies."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, without the folders that it lies in."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO:
+        """Its bytes, from the start and anywhere in it.
+
+        Raises:
+            OSError: it cannot be opened.
+            DropError: the same, in words.
+        """
 
 
 class Readable(Protocol):
@@ -83,7 +98,7 @@ class _Bounded:
 
 
 @contextmanager
-def open_unpacked(path: Path, limits: Limits | None = None) -> Iterator[Readable]:
+def open_unpacked(path: Openable, limits: Limits | None = None) -> Iterator[Readable]:
     """Open a drop's unpacked bytes.
 
     Args:
@@ -139,7 +154,7 @@ def _zstd() -> ModuleType:
 
 
 @contextmanager
-def _opened_member(raw: BinaryIO, path: Path) -> Iterator[tuple[Readable, int]]:
+def _opened_member(raw: BinaryIO, path: Openable) -> Iterator[tuple[Readable, int]]:
     """The one file in a zip archive, and its packed size."""
     with ExitStack() as opened:
         try:
@@ -182,7 +197,7 @@ def _only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     return member
 
 
-def _corrupt(path: Path, kind: str, error: BaseException) -> DropError:
+def _corrupt(path: Openable, kind: str, error: BaseException) -> DropError:
     return DropError(f"{path.name}: the {kind} archive is corrupt or cut short ({error}); deliver it again")
 
 

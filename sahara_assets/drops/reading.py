@@ -24,9 +24,9 @@ from sahara_assets.tables.datasets import RAW_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from sahara_assets.drops.header import Layout
+    from sahara_assets.drops.packing import Openable
     from sahara_assets.drops.records import BrokenRecord, Records
     from sahara_assets.settings.sections import DatasetSettings, ProjectSettings
     from sahara_assets.tables.datasets import Dataset
@@ -55,7 +55,7 @@ class Reading:
     """
 
     drop_id: str
-    path: Path
+    path: Openable
     content: Content
     layout: Layout | None = None
     rows_read: int = 0

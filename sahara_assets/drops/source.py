@@ -14,9 +14,9 @@ from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from sahara_assets.drops.header import Layout
+    from sahara_assets.drops.packing import Openable
     from sahara_assets.drops.records import Records
     from sahara_assets.settings.sections import DatasetSettings
     from sahara_assets.tables.datasets import Dataset
@@ -42,7 +42,7 @@ class Order:
         chunk_bytes: how much of a file to hold at a time.
     """
 
-    path: Path
+    path: Openable
     content: Content
     dataset: Dataset
     settings: DatasetSettings

@@ -23,6 +23,7 @@ from pydantic import (
 
 from sahara_assets.features.declarations import BY_NAME as FEATURES_BY_NAME
 from sahara_assets.features.declarations import DEFAULT_MODEL_FEATURES
+from sahara_assets.settings.buckets import Bucket, bucket_of
 from sahara_assets.settings.problems import unknown_key
 
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
@@ -133,7 +134,10 @@ class WarehouseSettings(Section):
 class DropSettings(Section):
     """Where drops land."""
 
-    folder: str = Field("data", description="The folder that is watched, relative to sahara.toml.")
+    folder: str = Field(
+        "data",
+        description="The folder that is watched: a path relative to sahara.toml, `s3://BUCKET/PREFIX` or `gs://BUCKET/PREFIX`.",
+    )
     settle_seconds: float = Field(
         0.0,
         ge=0,
@@ -148,6 +152,17 @@ class DropSettings(Section):
         ge=2,
         description="A packed file that unpacks to more than so many times its size, and to more than 64 MB, is refused as a bomb.",
     )
+
+    @field_validator("folder")
+    @classmethod
+    def _place(cls, folder: str) -> str:
+        bucket_of(folder)
+        return folder
+
+    @property
+    def bucket(self) -> Bucket | None:
+        """`folder` where it lies in an object store."""
+        return bucket_of(self.folder)
 
     @field_validator("largest_unpacked")
     @classmethod
