@@ -15,17 +15,17 @@ NOW = datetime(2026, 1, 1)
 
 
 class SmallShop:
-    """A drop folder and a warehouse in memory.
+    """A drop folder and a warehouse, one in memory where none is given.
 
     `settings` are the parts of sahara.toml that differ from the defaults.
     """
 
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, warehouse=None, **settings):
         self.folder = folder / "drops"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.root = folder
         self.set(**settings)
-        self.warehouse = DuckDBWarehouse(None)
+        self.warehouse = warehouse or DuckDBWarehouse(None)
         self.warehouse.prepare()
         self.runs = itertools.count(1)
 
@@ -52,7 +52,14 @@ class SmallShop:
         """Load, then build everything down to the features."""
         report = self.load()
         run = Run("test", NOW)
-        for stage in (stages.purchases, stages.orders, stages.products, stages.customers):
+        for stage in (
+            stages.sessions,
+            stages.product_events,
+            stages.purchases,
+            stages.orders,
+            stages.products,
+            stages.customers,
+        ):
             stage(self.warehouse, self.settings, run)
         if features:
             stages.customer_features(self.warehouse, self.settings, run)

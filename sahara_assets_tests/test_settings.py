@@ -154,6 +154,17 @@ def test_a_drop_folder_may_lie_in_a_bucket_and_shows_no_key_that_stands_in_its_a
         ({"datasets": {"purchases": {"normalise": {"quantity": ["upper"]}}}}, "datasets.purchases.normalise.quantity: is not a text column"),
         ({"datasets": {"purchases": {"version_column": "orderid"}}}, "datasets.purchases.version_column: unknown column 'orderid'; did you mean 'order_id'?"),
         ({"datasets": {"purchases": {"hold_above": 1.5}}}, "datasets.purchases.hold_above: must be at most 1"),
+        ({"datasets": {"purchases": {"date_formats": ["epoch_second"]}}}, "datasets.purchases.date_formats: 'epoch_second' names no year; write it like %d/%m/%Y %H:%M; did you mean 'epoch_seconds'?"),
+        ({"datasets": {"purchases": {"time_zone": "Amerika"}}}, "datasets.purchases.time_zone: unknown time zone 'Amerika'"),
+        ({"datasets": {"purchases": {"explode": 3}}}, "datasets.purchases.explode: must be a list"),
+        ({"datasets": {"purchases": {"explode": "a..b"}}}, "datasets.purchases.explode: 'a..b' is no path such as items"),
+        ({"datasets": {"purchases": {"explode": ["hits", "product"]}}}, "datasets.purchases.explode: 'product' must lie inside 'hits'"),
+        ({"datasets": {"purchases": {"explode": "items", "format": "csv"}}}, "datasets.purchases.explode: takes lists of nested documents apart, and CSV has none"),
+        ({"datasets": {"purchases": {"micros": ["unitprice"]}}}, "datasets.purchases.micros: unknown column 'unitprice'; did you mean 'unit_price'?"),
+        ({"datasets": {"purchases": {"micros": ["order_id"]}}}, "datasets.purchases.micros: order_id is no column of amounts"),
+        ({"datasets": {"purchases": {"constants": {"curency": "USD"}}}}, "datasets.purchases.constants: unknown column 'curency'; did you mean 'currency'?"),
+        ({"datasets": {"purchases": {"constants": {"currency": "USD"}, "columns": {"currency": "cur"}}}}, "datasets.purchases.constants.currency: is mapped to 'cur' too"),
+        ({"datasets": {"purchases": {"columns": {"order_id": "a", "customer_id": "a"}}}}, "datasets.purchases.columns: the header's 'a' is mapped to order_id and customer_id"),
         ({"datasets": {"products": {}}}, "datasets: purchases is missing"),
         ({"root": "x"}, "unknown key 'root'"),
     ],
@@ -175,6 +186,16 @@ def test_a_fixed_k_may_lie_outside_the_range_that_is_swept():
 def test_a_bare_toml_date_is_a_cut_off():
     document = tomllib.loads("[features]\ncut_off = 2011-12-10")
     assert parse_settings(document, root=HERE).features.cut_off == "2011-12-10"
+
+
+def test_a_list_to_take_apart_may_be_named_alone():
+    document = {"datasets": {"purchases": {"explode": "items"}}}
+    assert parse_settings(document, root=HERE).datasets["purchases"].explode == ["items"]
+
+
+def test_a_name_may_be_an_id_and_a_moment_at_once():
+    document = {"datasets": {"purchases": {"columns": {"order_id": "at", "ordered_at": "at"}}}}
+    assert parse_settings(document, root=HERE).datasets["purchases"].columns["ordered_at"] == "at"
 
 
 def test_a_mapping_alone_keeps_the_usual_patterns():
@@ -206,6 +227,10 @@ _OVERRIDES = {
     "SAHARA_RULES_ADJUSTMENT_PREFIXES": ("B", ["B"]),
     "SAHARA_RULES_FEE_CODES": ("POST,BANK CHARGES", ["POST", "BANK CHARGES"]),
     "SAHARA_RULES_FEES_COUNT_AS_SPEND": ("false", False),
+    "SAHARA_ANALYTICS_CUSTOMER": ("user_id", "user_id"),
+    "SAHARA_ANALYTICS_PURCHASES": ("none", "none"),
+    "SAHARA_ANALYTICS_ORDER": ("session", "session"),
+    "SAHARA_ANALYTICS_MINIMUM_JOIN_SHARE": ("0.2", 0.2),
     "SAHARA_FEATURES_MODEL": ("recency_days,gross_spend", ["recency_days", "gross_spend"]),
     "SAHARA_FEATURES_CUT_OFF": ("2011-12-10", "2011-12-10"),
     "SAHARA_FEATURES_CATEGORY_SEPARATOR": ("/", "/"),

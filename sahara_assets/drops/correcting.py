@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
+from sahara_assets.drops.reading import SAME_DOCUMENT
 from sahara_assets.drops.records import NO_ROW_REASONS
 
 if TYPE_CHECKING:
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
 def write_corrections(path: Path, rejects: list[Row], ledger: list[Row]) -> list[Path]:
     """Write rejected rows as they stood, below the header they stood under, and why beside them.
 
-    Lines that are no rows (`records.NO_ROW_REASONS`) are left out. Rows of drops with different headers go into files of their own (`NAME`, `NAME-2`, …). The reasons, with file and line of every
+    Lines that are no rows (`records.NO_ROW_REASONS`) are left out; a nested document is given back once, whole, however many of its rows were rejected. Rows of drops with different headers go into files of their own (`NAME`, `NAME-2`, …). The reasons, with file and line of every
     row in the same order, go into `NAME-reasons.csv`. Corrected and put into the drop folder under a new name, a file is a drop.
 
     Returns:
         The files written.
     """
-    headers = {(row["dataset"], row["drop_id"]): row["header"] for row in ledger if row["header"] is not None}
+    # Records that name their values need no header line, and a list of names above them would be no record.
+    headers = {
+        (row["dataset"], row["drop_id"]): row["header"] if row.get("format", "csv") == "csv" else ""
+        for row in ledger
+        if row["header"] is not None
+    }
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rejects:
         header = headers.get((row["dataset"], row["drop_id"]))
@@ -34,8 +40,9 @@ def write_corrections(path: Path, rejects: list[Row], ledger: list[Row]) -> list
     path.parent.mkdir(parents=True, exist_ok=True)
     for number, ((_, header), rows) in enumerate(sorted(groups.items()), start=1):
         target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+        texts = [row["raw_text"] for row in rows if not row["raw_text"].startswith(SAME_DOCUMENT)]
         target.write_text(
-            "\n".join([*([header] if header else []), *(row["raw_text"] for row in rows)]) + "\n",
+            "\n".join([*([header] if header else []), *texts]) + "\n",
             encoding="utf-8",
             newline="\n",
         )

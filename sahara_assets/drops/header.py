@@ -46,7 +46,8 @@ class Layout:
     Attributes:
         delimiter: what separates its fields.
         names: the header's names, in order; a nameless one is `column_N`.
-        positions: our column → its place in the header, from 0.
+        positions: our column → its place in the header, from 0. Of nested formats a column may have several places, of which the first
+            that holds a value counts, and two columns may share one.
         undeclared: names that no declared column maps, with their places.
         absent: mapped or declared columns that the header lacks.
         first_line: physical line number of the first line after the header.
@@ -69,9 +70,17 @@ class Layout:
     records: tuple[tuple[str, ...], ...] = ()
     before: tuple[BrokenRecord, ...] = ()
 
+    @property
+    def places(self) -> dict[str, tuple[int, ...]]:
+        """Our columns with all of their places."""
+        found: dict[str, tuple[int, ...]] = {}
+        for column, place in self.positions:
+            found[column] = (*found.get(column, ()), place)
+        return found
+
     def source_name(self, column: str) -> str:
         """What the header calls one of our columns."""
-        return self.names[dict(self.positions)[column]]
+        return " | ".join(self.names[place] for place in self.places[column])
 
 
 def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_name: str) -> tuple[Layout, int]:
@@ -96,7 +105,7 @@ def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_n
         layout, end = _by_position(text, start, dataset, settings, file_name)
     else:
         layout, header = _best_bound(text, start, dataset, settings)
-        if settings.skip_lines == "auto" and _needed(layout, dataset):
+        if settings.skip_lines == "auto" and _needed(layout, dataset, settings):
             layout, header, start = _further_down(text, start, dataset, settings) or (layout, header, start)
         if "\0" in header.text or "\r" in header.text:
             what = "NUL bytes" if "\0" in header.text else "carriage returns"
@@ -105,7 +114,7 @@ def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_n
             )
         end = header.end
     refuse_doubtful(layout.names, dict(layout.positions), settings, file_name)
-    needed = _needed(layout, dataset)
+    needed = _needed(layout, dataset, settings)
     if needed:
         raise DropError(missing(needed, [name for name, _ in layout.undeclared], layout.names, settings, file_name))
     return replace(layout, before=lines_before(text, start, settings.comment)), end
@@ -129,8 +138,8 @@ def _declared(delimiter: str, settings: DatasetSettings) -> Dialect:
     )
 
 
-def _needed(layout: Layout, dataset: Dataset) -> list[str]:
-    return [c for c in (*dataset.required, *dataset.expected) if c in layout.absent]
+def _needed(layout: Layout, dataset: Dataset, settings: DatasetSettings) -> list[str]:
+    return [c for c in (*dataset.required, *dataset.expected) if c in layout.absent and c not in settings.constants]
 
 
 def _best_bound(text: bytes, start: int, dataset: Dataset, settings: DatasetSettings) -> tuple[Layout, Header]:
@@ -160,7 +169,7 @@ def _further_down(
         if position is None:
             return None
         layout, header = _best_bound(text, position, dataset, settings)
-        if not _needed(layout, dataset):
+        if not _needed(layout, dataset, settings):
             return layout, header, position
     return None
 

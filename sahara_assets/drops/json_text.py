@@ -1,5 +1,9 @@
 """JSON read exactly: numbers keep every digit, a name that stands twice is an error, and what is written again is canonical.
 
+Two things that are not JSON's own are understood, because exporters write them. NaN is null, as pandas and BigQuery's clients mean it.
+MongoDB's extended JSON (`{"$oid": …}`, `{"$date": …}`, `{"$numberDecimal": …}`,
+https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/) is the plain value that it stands for, a date as ISO 8601 in UTC.
+
 Which values are whose is decided in `json_rows.py`.
 """
 
@@ -7,8 +11,9 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,6 +23,11 @@ _TEXT = rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
 _TOKEN = re.compile(rb'\{(?:[^{}\[\]"]*+' + _TEXT + rb')*+[^{}\[\]"]*+\}|' + _TEXT + rb'|["{}\[\],]')
 _SURROGATE = re.compile("[\0\ud800-\udfff]")
 _BLANKS = b" \t\r\n"
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_EXTENDED_TEXTS = frozenset({"$oid", "$uuid", "$symbol"})
+_EXTENDED_NUMBERS = frozenset({"$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Json: TypeAlias = "str | bool | dict[str, Json] | list[Json] | None"
 """What `parse` gives; a number is a `Number`, which is a text."""
@@ -36,7 +46,9 @@ class NotJsonError(ValueError):
     """A text is no JSON, or is JSON that means nothing certain."""
 
 
-def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+def _object(pairs: list[tuple[str, Json]]) -> Json:
+    if len(pairs) == 1 and pairs[0][0][:1] == "$":
+        return _plain(*pairs[0])
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
@@ -45,8 +57,36 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
-def _constant(name: str) -> NoReturn:
-    raise NotJsonError(f"{name} is no JSON number; write null")
+def _plain(name: str, value: Json) -> Json:
+    """What an object of extended JSON stands for; the object itself where it is none, or none that means a single value."""
+    is_text = isinstance(value, str) and not isinstance(value, Number)
+    if name in _EXTENDED_TEXTS and is_text:
+        return value
+    if name in _EXTENDED_NUMBERS and isinstance(value, str):
+        if value == "NaN":
+            return None
+        if value in {"Infinity", "-Infinity"}:
+            raise NotJsonError(f"{value} is no number; write null")
+        return Number(value) if _NUMBER.fullmatch(value) else {name: value}
+    if name == "$date" and isinstance(value, str):
+        return value if is_text else _moment(int(value)) if _WHOLE.fullmatch(value) else {name: value}
+    if name == "$timestamp" and isinstance(value, dict) and isinstance(seconds := value.get("t"), Number):
+        return _moment(int(seconds) * 1000) if _WHOLE.fullmatch(seconds) else {name: value}
+    return {name: value}
+
+
+def _moment(milliseconds: int) -> str:
+    """Milliseconds since 1970 as ISO 8601 in UTC; as they are where no calendar has them."""
+    try:
+        moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return str(milliseconds)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z"
+
+
+def _constant(name: str) -> None:
+    if name != "NaN":
+        raise NotJsonError(f"{name} is no JSON number; write null")
 
 
 _DECODER = json.JSONDecoder(
@@ -62,6 +102,8 @@ def parse(text: str) -> Json:
 
     >>> parse('{"price": 0.10, "id": 12345678901234567890}')
     {'price': '0.10', 'id': '12345678901234567890'}
+    >>> parse('{"_id": {"$oid": "5f1"}, "at": {"$date": {"$numberLong": "1322728500000"}}, "vat": NaN}')
+    {'_id': '5f1', 'at': '2011-12-01T08:35:00.000000Z', 'vat': None}
     """
     try:
         value: Json = _DECODER.decode(text)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Counts changes of what the reader's code makes of a file; a new one reads every drop again."""
 
 

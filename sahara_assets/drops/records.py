@@ -49,18 +49,23 @@ the table, or without any value."""
 
 @dataclass(frozen=True)
 class ParsedRecord:
-    """A record that a parser read: its first physical line, its fields (null where it has none), and its text as it stood."""
+    """A record that a parser read: its first physical line, its fields (null where it has none), and its text as it stood.
+
+    Of a nested document that is taken apart, every row is a record with a number of its own; `document` is the document's line, and the
+    text is the document's.
+    """
 
     line: int
     fields: Sequence[str | None]
     text: str
+    document: int | None = None
 
 
 @dataclass(frozen=True)
 class BrokenRecord:
     """A record that is kept out: its physical line, its text, why, the field at fault (from 0, None for the whole row) and its kind.
 
-    `fields` is how many fields it has, 0 where that cannot be said.
+    `fields` is how many fields it has, 0 where that cannot be said; `document` is as in `ParsedRecord`.
     """
 
     line: int
@@ -69,6 +74,7 @@ class BrokenRecord:
     field_index: int | None = None
     kind: Kind = "row"
     fields: int = 0
+    document: int | None = None
 
 
 @dataclass
@@ -82,6 +88,7 @@ class Records:
         broken: records that cannot be read.
         blank: lines without any text; they hold nothing, and are no records.
         care: what the plain lines need; parsed records always need full care.
+        counted: how many rows a look of its own counted, where records are made from nested documents.
     """
 
     plain: bytes = b""
@@ -90,10 +97,13 @@ class Records:
     broken: list[BrokenRecord] = field(default_factory=list)
     blank: int = 0
     care: Care = Care.NONE
+    counted: int | None = None
 
     @property
     def count(self) -> int:
         """How many records the chunk holds: this is what "rows read" means."""
+        if self.counted is not None:
+            return self.counted
         return len(self.plain_lines) + len(self.parsed) + len(self.broken)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from sahara_assets.drops.binding import bind, loose
+from sahara_assets.drops.binding import bind, bind_paths, loose
 from sahara_assets.drops.numbers import number_format
 from sahara_assets.onboarding.dates import looks_like_date
 from sahara_assets.tables.books import REJECTED_ROWS
@@ -112,9 +112,15 @@ def renames_in_refused(warehouse: Warehouse, settings: Settings, row: Row) -> li
     if not samples or row["dataset"] not in settings.datasets:
         return []
     names = list(samples)
-    bound = bind(names, dataset, settings.datasets[row["dataset"]])
-    wanted = [column for column in (*dataset.required, *dataset.expected) if column not in bound]
-    free = {name: values for place, (name, values) in enumerate(samples.items()) if place not in set(bound.values())}
+    reading = settings.datasets[row["dataset"]]
+    bound = (
+        bind_paths(names, dataset, reading)
+        if row["format"] != "csv"
+        else {column: [(column, place)] for column, place in bind(names, dataset, reading).items()}
+    )
+    taken = {place for found in bound.values() for _, place in found}
+    wanted = [c for c in (*dataset.required, *dataset.expected) if c not in bound and c not in reading.constants]
+    free = {name: values for place, (name, values) in enumerate(samples.items()) if place not in taken}
     return suggest_renames(warehouse, settings, row["dataset"], wanted, free)
 
 
@@ -152,7 +158,7 @@ def _rename(
     evidence = [f"the name is {likeness:.0%} alike"] if likeness >= 0.5 else []
     share, weight, what = 0.0, 0.5, ""
     kind = DATASETS[dataset].column(column).kind
-    if values and kind is Kind.DECIMAL:
+    if values and kind in {Kind.DECIMAL, Kind.INTEGER}:
         form = number_format(reading, settings.project)
         share, weight, what = sum(form.to_decimal(v.strip()) is not None for v in values) / len(values), 0.35, "numbers"
     elif values and kind is not Kind.TEXT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -14,6 +15,9 @@ from sahara_assets.warehouse.expressions import Expression, is_one_of, money, se
 if TYPE_CHECKING:
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
+
+IN = "in: "
+"""How the lines of an account begin that say what came in."""
 
 FUTURE_SECONDS = 86_400
 """A line dated so much later than its drop was modified cannot have happened yet."""
@@ -54,40 +58,117 @@ def superseded_lines(warehouse: Warehouse, dataset: str, version_column: str = "
     return placed.filter(placed.place > 0).select("_drop_id", "_line")
 
 
+def outdated_rows(warehouse: Warehouse, dataset: str) -> ibis.Table:
+    """The raw rows of documents that a newer drop states anew: `_drop_id`, `_line`.
+
+    A nested document says whole what it speaks of: an order with all its items, a session with all its hits. Where a newer drop holds the
+    same order or session, everything that older drops said of it gives way, also items that are no longer part of it. Within one drop
+    nothing does: what stands there twice is there twice.
+    """
+    raw = warehouse.table(RAW_TABLES[dataset])
+    ranks = drop_ranks(warehouse, dataset)
+    ranked = raw.join(ranks, raw["_drop_id"] == ranks.drop_id)
+    newest = ranked["rank"].max().over(group_by=list(DATASETS[dataset].document))
+    placed = ranked.mutate(newest=newest)
+    return placed.filter(placed["rank"] < placed.newest).select("_drop_id", "_line")
+
+
 def current_lines(warehouse: Warehouse, settings: Settings, dataset: str) -> ibis.Table:
     """The raw lines that count, every one once."""
     raw = warehouse.table(RAW_TABLES[dataset])
-    superseded = superseded_lines(warehouse, dataset, settings.datasets[dataset].version_column)
-    return raw.anti_join(superseded, ["_drop_id", "_line"])
+    reading = settings.datasets[dataset]
+    superseded = superseded_lines(warehouse, dataset, reading.version_column)
+    lines = raw.anti_join(superseded, ["_drop_id", "_line"])
+    if reading.explode and DATASETS[dataset].document:
+        lines = lines.anti_join(outdated_rows(warehouse, dataset), ["_drop_id", "_line"])
+    return lines
 
 
-def build_purchases(warehouse: Warehouse, settings: Settings) -> tuple[int, list[tuple[str, int]]]:
+@dataclass(frozen=True)
+class MoreLines:
+    """Purchases that come from elsewhere than the purchases dataset.
+
+    Attributes:
+        lines: with the columns of `LINE_COLUMNS`, of which `modified_at` is when their drop was modified.
+        account: rows in and rows that leave by reason; what is left are the lines.
+    """
+
+    lines: ibis.Table
+    account: list[tuple[str, int]]
+
+
+LINE_COLUMNS = {
+    "_drop_id": "string",
+    "_line": "int64",
+    "order_id": "string",
+    "customer_id": "string",
+    "product_id": "string",
+    "description": "string",
+    "quantity": "decimal(18, 4)",
+    "unit_price": "decimal(18, 4)",
+    "ordered_at": "timestamp(6)",
+    "ordered_at_local": "timestamp(6)",
+    "country": "string",
+    "category": "string",
+    "currency": "string",
+    "client_id": "string",
+    "user_id": "string",
+    "modified_at": "timestamp(6)",
+    "has_document": "boolean",
+}
+"""What classification needs of a line; `has_document` says whether its order id is the number of a document that the rules read."""
+
+
+def build_purchases(
+    warehouse: Warehouse, settings: Settings, more: MoreLines | None = None
+) -> tuple[int, list[tuple[str, int]]]:
     """Write `purchases`.
+
+    Args:
+        warehouse: holds the raw tables.
+        settings: what the lines mean.
+        more: purchases from elsewhere.
 
     Returns:
         Its rows, and the step's account: rows in, rows that leave by reason, rows out.
     """
-    raw = RAW_TABLES["purchases"]
-    taken = warehouse.count(raw)
-    rows = warehouse.replace(PURCHASES, _classified(warehouse, settings))
-    account = [
-        ("in: raw_purchases", taken),
-        ("the same line in a newer drop that overlaps", taken - rows),
-        ("out", rows),
-    ]
-    return rows, account
+    lines = _delivered(warehouse, settings)
+    taken = 0 if lines is None else warehouse.count(RAW_TABLES["purchases"])
+    both = [part for part in (lines, more.lines if more else None) if part is not None]
+    rows = warehouse.replace(
+        PURCHASES, _classified(warehouse, settings, ibis.union(*both) if len(both) > 1 else both[0])
+    )
+    others = sum(count if reason.startswith(IN) else -count for reason, count in more.account) if more else 0
+    reading = settings.datasets.get("purchases")
+    again = "the same line in a newer drop that overlaps"
+    if reading is not None and reading.explode:
+        again += ", or its document stated anew there"
+    account = [(f"{IN}raw_purchases", taken), (again, taken + others - rows)]
+    return rows, [*account, *(more.account if more else ()), ("out", rows)]
 
 
-def _classified(warehouse: Warehouse, settings: Settings) -> ibis.Table:
+def _delivered(warehouse: Warehouse, settings: Settings) -> ibis.Table | None:
+    """The lines of the purchases dataset; None where the project has none."""
+    if "purchases" not in settings.datasets:
+        return None
     lines = current_lines(warehouse, settings, "purchases")
-    rules = settings.rules
     ranks = drop_ranks(warehouse, "purchases")
     lines = lines.join(ranks, lines["_drop_id"] == ranks.drop_id)
+    return as_lines(lines.mutate(has_document=ibis.literal(value=True)))
+
+
+def as_lines(lines: ibis.Table) -> ibis.Table:
+    """Lines with the columns that classification needs, of the same kinds wherever they come from."""
+    return lines.select(*LINE_COLUMNS).cast(LINE_COLUMNS)
+
+
+def _classified(warehouse: Warehouse, settings: Settings, lines: ibis.Table) -> ibis.Table:
+    rules = settings.rules
     price = _in_project_currency(lines, settings)
     catalogue = _catalogue_categories(warehouse, settings)
     lines = lines.mutate(unit_price=price).left_join(catalogue, "product_id", rname="{name}_catalogue")
-    cancellation = starts_with_code(lines.order_id, rules.cancellation_prefixes)
-    adjustment = starts_with_code(lines.order_id, rules.adjustment_prefixes) | (
+    cancellation = lines.has_document & starts_with_code(lines.order_id, rules.cancellation_prefixes)
+    adjustment = (lines.has_document & starts_with_code(lines.order_id, rules.adjustment_prefixes)) | (
         (lines.quantity < 0) & (lines.unit_price == 0)
     )
     kind = ibis.cases(

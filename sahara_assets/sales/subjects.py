@@ -146,6 +146,7 @@ def build_customers(warehouse: Warehouse, settings: Settings) -> tuple[int, Acco
             country=joined.country.coalesce(joined.line_country),
             client_id=joined.client_id.coalesce(joined.line_client_id),
             user_id=joined.user_id.coalesce(joined.line_user_id),
+            visitor_id=joined.visitor_id,
             signed_up_on=joined.signed_up_on,
             first_ordered_at=joined.first_ordered_at,
             last_ordered_at=joined.last_ordered_at,
@@ -165,7 +166,7 @@ def build_customers(warehouse: Warehouse, settings: Settings) -> tuple[int, Acco
 
 
 def _customer_file(warehouse: Warehouse, settings: Settings) -> ibis.Table:
-    columns = ("customer_id", "country", "client_id", "user_id", "signed_up_on")
+    columns = ("customer_id", "country", "client_id", "user_id", "visitor_id", "signed_up_on")
     if "customers" not in settings.datasets:
         return warehouse.table(RAW_TABLES["customers"]).limit(0).select(*columns)
     return current_lines(warehouse, settings, "customers").select(*columns)

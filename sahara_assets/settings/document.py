@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from sahara_assets.errors import SaharaError, SettingsError
+from sahara_assets.settings.analytics import AnalyticsSettings
 from sahara_assets.settings.environment import with_environment
 from sahara_assets.settings.problems import describe_problems, document_problems, listed, unknown_key
 from sahara_assets.tables.datasets import DATASETS
@@ -66,6 +67,7 @@ class Settings(Section):
     drops: DropSettings = Field(default_factory=DropSettings)
     datasets: dict[str, DatasetSettings] = Field(default_factory=_default_datasets)
     rules: RuleSettings = Field(default_factory=RuleSettings)
+    analytics: AnalyticsSettings = Field(default_factory=AnalyticsSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
     export: ExportSettings = Field(default_factory=ExportSettings)

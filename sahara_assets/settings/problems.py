@@ -114,10 +114,17 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
     """
     datasets = document.get("datasets")
     if isinstance(datasets, dict):
-        if "purchases" not in datasets:
+        rule = _section(document, "analytics").get("purchases", "none")
+        seen = [name for name in ("sessions", "events") if name in datasets]
+        if "purchases" not in datasets and (rule == "none" or not seen):
+            remedy = "Add [datasets.purchases]"
+            if seen:
+                remedy += f', or take those of {" and ".join(seen)}: [analytics] purchases = "transactions"'
+            yield ("datasets",), f"purchases is missing; without order lines there is nothing to segment. {remedy}"
+        if rule == "tutorial" and "sessions" not in datasets:
             yield (
-                ("datasets",),
-                "purchases is missing; without order lines there is nothing to segment. Add [datasets.purchases]",
+                ("analytics", "purchases"),
+                "tutorial speaks of hits, which only sessions have; add [datasets.sessions]",
             )
         for name, dataset in datasets.items():
             if name not in DATASETS:
@@ -138,24 +145,51 @@ def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _listed(document: Mapping[str, Any], name: str) -> Sequence[Any]:
+    found = document.get(name)
+    return found if isinstance(found, list) else [found] if isinstance(found, str) and found else []
+
+
 def _dataset_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    yield from _name_problems(dataset, found)
+    version = found.get("version_column")
+    if isinstance(version, str) and version and version not in dataset.column_names:
+        yield ("version_column",), unknown_key(version, list(dataset.column_names), noun="column")
+    columns = _section(found, "columns")
+    sources = [source for source in columns.values() if isinstance(source, str) and source]
+    for source in dict.fromkeys(source for source in sources if sources.count(source) > 1):
+        twins = [column for column, name in columns.items() if name == source]
+        kinds = sorted(str(dataset.column(column).kind) for column in twins if column in dataset.column_names)
+        # A session's id is often the second in which it began.
+        if kinds != [Kind.TEXT, Kind.TIMESTAMP]:
+            said = f"the header's {source!r} is mapped to {' and '.join(twins)}"
+            yield ("columns",), f"{said}; a header's column can mean one thing only"
+    yield from _dialect_problems(found)
+    if _listed(found, "explode") and found.get("format") == "csv":
+        yield (
+            ("explode",),
+            "takes lists of nested documents apart, and CSV has none; leave it out, or set another format",
+        )
+
+
+def _name_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Names that are no columns, or columns of another kind."""
     known = list(dataset.column_names)
-    columns, normalise = _section(found, "columns"), _section(found, "normalise")
-    for key, names in (("columns", columns), ("normalise", normalise)):
+    micros = [name for name in _listed(found, "micros") if isinstance(name, str)]
+    keys = ("columns", "normalise", "constants")
+    for key, names in (*((key, _section(found, key)) for key in keys), ("micros", micros)):
         for column in names:
             if column not in known:
                 yield (key,), unknown_key(column, known, noun="column")
-    for column in normalise:
+    for column in _section(found, "normalise"):
         if column in known and dataset.column(column).kind is not Kind.TEXT:
             yield ("normalise", column), "is not a text column; only ids and other text can be normalised"
-    version = found.get("version_column")
-    if isinstance(version, str) and version and version not in known:
-        yield ("version_column",), unknown_key(version, known, noun="column")
-    sources = [source for source in columns.values() if isinstance(source, str) and source]
-    for source in dict.fromkeys(source for source in sources if sources.count(source) > 1):
-        twins = " and ".join(column for column, name in columns.items() if name == source)
-        yield ("columns",), f"the header's {source!r} is mapped to {twins}; a header's column can mean one thing only"
-    yield from _dialect_problems(found)
+    for column in micros:
+        if column in known and dataset.column(column).kind is not Kind.DECIMAL:
+            yield ("micros",), f"{column} is no column of amounts"
+    for column in _section(found, "constants"):
+        if mapped := _section(found, "columns").get(column):
+            yield ("constants", column), f"is mapped to {mapped!r} too; leave one of the two out"
 
 
 def _dialect_problems(found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:

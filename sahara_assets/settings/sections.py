@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -27,6 +28,11 @@ from sahara_assets.settings.problems import unknown_key
 
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
 """The strptime directives that DuckDB reads."""
+
+EPOCHS = {"epoch_seconds": 1, "epoch_milliseconds": 1_000, "epoch_microseconds": 1_000_000}
+"""Date formats that count from 1970 in UTC, with their units to a second."""
+
+DATE_FORMAT_NAMES = ("iso", *EPOCHS)
 
 Encoding = Literal["auto", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1", "iso-8859-15"]
 _BIGQUERY_OPTIONS = frozenset({"location", "announce_bytes", "maximum_bytes"})
@@ -178,6 +184,20 @@ class DropSettings(Section):
     )
 
 
+def _checked_zone(name: str) -> str:
+    """Refuse a time zone that nobody knows."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        zones = sorted(available_timezones(), key=lambda zone: (zone.startswith(("Etc/", "posix")), zone))
+        hint = unknown_key(name, zones, noun="time zone")
+        remedy = (
+            hint if "did you mean" in hint else f"unknown time zone {name!r}; use an IANA name such as Europe/London"
+        )
+        raise ValueError(remedy) from error
+    return name
+
+
 class ProjectSettings(Section):
     """What holds for the whole project."""
 
@@ -196,18 +216,7 @@ class ProjectSettings(Section):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            zones = sorted(available_timezones(), key=lambda zone: (zone.startswith(("Etc/", "posix")), zone))
-            hint = unknown_key(name, zones, noun="time zone")
-            remedy = (
-                hint
-                if "did you mean" in hint
-                else f"unknown time zone {name!r}; use an IANA name such as Europe/London"
-            )
-            raise ValueError(remedy) from error
-        return name
+        return _checked_zone(name)
 
 
 class DatasetSettings(Section):
@@ -219,6 +228,14 @@ class DatasetSettings(Section):
     columns: dict[str, str] = Field(
         default_factory=dict,
         description='Our column = the header\'s name; `""` says that the files have none. A column that is not listed is looked for under its own name.',
+    )
+    constants: dict[str, str] = Field(
+        default_factory=dict,
+        description='Our column = the value that every row has, where the files do not say it, such as `currency = "USD"`; read like a field\'s text.',
+    )
+    explode: list[str] = Field(
+        default_factory=list,
+        description='Of nested documents (JSON, Parquet) the list that rows are made of, such as `"items"`, or lists from the outside in, such as `["hits", "hits.product"]`: one row for each innermost element, with the fields of its parents; a document without elements is one row.',
     )
     delimiter: str = Field(
         "auto",
@@ -279,12 +296,20 @@ class DatasetSettings(Section):
         "",
         description="What `12.5 %` is: 0.125 (`share`) or 12.5 (`points`). Empty rejects it: a quantity or price is no percentage.",
     )
+    micros: list[str] = Field(
+        default_factory=list,
+        description="Our number columns that are in millionths, as Google Analytics 360 exports money: 12990000 is 12.99.",
+    )
+    time_zone: str = Field(
+        "",
+        description="IANA time zone of moments without an offset in this dataset's files; empty: `project.time_zone`. Local times in the tables are the project's either way.",
+    )
     null_values: list[str] = Field(
         ["NULL", "null", "NaN", "nan", "None", "N/A", "#N/A", "\\N"], description="Texts that mean no value."
     )
     date_formats: list[str] = Field(
         default_factory=list,
-        description="strptime formats of dates and times, tried in order, such as `%d/%m/%Y %H:%M`; empty reads ISO 8601.",
+        description="strptime formats of dates and times, tried in order, such as `%d/%m/%Y %H:%M`, and by name `iso` (ISO 8601), `epoch_seconds`, `epoch_milliseconds` and `epoch_microseconds` (since 1970, UTC); empty reads ISO 8601.",
     )
     normalise: dict[str, list[Normaliser]] = Field(
         default_factory=dict,
@@ -303,6 +328,27 @@ class DatasetSettings(Section):
         le=1,
         description="A replacement that lacks more than this share of the old version's lines is held until it is allowed.",
     )
+
+    @field_validator("explode", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return ([value] if value else []) if isinstance(value, str) else value
+
+    @field_validator("explode")
+    @classmethod
+    def _from_the_outside_in(cls, paths: list[str]) -> list[str]:
+        wrong = [path for path in paths if not all(path.split("."))]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no path such as items or order.items")
+        for outer, inner in pairwise(paths):
+            if not inner.startswith(f"{outer}."):
+                raise ValueError(f"{inner!r} must lie inside {outer!r}, as in {outer} and {outer}.{inner}")
+        return paths
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        return _checked_zone(name) if name else name
 
     @field_validator("quote", "escape")
     @classmethod
@@ -360,12 +406,16 @@ class DatasetSettings(Section):
     def _directives(cls, formats: list[str]) -> list[str]:
         wrong = []
         for form in formats:
+            if form in DATE_FORMAT_NAMES:
+                continue
             used = re.findall(r"%-?(.?)", form)
             unknown = [f"%{letter}" for letter in used if letter not in _DATE_DIRECTIVES or not letter]
             if unknown:
                 wrong.append(f"{form!r} holds {', '.join(unknown)}, which strptime does not know")
             elif not set(used) & set("yYcxs"):
-                wrong.append(f"{form!r} names no year; write it like %d/%m/%Y %H:%M")
+                known = unknown_key(form, list(DATE_FORMAT_NAMES), noun="format")
+                hint = f"; {known.partition('; ')[2]}" if "%" not in form and "did you mean" in known else ""
+                wrong.append(f"{form!r} names no year; write it like %d/%m/%Y %H:%M{hint}")
         if wrong:
             raise ValueError("; ".join(wrong))
         return formats

@@ -47,7 +47,7 @@ _FEW_ROWS = 200
 """Rows up to which a query parameter is quicker than a load job, which takes a second or two whatever it holds."""
 _PARAMETER_ROWS = 2_000
 """Rows to a statement: a request holds 10 MB at most (https://cloud.google.com/bigquery/quotas#query_jobs)."""
-_PARTITIONED_BY = ("ordered_on", "ordered_at")
+_PARTITIONED_BY = ("ordered_on", "ordered_at", "started_on", "started_at", "happened_on", "happened_at")
 
 
 class BigQueryWarehouse(ServerWarehouse):
