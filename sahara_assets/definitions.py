@@ -7,6 +7,7 @@ import dagster as dg
 from sahara_assets.assets import activation, features, raw, sales, segmentation
 from sahara_assets.automation import all_automation
 from sahara_assets.checks import all_checks
+from sahara_assets.logs import console_log
 from sahara_assets.resources import Project
 
 STAGES = (raw, sales, features, segmentation, activation)
@@ -20,5 +21,6 @@ def defs() -> dg.Definitions:
         asset_checks=all_checks(),
         resources={"project": Project()},
         executor=dg.in_process_executor,
+        loggers={"console": console_log},
         **all_automation(),
     )

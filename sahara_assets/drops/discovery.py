@@ -7,13 +7,14 @@ import re
 import stat
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
+from sahara_assets.drops.entries import LEADS_OUT, leads_out, open_inside, shown_name
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sahara_assets.settings.document import Settings
 
@@ -39,6 +40,8 @@ class FoundFile:
         signature: size, times and inode: while it stays the same, the content is not hashed again. The change time is in it because
             a file can be uploaded again with equal size and a preserved modification time.
         fault: why it cannot be opened, where that is known already.
+        folder: where it lies.
+        follow_links: whether a link may lead out of that folder.
     """
 
     dataset: str
@@ -47,11 +50,29 @@ class FoundFile:
     modified_at: datetime
     signature: str
     fault: str | None = field(default=None, compare=False)
+    folder: Path = field(default=Path(), compare=False, repr=False)
+    follow_links: bool = field(default=False, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.path.rsplit("/", 1)[-1]
 
     @property
     def file_date(self) -> date | None:
         """The date in the file's name, where it has one."""
         return date_in_name(self.path)
+
+    def open(self, _mode: Literal["rb"] = "rb", /) -> BinaryIO:
+        """Its bytes.
+
+        Raises:
+            OSError: it cannot be opened.
+            DropError: the same, in words.
+        """
+        if self.fault is not None:
+            raise DropError(f"{self.path}: {self.fault}")
+        return (self.folder / self.path).open("rb") if self.follow_links else open_inside(self.folder, self.path)
 
 
 def date_in_name(path: str) -> date | None:
@@ -92,16 +113,19 @@ def find_drops(settings: Settings) -> list[FoundFile]:
             raise DropError(
                 f"{path}: claimed by {' and '.join(claims)}; make their patterns in sahara.toml tell them apart"
             )
-        if claims and (file := _found(claims[0], path, entry)) is not None:
+        if claims and (file := _found(claims[0], path, entry, folder, settings.drops.follow_links)) is not None:
             found.append(file)
     return sorted(found)
 
 
-def _found(dataset: str, path: str, entry: os.DirEntry[str]) -> FoundFile | None:
+def _found(dataset: str, path: str, entry: os.DirEntry[str], folder: Path, follow_links: bool) -> FoundFile | None:
     """What the file system says of an entry; None for a pipe and the like, and for what was moved away since the folder was listed."""
     fault = None
     try:
         status = entry.stat()
+        if not follow_links and leads_out(entry, folder):
+            # Nothing of what it leads to is told, not even its size.
+            status, fault = entry.stat(follow_symlinks=False), LEADS_OUT
     except OSError as error:
         fault = f"cannot be opened ({error.strerror}); check where it links to"
         try:
@@ -110,11 +134,7 @@ def _found(dataset: str, path: str, entry: os.DirEntry[str]) -> FoundFile | None
             return None
     if fault is None and not stat.S_ISREG(status.st_mode):
         return None
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        path = path.encode("utf-8", "backslashreplace").decode()
-        fault = "its name is not UTF-8; rename it"
+    path, wrong_name = shown_name(path)
     # Counted from 1970 rather than asked of the system's calendar, which refuses times far from today.
     microseconds = min(max(status.st_mtime_ns // 1000, 0), _LATEST_MICROSECOND)
     return FoundFile(
@@ -123,7 +143,9 @@ def _found(dataset: str, path: str, entry: os.DirEntry[str]) -> FoundFile | None
         size_bytes=status.st_size,
         modified_at=_EPOCH + timedelta(microseconds=microseconds),
         signature=f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}",
-        fault=fault,
+        fault=wrong_name or fault,
+        folder=folder,
+        follow_links=follow_links,
     )
 
 

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from sahara_assets.drops.ledger import Ledger, retract_content
-from sahara_assets.drops.looking import Work, has_vanished, inspect_file, look_around
+from sahara_assets.drops.looking import Work, has_vanished, inspect_file, limits_of, look_around
 from sahara_assets.drops.plan import Act, Status, Step
 from sahara_assets.drops.reading import DropReader, Reading
 from sahara_assets.drops.repeats import count_lacking
 from sahara_assets.errors import DropError
 from sahara_assets.tables.books import REJECTED_ROWS
+from sahara_assets.untrusted import shell_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -284,10 +285,16 @@ class _Loader:
             content = self._work.contents.get(path)
             if content is None:
                 content = inspect_file(self._settings, self._work.files[path])
-            readings[task.drop_id] = Reading(task.drop_id, self._settings.drop_folder / path, content)
+            readings[task.drop_id] = Reading(task.drop_id, self._work.files[path], content)
         # A content that is read again leaves first; one whose earlier reading was refused leaves its old reject.
         retract_content(self._warehouse, self._work.dataset.name, readings)
-        reader = DropReader(self._warehouse, self._work.dataset, self._reading_settings, self._settings.project)
+        reader = DropReader(
+            self._warehouse,
+            self._work.dataset,
+            self._reading_settings,
+            self._settings.project,
+            limits=limits_of(self._settings),
+        )
         reader.read(list(readings.values()))
         self._warehouse.insert(REJECTED_ROWS, [reject for r in readings.values() for reject in r.rejects])
         outcomes: list[DropOutcome] = []
@@ -395,7 +402,7 @@ class _Loader:
             return None
         return (
             f"lacks {lacking} of the {lines} lines of the version it replaces (more than {limit:.0%}); the old version stays. "
-            f"If that is right: sahara drops allow {step.path}"
+            f"If that is right: sahara drops allow {shell_word(step.path)}"
         )
 
     def _refuse_unreadable(self, path: str, reason: str) -> DropOutcome:

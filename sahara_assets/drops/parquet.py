@@ -22,7 +22,9 @@ from sahara_assets.drops.content import PARQUET_MAGIC
 from sahara_assets.drops.header import Layout
 from sahara_assets.drops.json_rows import EXTRA
 from sahara_assets.drops.json_text import canonical, parse
-from sahara_assets.drops.packing import open_unpacked
+from sahara_assets.drops.packing import Limits, open_unpacked
+from sahara_assets.drops.parquet_bounds import ROWS_AT_ONCE, connect, refuse_bombs
+from sahara_assets.drops.parquet_footer import UnreadableFooterError, schema_shape
 from sahara_assets.drops.plain import Care
 from sahara_assets.drops.records import BrokenRecord, ParsedRecord, Records
 from sahara_assets.drops.source import Order, Refused, Source, SourceRefusedError
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from duckdb.sqltypes import DuckDBPyType
 
-_ROWS = 10_000
 _SAMPLED_ROWS = 60
 _COPIED_BYTES = 4 * 1024 * 1024
 _NUMBERS = frozenset(
@@ -106,6 +107,7 @@ class ParquetSource(Source):
         self._header = ""
         self._query = ""
         self._sorts = False
+        self._is_harmless = False
 
     def close(self) -> None:
         """Let go of the connection and the copy."""
@@ -122,12 +124,17 @@ class ParquetSource(Source):
             if stream.read(4) != PARQUET_MAGIC:
                 raise SourceRefusedError(f'{name}: this is no Parquet file; set format = "auto", or export Parquet')
         try:
-            self._connection = _connect()
+            with self._file.open("rb") as stream:
+                schema_shape(stream)
+            self._connection = connect(Path(self._scratch.name), order.limits)
             tops, self._count = _columns(self._connection, self._file)
-        except duckdb.Error as error:
+            names_bytes = sum(len(field.own.encode()) for top in tops for field in top.with_inner())
+            refuse_bombs(self._connection, self._file, [top.type for top in tops], names_bytes, order)
+        except (duckdb.Error, UnreadableFooterError) as error:
             raise SourceRefusedError(
-                f"{name}: the Parquet file cannot be read ({_first_line(error)}); export it again"
+                f"{name}: the Parquet file cannot be read ({_why(error)}); export it again"
             ) from error
+        self._is_harmless = True
         self._header = canonical([top.name for top in tops])
         fields = [field for top in tops for field in top.with_inner()]
         names = [field.name for field in fields]
@@ -161,14 +168,17 @@ class ParquetSource(Source):
         return self.layout
 
     def records(self) -> Iterator[Records]:
-        """The rows, ten thousand at a time."""
+        """The rows, two thousand at a time."""
         assert self._connection is not None  # noqa: S101 - bind came first
         name, seen = self._order.path.name, 0
         try:
-            for batch in self._connection.execute(self._query).to_arrow_reader(_ROWS):
+            for batch in self._connection.execute(self._query).to_arrow_reader(ROWS_AT_ONCE):
                 lines, faults, texts, *columns = (column.to_pylist() for column in batch.columns)
                 if self._sorts:  # lists of objects come with their names in the schema's order
-                    columns[-1] = [None if extra is None else canonical(parse(extra)) for extra in columns[-1]]
+                    columns[-1] = [
+                        None if extra is None or fault is not None else canonical(parse(extra, constants=True))
+                        for extra, fault in zip(columns[-1], faults, strict=True)
+                    ]
                 records = Records(care=Care.FULL)
                 for line, fault, text, fields in zip(lines, faults, texts, zip(*columns, strict=True), strict=True):
                     if fault is None:
@@ -182,7 +192,7 @@ class ParquetSource(Source):
                 yield records
         except duckdb.Error as error:
             raise DropError(
-                f"{name}: the Parquet file cannot be read to its end ({_first_line(error)}); export it again"
+                f"{name}: the Parquet file cannot be read to its end ({_why(error)}); export it again"
             ) from error
         if seen != self._count:
             raise DropError(
@@ -192,7 +202,7 @@ class ParquetSource(Source):
     def refused(self) -> Refused:
         """The schema's names, and the rows that the file says it has."""
         samples = {}
-        if self._count:
+        if self._count and self._is_harmless:
             with suppress(DropError):
                 names, rows, _ = peek(self._file, _SAMPLED_ROWS)
                 samples = Refused.sampled(names, rows)
@@ -201,9 +211,11 @@ class ParquetSource(Source):
     def _copy(self) -> None:
         """Copy the file, unpacked, and make sure that it is the one that was inspected."""
         digest = hashlib.sha256()
-        path = self._order.path
-        with open_unpacked(path) as stream, self._file.open("wb") as target:
-            while chunk := stream.read(_COPIED_BYTES):
+        path, left = self._order.path, self._order.content.size_bytes
+        # What was inspected is known to keep within the limits; a file that has grown since is not copied to its end.
+        with open_unpacked(path, Limits(1 << 62, 1 << 62)) as stream, self._file.open("wb") as target:
+            while left >= 0 and (chunk := stream.read(_COPIED_BYTES)):
+                left -= len(chunk)
                 digest.update(chunk)
                 try:
                     target.write(chunk)
@@ -213,13 +225,6 @@ class ParquetSource(Source):
                     ) from error
         if digest.hexdigest() != self._order.content.drop_id:
             raise DropError(f"{path.name}: changed while it was read; the next run takes it in")
-
-
-def _connect() -> DuckDBPyConnection:
-    # One thread: rows come in their order without being held back, and memory stays that of a row group.
-    connection = duckdb.connect(":memory:", config={"threads": 1})
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
 
 
 def _columns(connection: DuckDBPyConnection, file: Path) -> tuple[list[_Field], int]:
@@ -252,7 +257,10 @@ def peek(path: Path, most_rows: int) -> tuple[list[str], list[list[str | None]],
                 with open_unpacked(path) as packed, file.open("wb") as target:
                     while chunk := packed.read(_COPIED_BYTES):
                         target.write(chunk)
-            connection = opened.enter_context(_connect())
+            with file.open("rb") as unpacked:
+                schema_shape(unpacked)
+            scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="sahara-"))
+            connection = opened.enter_context(connect(Path(scratch), Limits()))
             tops, count = _columns(connection, file)
             fields = [field for top in tops for field in top.with_inner() if not field.inner]
             third = max(most_rows // 3, 1)
@@ -266,10 +274,8 @@ def peek(path: Path, most_rows: int) -> tuple[list[str], list[list[str | None]],
                 f"SELECT {texts} FROM read_parquet({literal(str(file))}, file_row_number = true) AS rows({names}, rn) "
                 f"WHERE {'true' if count <= most_rows else wanted} ORDER BY rn"
             ).fetchall()
-        except duckdb.Error as error:
-            raise DropError(
-                f"{path.name}: the Parquet file cannot be read ({_first_line(error)}); export it again"
-            ) from error
+        except (duckdb.Error, UnreadableFooterError) as error:
+            raise DropError(f"{path.name}: the Parquet file cannot be read ({_why(error)}); export it again") from error
     return [field.name for field in fields], [list(row) for row in rows], count
 
 
@@ -289,8 +295,11 @@ def _top_names(schema: list[tuple[str, int | None]]) -> list[str]:
     return names
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0]
+def _why(error: Exception) -> str:
+    said = str(error).split("\n", 1)[0]
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return f"{said}; deliver it in smaller row groups, or raise warehouse.memory_limit"
+    return said
 
 
 def _is_typed(kind: Kind, type_: DuckDBPyType) -> bool:

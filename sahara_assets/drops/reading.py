@@ -24,9 +24,9 @@ from sahara_assets.tables.datasets import RAW_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from sahara_assets.drops.header import Layout
+    from sahara_assets.drops.packing import Limits, Openable
     from sahara_assets.drops.records import BrokenRecord, Records
     from sahara_assets.settings.sections import DatasetSettings, ProjectSettings
     from sahara_assets.tables.datasets import Dataset
@@ -51,7 +51,7 @@ class Reading:
     """
 
     drop_id: str
-    path: Path
+    path: Openable
     content: Content
     layout: Layout | None = None
     rows_read: int = 0
@@ -91,6 +91,7 @@ class DropReader:
         project: time zone and currency.
         chunk_bytes: how much of a file to hold at a time.
         batch_bytes: how much text to cast at a time.
+        limits: how much may come out of a drop.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class DropReader:
         *,
         chunk_bytes: int = CHUNK_BYTES,
         batch_bytes: int = BATCH_BYTES,
+        limits: Limits | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._dataset = dataset
@@ -109,6 +111,7 @@ class DropReader:
         self._project = project
         self._chunk_bytes = chunk_bytes
         self._batch_bytes = batch_bytes
+        self._limits = limits
         self._readings: dict[str, Reading] = {}
         self._batches: dict[tuple[tuple[str, ...], str, frozenset[str]], Batch] = {}
 
@@ -143,7 +146,14 @@ class DropReader:
             reading.layout = source.layout
 
     def _source(self, reading: Reading) -> Source:
-        return open_source(reading.path, reading.content, self._dataset, self._settings, chunk_bytes=self._chunk_bytes)
+        return open_source(
+            reading.path,
+            reading.content,
+            self._dataset,
+            self._settings,
+            chunk_bytes=self._chunk_bytes,
+            limits=self._limits,
+        )
 
     def _refuse(self, reading: Reading, source: Source, why: str) -> None:
         """Refuse a drop whole."""

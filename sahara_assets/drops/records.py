@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sahara_assets.drops.dialect import Dialect
 
 LONGEST_RECORD_BYTES = 8 * 1024 * 1024
-"""A quoted field may run over lines for so long; beyond it the quote counts as unterminated."""
+"""A quoted field may run over lines for so long; beyond it the quote counts as unterminated. A line of so many bytes is no row unless it is plain."""
 
 _LINE_FEED = 0x0A
 
@@ -186,9 +186,16 @@ class RecordScanner:
                 records.broken.append(BrokenRecord(self._line + index, shown(raw), reason, kind="remark"))
                 continue
             parser = RecordParser(self._delimiter, self._quote, self._escape)
+            after = index + 1
+            if len(raw) > LONGEST_RECORD_BYTES:
+                # Cut into fields it would take thirty times as much memory.
+                reason = (
+                    f"the row has more than {LONGEST_RECORD_BYTES >> 20} MB and does not line up; no row is so long"
+                )
+                records.broken.append(BrokenRecord(self._line + index, shown(raw), reason))
+                continue
             text = raw.decode("utf-8", errors="surrogateescape")
             outcome = parser.feed(text)
-            after = index + 1
             if outcome == "open":
                 found = self._run_over_lines(data, starts, ends, index, parser, text)
                 if found == 0 and not last and len(data) - int(starts[index]) <= LONGEST_RECORD_BYTES:

@@ -22,6 +22,7 @@ from sahara_assets.tables.columns import Kind, Table
 from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets.warehouse.base import Finding, Row, Warehouse, arrow_schema, by_table
 from sahara_assets.warehouse.bigquery_service import Place, connect, examine_service, told
+from sahara_assets.warehouse.scratch import Scratch
 from sahara_assets.warehouse.staging import open_reader, python_value, staged_count
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class BigQueryWarehouse(Warehouse):
         self._place = Place.of(url)
         self._read_only = read_only
         self._client = connect(self._place)
-        self._reader = open_reader(memory_limit, threads)
+        self._scratch = Scratch()
+        self._reader = open_reader(memory_limit, threads, self._scratch)
         self._compiler: Any = None
         self._session: str | None = None
         self._pending: list[tuple[str, list[Any]]] = []
@@ -229,7 +231,7 @@ class BigQueryWarehouse(Warehouse):
         self._staging.append(name)
         with tempfile.TemporaryDirectory(prefix="sahara-") as folder, told(self._place):
             path = Path(folder) / "staged.parquet"
-            self._reader.execute(f"COPY \"{table.name}\" TO '{path}' (FORMAT parquet, COMPRESSION snappy)")
+            self._reader.table(table.name).write_parquet(str(path), compression="snappy")
             self._client.create_table(staging)
             with path.open("rb") as stream:
                 job = self._client.load_table_from_file(
@@ -323,6 +325,7 @@ class BigQueryWarehouse(Warehouse):
             self._end_session()
         self._client.close()
         self._reader.close()
+        self._scratch.close()
 
     # --- jobs ------------------------------------------------------------------------------------------------------------------------
 

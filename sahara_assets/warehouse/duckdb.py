@@ -28,6 +28,7 @@ from sahara_assets.warehouse.base import (
     quoted,
     select_all,
 )
+from sahara_assets.warehouse.scratch import Scratch, scratch_for_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -71,6 +72,12 @@ class DuckDBWarehouse(Warehouse):
             config["memory_limit"] = memory_limit
         if threads:
             config["threads"] = threads
+        # What is in memory spills where it likes. Several processes may read a file at once; the one that writes it is alone, and spills
+        # beside it, where there is room for the tables too.
+        self._scratch = Scratch() if path is None else None
+        scratch = scratch_for_reading(path, os.getpid()) if path is not None and read_only else self._scratch
+        if scratch is not None:
+            config["temp_directory"] = str(scratch.path)
         self._connection = _connect(path, read_only=read_only, config=config, wait_seconds=wait_seconds)
         # Sessions in UTC: what a timestamp means must not depend on the machine's zone.
         self._connection.execute("SET TimeZone = 'UTC'")
@@ -199,6 +206,8 @@ class DuckDBWarehouse(Warehouse):
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+        if self._scratch is not None:
+            self._scratch.close()
 
     def _select(self, expression: ibis.Table | Table) -> str:
         return select_all(expression) if isinstance(expression, Table) else self._compiled(expression)

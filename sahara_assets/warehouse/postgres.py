@@ -19,6 +19,7 @@ from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets.warehouse.base import Finding, Row, Warehouse, arrow_schema, by_table, cast_to, quoted, select_all
 from sahara_assets.warehouse.postgres_server import Address, connect, examine_server, told
+from sahara_assets.warehouse.scratch import Scratch
 from sahara_assets.warehouse.staging import open_reader, python_value, staged_count, streamed_csv
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class PostgresWarehouse(Warehouse):
         self._address = Address.of(url)
         self._read_only = read_only
         self._wait_seconds = wait_seconds
-        self._reader = open_reader(memory_limit, threads)
+        self._scratch = Scratch()
+        self._reader = open_reader(memory_limit, threads, self._scratch)
         self._compiler: Any = None
         self._depth = 0
         self._connection: Any = None
@@ -277,6 +279,7 @@ class PostgresWarehouse(Warehouse):
         if self._connection is not None:
             self._connection.close()
         self._reader.close()
+        self._scratch.close()
 
     # --- the connection --------------------------------------------------------------------------------------------------------------
 
