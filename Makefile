@@ -2,10 +2,13 @@
 .DEFAULT_GOAL := help
 VENV := .venv/bin
 WORKERS ?= 2
-PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope
+PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .venv/.runtime: requirements/runtime.txt pyproject.toml setup.py scripts/set_up
 	@scripts/set_up runtime && touch $@
+
+.venv/.stores: requirements/stores.txt .venv/.runtime
+	@scripts/set_up stores && touch $@
 
 .venv/.test: requirements/test.txt .venv/.runtime
 	@scripts/set_up test && touch $@
@@ -19,6 +22,9 @@ help: ## This list
 
 .PHONY: setup
 setup: .venv/.runtime ## Build .venv from the locked requirements
+
+.PHONY: setup-stores
+setup-stores: .venv/.stores ## The same with what reads drops from s3:// and gs://
 
 .PHONY: demo
 demo: .venv/.runtime ## Set up, then run the whole pipeline on the sample shop in data/
@@ -37,7 +43,7 @@ test: .venv/.test .venv-second-opinion/.done lint ## Everything CI runs: lint, t
 .PHONY: test-long
 test-long: .venv/.test ## The larger counts: 50 kills, a million generated rows, …; writes docs/long-counts.md
 	rm -rf .long_counts
-	$(PYTEST) -m long
+	$(PYTEST) -m long --hypothesis-profile=exploring
 	$(VENV)/python -m sahara_assets_tests.long_counts docs/long-counts.md
 
 .PHONY: test-bigquery
@@ -68,7 +74,8 @@ sample: .venv/.runtime ## Write data/ anew
 .PHONY: lock
 lock: ## Compile requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/runtime.txt
-	uv pip compile pyproject.toml --extra build --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/test.txt
+	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/test.txt
+	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/stores.txt
 	uv pip compile requirements/second_opinion.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/second_opinion.txt
 
 .PHONY: clean

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sahara_assets import console, printing
-from sahara_assets.commands.options import Command, common_options, json_option, settings_of
+from sahara_assets.commands.options import Command, FileOrAddress, common_options, json_option, settings_of
 from sahara_assets.commands.warehouse import warehouse
 from sahara_assets.errors import SaharaError
 from sahara_assets.wording import counted
@@ -92,23 +92,23 @@ def cli() -> None:
 
 
 @cli.command(short_help="Propose a sahara.toml from your CSVs.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=FileOrAddress())
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path(CONFIG_NAME), show_default=True, help="Where to write."
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @json_option
 @common_options
-def init(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, config: Path | None) -> None:
-    """Look at CSV files (or a folder of them) and write a sahara.toml for them."""
-    from sahara_assets.onboarding.propose import propose
+def init(files: tuple[Path | str, ...], out: Path, force: bool, as_json: bool, config: Path | None) -> None:
+    """Look at CSV files (or a folder of them, here or at s3://BUCKET/PREFIX or gs://BUCKET/PREFIX) and write a sahara.toml for them."""
+    from sahara_assets.onboarding.fetching import propose_any
     from sahara_assets.onboarding.render import render_config
     from sahara_assets.report.writing import write_whole
 
     out = config or out
     if out.exists() and not force:
         raise SaharaError(f"{out}: exists already; --force overwrites it, --out writes elsewhere")
-    proposal = propose(list(files), out.resolve().parent)
+    proposal = propose_any(files, out.resolve().parent)
     write_whole(out.resolve(), render_config(proposal).encode())
     if as_json:
         console.as_json({"path": str(out), "complete": proposal.complete, "findings": proposal.summary_lines})
@@ -143,7 +143,7 @@ def _dialect_options(command: Command) -> Command:
 
 
 @cli.command(short_help="What any file holds, and what would be rejected.")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FileOrAddress(dir_okay=False))
 @_dialect_options
 @click.option("--encoding", default="auto", show_default=True, help="As in sahara.toml.")
 @click.option("--rows", type=click.IntRange(min=0), default=10, show_default=True, help="How many rows to show.")
@@ -154,7 +154,7 @@ def _dialect_options(command: Command) -> Command:
 @json_option
 @common_options
 def peek(
-    file: Path,
+    file: Path | str,
     encoding: str,
     rows: int,
     csv_path: Path | None,
@@ -164,14 +164,17 @@ def peek(
     **dialect: str | int | None,
 ) -> None:
     """Look into any delimited file, without a mapping or a warehouse: its dialect, header, rows, and what is no row."""
+    from sahara_assets.drops.discovery import file_at
     from sahara_assets.drops.peeking import as_document, clean_csv, given_parts, rejects_csv, rows_with_formulas
     from sahara_assets.drops.tables import read_table
     from sahara_assets.report.writing import write_whole
 
     outputs = [path.resolve() for path in (csv_path, rejects_path) if path is not None]
-    if len({*outputs, file.resolve()}) <= len(outputs):
+    taken = [*outputs, file.resolve()] if isinstance(file, Path) else outputs
+    if len(set(taken)) < len(taken):
         raise SaharaError("--csv and --rejects: must be two files, and neither of them the one that is read")
-    table = read_table(file, given_parts(dialect), encoding=encoding)
+    found = file_at(file) if isinstance(file, str) else file
+    table = read_table(found, given_parts(dialect), encoding=encoding)
     for path, content in ((csv_path, clean_csv), (rejects_path, rejects_csv)):
         if path is not None:
             try:
@@ -502,7 +505,7 @@ cli.add_command(warehouse)
 @common_options
 def ui(port: int, config: Path | None) -> None:
     """Open Dagster on this machine: the graph, the checks, the plots, and the sensor."""
-    from sahara_assets.running import ui_command
+    from sahara_assets.job import ui_command
 
     command, environment = ui_command(settings_of(config), config, port)
     console.note(f"Dagster starts on http://127.0.0.1:{port} and stays until you press Ctrl-C")

@@ -41,12 +41,7 @@ class SmallShop:
         if isinstance(rows, str):
             target.write_text(rows)
             return target
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        target.write_text(text.getvalue())
+        target.write_text(as_csv(rows))
         return target
 
     def load(self):
@@ -66,6 +61,16 @@ class SmallShop:
     def rows(self, table):
         """A declared table's rows."""
         return self.warehouse.rows(table)
+
+
+def as_csv(rows):
+    """Dictionaries as the text of a file."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def line(order="1", customer="ann", product="mug", quantity="1", price="2.50", at="2025-03-01 10:00:00", **more):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sahara_assets.drops.discovery import glob_to_regex
-from sahara_assets.errors import SettingsError
+from sahara_assets.errors import SaharaError, SettingsError
 from sahara_assets.settings.document import Settings, config_file, load_settings, parse_settings
 from sahara_assets.settings.environment import FILE_SUFFIX, environment_variables
 from sahara_assets.settings.reference import render_reference
@@ -78,6 +78,23 @@ def test_every_problem_is_listed_at_once():
     assert len(found) == 16
 
 
+def test_a_drop_folder_may_lie_in_a_bucket_and_shows_no_key_that_stands_in_its_address():
+    for address, name, prefix in (
+        ("s3://shop", "shop", ""),
+        ("s3://shop/", "shop", ""),
+        ("gs://shop.example.com/a/b", "shop.example.com", "a/b/"),
+        ("gs://shop/a/b/", "shop", "a/b/"),
+    ):
+        settings = parse_settings({"drops": {"folder": address}}, root=Path())
+        assert settings.drops.bucket is not None
+        assert (settings.drops.bucket.name, settings.drops.bucket.prefix) == (name, prefix)
+        with pytest.raises(SaharaError, match="is no folder of this machine"):
+            _ = settings.drop_folder
+    with pytest.raises(SettingsError) as caught:
+        parse_settings({"drops": {"folder": "s3://AKIAKEY:secret@shop/drops"}}, root=Path())
+    assert not {"AKIAKEY", "secret"} & set(str(caught.value).replace(":", " ").replace("@", " ").split())
+
+
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
@@ -91,6 +108,12 @@ def test_every_problem_is_listed_at_once():
         ({"rules": {"fee_codes": "POST"}}, 'rules.fee_codes: must be a list, such as ["a", "b"] (found "POST")'),
         ({"rules": {"cancellation_prefixes": [""]}}, "rules.cancellation_prefixes: an empty prefix would match every order id"),
         ({"drops": {"folder": 3}}, "drops.folder: must be text in quotes (found 3)"),
+        ({"drops": {"folder": "gcs://shop/drops"}}, "drops.folder: no drops can be read from gcs://; write gs://"),
+        ({"drops": {"folder": "S3://shop/drops"}}, "drops.folder: no drops can be read from S3://; write s3://"),
+        ({"drops": {"folder": "https://shop/drops"}}, "drops.folder: no drops can be read from https://; this version knows local"),
+        ({"drops": {"folder": "s3:///drops"}}, "drops.folder: names no bucket; write s3://bucket/prefix"),
+        ({"drops": {"folder": "gs://shop//drops"}}, "drops.folder: has an empty part in its path"),
+        ({"drops": {"folder": "s3://AKIA:key@shop/drops"}}, "drops.folder: has more than a bucket's name before its first slash"),
         ({"features": {"model": []}}, "features.model: must not be empty (found [])"),
         ({"features": {"cut_off": "soon"}}, "features.cut_off: 'soon' is not a date or time"),
         ({"features": {"cut_off": "2011-12-10T00:00+01:00"}}, "features.cut_off: is local to project.time_zone"),
@@ -403,6 +426,7 @@ def test_paths_start_from_the_file_wherever_one_stands(tmp_path, monkeypatch):
     monkeypatch.chdir("/")
     settings = load_settings(tmp_path / "shop" / "sahara.toml", {})
     assert settings.drop_folder == tmp_path / "in"
+    assert settings.drops.bucket is None
     assert settings.export_folder == tmp_path / "shop" / "exports"
     assert settings.warehouse_path == tmp_path / "shop" / "w" / "my shop.duckdb"
     absolute = load_settings(tmp_path / "shop" / "sahara.toml", {"SAHARA_WAREHOUSE_URL": "duckdb:////srv/x.duckdb"})

@@ -1,6 +1,6 @@
 """Names and links in a drop folder: which are refused before anything is opened, and how a file is opened without leaving the folder.
 
-Whoever may write into the folder chooses names and may make links. Where the folder is walked is `discovery.py`.
+Whoever may write into the folder chooses names and may make links. Where the folder is walked is `folders.py`.
 """
 
 from __future__ import annotations

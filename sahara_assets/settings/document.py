@@ -21,7 +21,7 @@ from pydantic import (
     field_validator,
 )
 
-from sahara_assets.errors import SettingsError
+from sahara_assets.errors import SaharaError, SettingsError
 from sahara_assets.settings.environment import with_environment
 from sahara_assets.settings.problems import describe_problems, document_problems, listed, unknown_key
 from sahara_assets.tables.datasets import DATASETS
@@ -87,7 +87,13 @@ class Settings(Section):
 
     @property
     def drop_folder(self) -> Path:
-        """The watched folder, absolute."""
+        """The watched folder on this machine, absolute.
+
+        Raises:
+            SaharaError: it lies in an object store.
+        """
+        if self.drops.bucket is not None:
+            raise SaharaError(f"drops.folder: {self.drops.bucket} is no folder of this machine; name one with --out")
         return (self.root / self.drops.folder).resolve()
 
     @property

@@ -22,6 +22,7 @@ from pydantic import (
 
 from sahara_assets.features.declarations import BY_NAME as FEATURES_BY_NAME
 from sahara_assets.features.declarations import DEFAULT_MODEL_FEATURES
+from sahara_assets.settings.buckets import Bucket, bucket_of
 from sahara_assets.settings.problems import unknown_key
 
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
@@ -153,7 +154,10 @@ class WarehouseSettings(Section):
 class DropSettings(Section):
     """Where drops land."""
 
-    folder: str = Field("data", description="The folder that is watched, relative to sahara.toml.")
+    folder: str = Field(
+        "data",
+        description="The folder that is watched: a path relative to sahara.toml, `s3://BUCKET/PREFIX` or `gs://BUCKET/PREFIX`.",
+    )
     follow_links: bool = Field(
         False,
         description="Whether a link that leads out of the folder is read. Off, it is refused: whoever may make links there could have any file read that this user may read.",
@@ -172,6 +176,17 @@ class DropSettings(Section):
         ge=2,
         description="A packed file that unpacks to more than so many times its size, and to more than 64 MB, is refused as a bomb.",
     )
+
+    @field_validator("folder")
+    @classmethod
+    def _place(cls, folder: str) -> str:
+        bucket_of(folder)
+        return folder
+
+    @property
+    def bucket(self) -> Bucket | None:
+        """`folder` where it lies in an object store."""
+        return bucket_of(self.folder)
 
     @field_validator("largest_unpacked")
     @classmethod
