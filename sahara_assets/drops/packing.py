@@ -74,22 +74,6 @@ class Openable(Protocol):
         """
 
 
-class Openable(Protocol):
-    """A file that can be opened: a path on this machine, or what was found in a drop folder wherever that lies."""
-
-    @property
-    def name(self) -> str:
-        """What it is called, without the folders that it lies in."""
-
-    def open(self, mode: Literal["rb"], /) -> BinaryIO:
-        """Its bytes, from the start and anywhere in it.
-
-        Raises:
-            OSError: it cannot be opened.
-            DropError: the same, in words.
-        """
-
-
 class Readable(Protocol):
     """What `open_unpacked` gives."""
 

@@ -7,7 +7,10 @@ can also be guessed.
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
+import weakref
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from sahara_assets.errors import WarehouseError
 
 
 class Scratch:
-    """A new folder in `$TMPDIR` that only this user may enter.
+    """A new folder in `$TMPDIR` that only this user may enter; gone with this object, or with the process.
 
     Raises:
         WarehouseError: it cannot be made.
@@ -23,17 +26,23 @@ class Scratch:
 
     def __init__(self) -> None:
         try:
-            self._folder = tempfile.TemporaryDirectory(prefix="sahara-", ignore_cleanup_errors=True)
+            self.path = Path(tempfile.mkdtemp(prefix="sahara-"))
         except OSError as error:
             raise WarehouseError(
                 f"{tempfile.gettempdir()}: no scratch folder can be made there ({error.strerror or error}); free some room, or point TMPDIR "
                 "to another folder"
             ) from error
-        self.path = Path(self._folder.name)
+        self._end = weakref.finalize(self, _remove, self.path, os.getpid())
 
     def close(self) -> None:
         """Take it away with all that lies in it; closing twice is harmless."""
-        self._folder.cleanup()
+        self._end()
+
+
+def _remove(path: Path, process: int) -> None:
+    # A forked process has the object too, and ends while this one still spills.
+    if os.getpid() == process:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @cache

@@ -41,7 +41,13 @@ TERMINAL = (
     "\x08\x08\x08\x7f",
 )
 
-FORMULAS = ("=HYPERLINK(\"http://evil.example\",\"x\")", "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "@SUM(1+1)*cmd|' /C calc'!A0", "x;=1+1")
+FORMULAS = (
+    '=HYPERLINK("http://evil.example","x")',
+    "+cmd|' /C calc'!A0",
+    "-2+3+cmd|' /C calc'!A0",
+    "@SUM(1+1)*cmd|' /C calc'!A0",
+    "x;=1+1",
+)
 
 EVIL = (*SQL, *MARKUP, *TERMINAL, *FORMULAS)
 
