@@ -98,10 +98,13 @@ def is_formula(cell: str) -> bool:
 def as_text_cell(cell: str) -> str:
     """A cell for a file that only people read: an apostrophe before what a spreadsheet would run makes it text.
 
-    >>> as_text_cell("=cmd|' /C calc'!A0"), as_text_cell("12.50")
-    ("'=cmd|' /C calc'!A0", '12.50')
+    >>> as_text_cell("=cmd|' /C calc'!A0"), as_text_cell("a;=1+1"), as_text_cell("12.50")
+    ("'=cmd|' /C calc'!A0", "a;'=1+1", '12.50')
     """
-    return f"'{cell}" if is_formula(cell) else cell
+    if not is_formula(cell):
+        return cell
+    inside = FORMULA_INSIDE.sub(lambda found: f"{found[1]}'{found[0][1:]}", cell)
+    return f"'{inside}" if _FORMULA.match(cell) else inside
 
 
 def markdown_cell(text: str) -> str:

@@ -7,7 +7,9 @@ transactions, so the next run goes on where this one stood.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
@@ -254,7 +256,7 @@ class _Loader:
             batch = pending.popleft()
             try:
                 outcomes = self._commit(partial(self._read, batch))
-            except (DropError, duckdb.Error) as error:
+            except (DropError, duckdb.Error, OSError) as error:
                 self._reread_ledger()
                 if len(batch) > 1:
                     pending.extendleft([task] for task in reversed(batch))
@@ -270,7 +272,7 @@ class _Loader:
         if not has_vanished(error):
 
             def refuse() -> list[DropOutcome]:
-                outcome = self._refuse_unreadable(path, str(error))
+                outcome = self._refuse_unreadable(path, _told(path, error))
                 self._ledger.write()
                 return [outcome]
 
@@ -428,6 +430,21 @@ class _Loader:
             }
         )
         return DropOutcome(self._work.dataset.name, path, Act.READ, Status.REJECTED, reason=reason)
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def _told(path: str, error: Exception) -> str:
+    """Why a drop could not be taken in, where that was none of its reader's doing: what DuckDB or the system said, with a remedy."""
+    if isinstance(error, DropError):
+        return str(error)
+    said = str(error).split("\n", 1)[0]
+    # DuckDB passes on the system's words without their number.
+    is_full = getattr(error, "errno", None) in _FULL or any(os.strerror(number) in said for number in _FULL)
+    remedy = "make room there, or point TMPDIR to another folder if it is that one" if is_full else "see the run's log"
+    what = "there is no room for it" if is_full else "could not be taken in"
+    return f"{path}: {what} ({said}); {remedy}; the next run tries again"
 
 
 def _batches(tasks: Iterable[_Task], files: dict[str, FoundFile]) -> Iterator[list[_Task]]:

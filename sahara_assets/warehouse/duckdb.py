@@ -100,16 +100,17 @@ class DuckDBWarehouse(Warehouse):
         if self._depth:
             yield
             return
-        self._connection.execute("BEGIN TRANSACTION")
-        self._depth += 1
-        try:
-            yield
-        except BaseException:
+        with _told_as_stopped(self.description):
+            self._connection.execute("BEGIN TRANSACTION")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                self._connection.execute("ROLLBACK")
+                raise
             self._depth -= 1
-            self._connection.execute("ROLLBACK")
-            raise
-        self._depth -= 1
-        self._connection.execute("COMMIT")
+            self._connection.execute("COMMIT")
 
     @property
     def is_in_transaction(self) -> bool:
@@ -221,9 +222,23 @@ class DuckDBWarehouse(Warehouse):
 
 
 @contextmanager
-def _told_as_outdated(description: str) -> Iterator[None]:
+def _told_as_stopped(description: str) -> Iterator[None]:
+    """DuckDB refuses all further work once it could not keep its file in order, as where a disk is too full for a checkpoint."""
     try:
         yield
+    except duckdb.FatalException as error:
+        said = str(error).split("Original error: ")[-1].split("\n", 1)[0].strip('"')
+        raise WarehouseError(
+            f"{description}: DuckDB had to stop ({said}); make room where that is what it lacks. What was committed stays, and the next run "
+            "goes on from there"
+        ) from error
+
+
+@contextmanager
+def _told_as_outdated(description: str) -> Iterator[None]:
+    try:
+        with _told_as_stopped(description):
+            yield
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise OutdatedTablesError(description) from error
 

@@ -148,9 +148,7 @@ def is_harmless(text):
 
 @given(
     st.sets(
-        st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=12).filter(
-            lambda name: len(os.fsencode(name)) <= 200 if name.isprintable() or name < "\ud800" else False
-        )
+        st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
         | st.binary(min_size=1, max_size=12).filter(lambda name: not {0, 47} & set(name)).map(os.fsdecode),
         max_size=6,
     )
@@ -192,7 +190,7 @@ def test_names_of_objects_in_a_store_are_refused_as_those_of_files_are(bucket, t
     names = {
         "plain.csv": None,
         "été 注文.csv": None,
-        "two\nlines.csv": RENAME,
+        "tab\tbed.csv": RENAME,
         "\u202ecsv.exe.csv": RENAME,
         "a\x7fb.csv": RENAME,
     }
