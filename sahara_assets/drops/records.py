@@ -18,7 +18,7 @@ import numpy as np
 
 from sahara_assets.drops.encodings import why_not_text
 from sahara_assets.drops.ends import inside
-from sahara_assets.drops.fields import BLANKS, Outcome, RecordParser, cut_plainly, fields_of_its_own
+from sahara_assets.drops.fields import BLANK_RUN, BLANKS, Outcome, RecordParser, cut_plainly, fields_of_its_own
 from sahara_assets.drops.plain import Care, PlainLines
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from sahara_assets.drops.dialect import Dialect
 
 LONGEST_RECORD_BYTES = 8 * 1024 * 1024
-"""A quoted field may run over lines for so long; beyond it the quote counts as unterminated. A line of so many bytes is no row unless it is plain."""
+"""A quoted field may run over lines for so long; beyond it the quote counts as unterminated."""
+
+_MOST_FIELDS = 100_000
+"""A line that is longer than that and has more delimiters is not cut into fields."""
 
 _LINE_FEED = 0x0A
 
@@ -174,6 +177,7 @@ class RecordScanner:
     ) -> int:
         """Read the lines that are not plain into `records`; lines a record runs over are set aside too. Returns the lines consumed."""
         after = 0
+        delimiter = b" " if self._delimiter == BLANK_RUN else self._delimiter.encode()
         for index in np.flatnonzero(set_aside).tolist():
             if index < after:  # inside a record that began further up
                 continue
@@ -187,10 +191,10 @@ class RecordScanner:
                 continue
             parser = RecordParser(self._delimiter, self._quote, self._escape)
             after = index + 1
-            if len(raw) > LONGEST_RECORD_BYTES:
-                # Cut into fields it would take thirty times as much memory.
+            if len(raw) > LONGEST_RECORD_BYTES and raw.count(delimiter) > _MOST_FIELDS:
+                # Cut into fields it would take thirty times as much memory; one long field takes no more than it is.
                 reason = (
-                    f"the row has more than {LONGEST_RECORD_BYTES >> 20} MB and does not line up; no row is so long"
+                    f"the row has more than {_MOST_FIELDS:,} delimiters in {LONGEST_RECORD_BYTES >> 20} MB; no row has"
                 )
                 records.broken.append(BrokenRecord(self._line + index, shown(raw), reason))
                 continue

@@ -144,6 +144,15 @@ def test_a_file_without_a_line_end_is_refused_and_not_held_whole(shop):
     assert "MB" in refusal(shop, "bomb", b"x" * (66 * MB))
 
 
+def test_a_row_of_millions_of_fields_is_not_cut_into_them(shop):
+    good = [as_csv([line(order="2")]), as_csv([line(order="3")]).splitlines()[1] + "\n"]
+    (shop.folder / "wide.csv").write_text(good[0] + '"' + "," * (9 * MB) + "\n" + good[1])
+    shop.load()
+    assert {row["order_id"] for row in shop.rows(RAW_TABLES["purchases"])} == {"1", "2", "3"}
+    (reject,) = shop.rows(REJECTED_ROWS)
+    assert "more than 100,000 delimiters" in reject["reason"]
+
+
 def test_a_header_of_more_columns_than_a_spreadsheet_has_is_refused(shop):
     header = ",".join(f"c{number}" for number in range(17_000)).encode()
     assert "columns; more than 16,384 are not read" in refusal(shop, "bomb", header + b"\n" + b"," * 16_999 + b"\n")
