@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import date
 from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -91,7 +92,12 @@ def drop_folder(settings: Settings) -> DropFolder:
     """The folder that the settings name; nothing is asked of it yet."""
     if settings.drops.bucket is not None:
         return bucket_folder(settings.drops.bucket)
-    return LocalFolder(settings.drop_folder, settings.drops.folder, without=settings.export_folder)
+    return LocalFolder(
+        settings.drop_folder,
+        settings.drops.folder,
+        without=settings.export_folder,
+        follow_links=settings.drops.follow_links,
+    )
 
 
 def bucket_folder(bucket: Bucket) -> BucketFolder:
@@ -146,7 +152,18 @@ def find_drops(settings: Settings) -> list[FoundFile]:
         if (told := stat()) is not None:
             found.append(FoundFile(claims[0], path, *told, folder))
     found.sort(key=attrgetter("dataset", "path"))
-    return found
+    return _told_apart(found)
+
+
+def _told_apart(files: list[FoundFile]) -> list[FoundFile]:
+    """A refused name is spelled out, and another file may have that spelling for its name: neither must stand for the other."""
+    counts = Counter(file.path for file in files)
+    if len(counts) == len(files):
+        return files
+    return [
+        replace(file, path=f"{file.path} (refused)") if file.fault is not None and counts[file.path] > 1 else file
+        for file in files
+    ]
 
 
 def glob_to_regex(pattern: str) -> re.Pattern[str]:
