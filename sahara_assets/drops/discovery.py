@@ -96,7 +96,7 @@ def drop_folder(settings: Settings) -> DropFolder:
         settings.drop_folder,
         settings.drops.folder,
         without=settings.export_folder,
-        follow_links=settings.drops.follow_links,
+        follow=settings.drops.follow_links,
     )
 
 

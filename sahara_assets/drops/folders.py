@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from sahara_assets.drops.entries import LEADS_OUT, leads_out, open_inside, shown_name
+from sahara_assets.drops.entries import Follow, led_out, open_inside, shown_name
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
@@ -119,14 +119,14 @@ class LocalFolder(DropFolder):
         root: the folder, absolute.
         called: what the settings call it, for errors.
         without: a folder of ours that may lie below it.
-        follow_links: whether what a link leads to is read where that lies outside of the folder.
+        follow: which links may lead out of it.
     """
 
-    def __init__(self, root: Path, called: str, *, without: Path, follow_links: bool = False) -> None:
+    def __init__(self, root: Path, called: str, *, without: Path, follow: Follow = "own") -> None:
         self._root = root
         self._called = called
         self._ours = f"{without.relative_to(root).as_posix()}/" if root in without.parents else None
-        self._follow_links = follow_links
+        self._follow = follow
 
     def __str__(self) -> str:
         return f"{self._root}/"
@@ -163,31 +163,31 @@ class LocalFolder(DropFolder):
                     if name != "lost+found" and f"{prefix}{name}/" != self._ours:
                         pending.append(f"{prefix}{name}/")
                 else:
-                    yield f"{prefix}{name}", partial(self._stat, entry)
+                    yield f"{prefix}{name}", partial(self._stat, entry, f"{prefix}{name}")
 
     def open(self, path: str, signature: str) -> BinaryIO:  # noqa: ARG002 - a file system reads on what it opened
         """Open it."""
-        return (self._root / path).open("rb") if self._follow_links else open_inside(self._root, path)
+        return open_inside(self._root, path, self._follow)
 
-    def _stat(self, entry: os.DirEntry[str]) -> Stat | None:
+    def _stat(self, entry: os.DirEntry[str], path: str) -> Stat | None:
         """What the file system says; None for a pipe and the like, and for what was moved away since the folder was listed."""
-        fault = None
+        fault = ""
         try:
             status = entry.stat()
-            if not self._follow_links and leads_out(entry, self._root):
+            if entry.is_symlink() and (fault := led_out(self._root, path, self._follow)):
                 # Nothing of what it leads to is told, not even its size.
-                status, fault = entry.stat(follow_symlinks=False), LEADS_OUT
+                status = entry.stat(follow_symlinks=False)
         except OSError as error:
-            fault = f"cannot be opened ({error.strerror}); check where it links to"
+            fault = f"cannot be opened ({error.strerror or error}); check where it links to"
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError:
                 return None
-        if fault is None and not stat.S_ISREG(status.st_mode):
+        if not fault and not stat.S_ISREG(status.st_mode):
             return None
         # The change time is in it because a file can be uploaded again with equal size and a preserved modification time.
         signature = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
-        return Stat(status.st_size, moment(status.st_mtime_ns // 1000), signature, fault)
+        return Stat(status.st_size, moment(status.st_mtime_ns // 1000), signature, fault or None)
 
 
 def _refused(stat_of: Callable[[], Stat | None], fault: str) -> Stat | None:

@@ -164,9 +164,9 @@ class DropSettings(Section):
         "data",
         description="The folder that is watched: a path relative to sahara.toml, `s3://BUCKET/PREFIX` or `gs://BUCKET/PREFIX`.",
     )
-    follow_links: bool = Field(
-        False,
-        description="Whether a link that leads out of the folder is read. Off, it is refused: whoever may make links there could have any file read that this user may read.",
+    follow_links: Literal["own", "all", "none"] = Field(
+        "own",
+        description="Which links that lead out of the folder are read: those made by the user who runs Sahara or by root (`own`), every one (`all`) or `none`. With `all`, whoever may make links there can have any file read that this user may read.",
     )
     settle_seconds: float = Field(
         0.0,

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sahara_assets.drops import entries
 from sahara_assets.drops.discovery import drop_folder, find_drops
 from sahara_assets.drops.folders import LocalFolder
 from sahara_assets.drops.ledger import ledger_rows
@@ -53,11 +54,21 @@ def told(shop):
     return {row["path"]: (row["status"], row["reason"]) for row in ledger_rows(shop.warehouse)}
 
 
+def made_by_others(monkeypatch):
+    """Every link is somebody else's."""
+    monkeypatch.setattr("sahara_assets.drops.entries._is_ours", lambda link: False)
+
+
 # --- links -----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["file", "relative", "through a folder", "through a link"])
-def test_a_link_that_leads_out_is_refused_with_the_remedy_and_the_others_load(how, shop, secret):
+@pytest.mark.parametrize("rule", ["own", "none"])
+def test_a_link_that_leads_out_is_refused_with_the_remedy_and_the_others_load(how, rule, shop, secret, monkeypatch):
+    if rule == "own":
+        made_by_others(monkeypatch)
+    else:
+        shop.set(**PATTERNS, drops={"folder": "drops", "follow_links": "none"})
     link = shop.folder / "link.csv"
     if how == "file":
         link.symlink_to(secret)
@@ -75,7 +86,9 @@ def test_a_link_that_leads_out_is_refused_with_the_remedy_and_the_others_load(ho
     assert orders(shop) == {"1"}
     status, reason = told(shop)["link.csv"]
     assert status == "rejected"
-    assert "leads out of the drop folder; deliver the file itself, or set drops.follow_links = true" in reason
+    assert "leads out of the drop folder" in reason
+    assert "deliver the file itself" in reason
+    assert f'drops.follow_links = "{"all" if rule == "own" else rule}"' in reason
 
 
 def test_a_linked_folder_outside_is_not_walked(shop, secret):
@@ -84,15 +97,39 @@ def test_a_linked_folder_outside_is_not_walked(shop, secret):
     assert orders(shop) == {"1"}
 
 
-def test_links_that_lead_out_are_read_where_the_settings_say_so(shop, secret):
+@pytest.mark.parametrize("rule", ["own", "all"])
+def test_links_that_lead_out_are_read_where_they_are_ours_or_the_settings_say_so(rule, shop, secret, monkeypatch):
     (shop.folder / "link.csv").symlink_to(secret)
-    shop.set(**PATTERNS, drops={"folder": "drops", "follow_links": True})
+    (shop.folder / "again.csv").symlink_to("link.csv")
+    if rule == "all":
+        made_by_others(monkeypatch)
+        shop.set(**PATTERNS, drops={"folder": "drops", "follow_links": "all"})
     shop.load()
     assert orders(shop) == {"1", "secret"}
 
 
+def test_a_link_of_somebody_else_is_told_from_ours(shop, secret, monkeypatch):
+    link = shop.folder / "link.csv"
+    link.symlink_to(secret)
+    if os.geteuid() == 0:
+        os.lchown(link, 4711, 4711)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    shop.load()
+    assert orders(shop) == {"1"}
+
+
+def test_links_in_a_circle_are_refused(shop):
+    (shop.folder / "a.csv").symlink_to("b.csv")
+    (shop.folder / "b.csv").symlink_to("a.csv")
+    shop.load()
+    assert orders(shop) == {"1"}
+    assert {told(shop)[name][0] for name in ("a.csv", "b.csv")} == {"rejected"}
+
+
 @pytest.mark.parametrize("swap", ["file", "folder", "pipe"])
-def test_what_is_swapped_after_the_folder_was_listed_leads_nowhere(swap, shop, secret):
+def test_what_is_swapped_after_the_folder_was_listed_leads_nowhere(swap, shop, secret, monkeypatch):
+    made_by_others(monkeypatch)
     target = shop.deliver("day/a.csv", [line(order="2")])
     (file,) = [file for file in find_drops(shop.settings) if file.path == "day/a.csv"]
     target.unlink()
@@ -110,17 +147,16 @@ def test_what_is_swapped_after_the_folder_was_listed_leads_nowhere(swap, shop, s
 
 def test_a_link_that_appears_between_resolving_and_opening_is_refused_by_the_system(shop, secret, monkeypatch):
     target = shop.deliver("day/a.csv", [line(order="2")])
-    resolve = Path.resolve
+    resolve = entries._resolved
 
-    def resolve_then_swap(path, *, strict=False):
-        found = resolve(path, strict=strict)
-        if path == target:
-            target.unlink()
-            target.symlink_to(secret)
+    def resolve_then_swap(*arguments):
+        found = resolve(*arguments)
+        target.unlink()
+        target.symlink_to(secret)
         return found
 
     folder = drop_folder(shop.settings)
-    monkeypatch.setattr(Path, "resolve", resolve_then_swap)
+    monkeypatch.setattr(entries, "_resolved", resolve_then_swap)
     with pytest.raises(OSError, match="Too many levels of symbolic links"):
         folder.open("day/a.csv", "")
 
