@@ -6,12 +6,14 @@ lives with its subject (`sales/`, `features/`, `segmentation/`, `exports/`, `rep
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sahara_assets.builds import Built, Run, built, code_fingerprint, combine, rebuild
 from sahara_assets.drops.ledger import raw_fingerprint
 from sahara_assets.errors import SaharaError
+from sahara_assets.settings.attributes import attribute_of
 from sahara_assets.tables.books import STEP_COUNTS
 from sahara_assets.tables.features import TOP_CATEGORIES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
@@ -31,6 +33,17 @@ def _dataset_fingerprint(warehouse: Warehouse, settings: Settings, dataset: str)
     """What the current lines of a dataset depend on."""
     version = settings.datasets[dataset].version_column if dataset in settings.datasets else "absent"
     return combine(raw_fingerprint(warehouse, dataset), version)
+
+
+def _declared_attributes(settings: Settings) -> str:
+    """Which attributes are asked for, of what kind: files that are gone hold those of the day they were read."""
+    return json.dumps(
+        {
+            name: [(one, attribute_of(one, declared).kind) for one, declared in dataset.attributes.items()]
+            for name, dataset in settings.datasets.items()
+        },
+        sort_keys=True,
+    )
 
 
 def _with_account(
@@ -106,10 +119,12 @@ def products(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
 
 def customers(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """One row per customer."""
-    from sahara_assets.sales.subjects import build_customers
+    from sahara_assets.sales.customers import build_customers
 
     fingerprint = combine(
-        _needed(warehouse, PURCHASES.name).fingerprint, _dataset_fingerprint(warehouse, settings, "customers")
+        _needed(warehouse, PURCHASES.name).fingerprint,
+        *(_dataset_fingerprint(warehouse, settings, dataset) for dataset in ("customers", "accounts", "sign_ups")),
+        _declared_attributes(settings),
     )
     build = _with_account(warehouse, CUSTOMERS, lambda: build_customers(warehouse, settings))
     return rebuild(warehouse, run, CUSTOMERS.name, fingerprint, build)

@@ -15,17 +15,17 @@ NOW = datetime(2026, 1, 1)
 
 
 class SmallShop:
-    """A drop folder and a warehouse in memory.
+    """A drop folder and a warehouse, in memory unless another is given.
 
     `settings` are the parts of sahara.toml that differ from the defaults.
     """
 
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, *, warehouse=None, **settings):
         self.folder = folder / "drops"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.root = folder
         self.set(**settings)
-        self.warehouse = DuckDBWarehouse(None)
+        self.warehouse = warehouse or DuckDBWarehouse(None)
         self.warehouse.prepare()
         self.runs = itertools.count(1)
 

@@ -26,6 +26,11 @@ def problems(document: dict, environment: dict[str, str] | None = None) -> list[
     return caught.value.problems
 
 
+def _with_attributes(attributes: dict, accounts: dict | None = None, **customers: object) -> dict:
+    datasets = {"purchases": {}, "customers": {"attributes": attributes, **customers}}
+    return {"datasets": {**datasets, **({"accounts": accounts} if accounts else {})}}
+
+
 def test_no_file_at_all_runs_the_sample_shop():
     settings = parse_settings({}, root=ROOT)
     assert settings.drop_folder == ROOT / "data"
@@ -132,6 +137,18 @@ def test_every_problem_is_listed_at_once():
         ({"datasets": {"purchases": {"version_column": "orderid"}}}, "datasets.purchases.version_column: unknown column 'orderid'; did you mean 'order_id'?"),
         ({"datasets": {"purchases": {"hold_above": 1.5}}}, "datasets.purchases.hold_above: must be at most 1"),
         ({"datasets": {"products": {}}}, "datasets: purchases is missing"),
+        (_with_attributes({"incme": "Income"}), "datasets.customers.attributes.incme: unknown attribute 'incme'; known: birth_year"),
+        (_with_attributes({"househld_income": "Income"}), "datasets.customers.attributes.househld_income: unknown attribute 'househld_income'; did you mean 'household_income'?; for one of your own say its kind: { column = "),
+        (_with_attributes({"Income": {"column": "Income", "kind": "number"}}), "datasets.customers.attributes.Income: must be lower-case letters"),
+        (_with_attributes({"country": "Land"}), "datasets.customers.attributes.country: is a column of its own; map it under columns"),
+        (_with_attributes({"age": {"colum": "Age", "column": "x"}}), "datasets.customers.attributes.age: unknown key 'colum'; did you mean 'column'?"),
+        (_with_attributes({"age": {}}), "datasets.customers.attributes.age.column: is missing"),
+        (_with_attributes({"age": {"column": "Age", "kind": "numbr"}}), "datasets.customers.attributes.age.kind: must be one of 'number', 'category'"),
+        (_with_attributes({"club": {"column": "C", "kind": "flag", "yes": ["x"], "no": ["x"]}}), "datasets.customers.attributes.club: 'x' means both yes and no"),
+        (_with_attributes({"age": "A", "gender": "A"}), "datasets.customers.columns: the header's 'A' is mapped to age and gender"),
+        (_with_attributes({"age": "A"}, accounts={"attributes": {"age": {"column": "A", "kind": "category"}}}), "datasets.accounts.attributes.age: is a category here and a number in datasets.customers"),
+        ({"datasets": {"purchases": {"attributes": {"age": "A"}}}}, "datasets.purchases.attributes: only customers and accounts and sign_ups have attributes"),
+        (_with_attributes({"age": "A"}, normalise={"ag": ["lower"]}), "datasets.customers.normalise: unknown column 'ag'; did you mean 'age'?"),
         ({"root": "x"}, "unknown key 'root'"),
     ],
 )  # fmt: skip
@@ -183,6 +200,7 @@ _OVERRIDES = {
     "SAHARA_RULES_ADJUSTMENT_PREFIXES": ("B", ["B"]),
     "SAHARA_RULES_FEE_CODES": ("POST,BANK CHARGES", ["POST", "BANK CHARGES"]),
     "SAHARA_RULES_FEES_COUNT_AS_SPEND": ("false", False),
+    "SAHARA_RULES_LEAST_JOINED": ("0.9", 0.9),
     "SAHARA_FEATURES_MODEL": ("recency_days,gross_spend", ["recency_days", "gross_spend"]),
     "SAHARA_FEATURES_CUT_OFF": ("2011-12-10", "2011-12-10"),
     "SAHARA_FEATURES_CATEGORY_SEPARATOR": ("/", "/"),

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from sahara_assets.errors import SettingsError
+from sahara_assets.settings.base import Section
 from sahara_assets.settings.environment import with_environment
 from sahara_assets.settings.problems import describe_problems, document_problems, listed, unknown_key
 from sahara_assets.tables.datasets import DATASETS
@@ -36,7 +37,6 @@ from sahara_assets.settings.sections import (
     FeatureSettings,
     ProjectSettings,
     RuleSettings,
-    Section,
     SegmentationSettings,
     WarehouseSettings,
 )

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from sahara_assets.tables.attributes import BY_NAME as ATTRIBUTES
+from sahara_assets.tables.attributes import FAMILY_NAMES, well_known
 from sahara_assets.tables.columns import Kind
 from sahara_assets.tables.datasets import DATASETS
 
@@ -44,6 +47,8 @@ _WORDS = {
     "less_than": "must be below {lt}",
     "literal_error": "must be one of {expected}",
     "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "missing": "is missing",
 }
 _AUDIENCE_COLUMNS = ("client_id", "stream_id", "user_id")
 
@@ -126,6 +131,7 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
                 problems = [*_dataset_problems(DATASETS[name], dataset), *_number_problems(dataset, document)]
                 for place, sentence in problems:
                     yield ("datasets", name, *place), sentence
+        yield from _attributes_of_two_kinds(datasets)
     yield from _segmentation_problems(_section(document, "segmentation"), defaults["segmentation"])
     yield from _export_problems(_section(document, "export"), defaults["export"])
     project = _section(document, "project")
@@ -141,21 +147,73 @@ def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _dataset_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
     known = list(dataset.column_names)
     columns, normalise = _section(found, "columns"), _section(found, "normalise")
-    for key, names in (("columns", columns), ("normalise", normalise)):
+    attributes = _attribute_columns(found)
+    for key, names, more in (("columns", columns, ()), ("normalise", normalise, attributes)):
         for column in names:
-            if column not in known:
-                yield (key,), unknown_key(column, known, noun="column")
+            if column not in {*known, *more}:
+                yield (key,), unknown_key(column, [*known, *more], noun="column")
     for column in normalise:
         if column in known and dataset.column(column).kind is not Kind.TEXT:
             yield ("normalise", column), "is not a text column; only ids and other text can be normalised"
     version = found.get("version_column")
     if isinstance(version, str) and version and version not in known:
         yield ("version_column",), unknown_key(version, known, noun="column")
-    sources = [source for source in columns.values() if isinstance(source, str) and source]
+    mapped = [*columns.items(), *attributes.items()]
+    sources = [source for _, source in mapped if isinstance(source, str) and source]
     for source in dict.fromkeys(source for source in sources if sources.count(source) > 1):
-        twins = " and ".join(column for column, name in columns.items() if name == source)
+        twins = " and ".join(column for column, name in mapped if name == source)
         yield ("columns",), f"the header's {source!r} is mapped to {twins}; a header's column can mean one thing only"
+    yield from _attribute_problems(dataset, found)
     yield from _dialect_problems(found)
+
+
+def _attribute_columns(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Declared attributes with the header's names that they are read from."""
+    return {
+        name: declared.get("column") if isinstance(declared, dict) else declared
+        for name, declared in _section(found, "attributes").items()
+    }
+
+
+_OWN_COLUMNS = frozenset(
+    column for dataset in DATASETS.values() if dataset.takes_attributes for column in dataset.column_names
+)
+
+
+def _attribute_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Attributes where there are none, or under names that say nothing."""
+    attributes = _section(found, "attributes")
+    if attributes and not dataset.takes_attributes:
+        takers = " and ".join(name for name, other in DATASETS.items() if other.takes_attributes)
+        yield ("attributes",), f"only {takers} have attributes"
+        return
+    for name, declared in attributes.items():
+        place = ("attributes", name)
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+            yield place, "must be lower-case letters, digits and _, begin with a letter, and have 40 characters at most"
+        elif name in _OWN_COLUMNS:
+            yield place, "is a column of its own; map it under columns"
+        elif well_known(name) is None and not (isinstance(declared, dict) and "kind" in declared):
+            hint = unknown_key(name, [*ATTRIBUTES, *FAMILY_NAMES], noun="attribute")
+            yield place, f'{hint}; for one of your own say its kind: {{ column = "…", kind = "number" }}'
+        if isinstance(declared, dict):
+            yes, no = declared.get("yes"), declared.get("no")
+            both = [word for word in yes if word in no] if isinstance(yes, list) and isinstance(no, list) else []
+            if both:
+                yield place, f"{both[0]!r} means both yes and no"
+
+
+def _attributes_of_two_kinds(datasets: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """One name is one thing, whichever file says it."""
+    kinds: dict[str, tuple[str, object]] = {}
+    for dataset, found in datasets.items():
+        for name, declared in _section(found, "attributes").items() if isinstance(found, dict) else ():
+            known = well_known(name)
+            kind = declared.get("kind") if isinstance(declared, dict) else None
+            kind = str(known.kind) if kind is None and known else kind
+            first, other = kinds.setdefault(name, (dataset, kind))
+            if other != kind:
+                yield ("datasets", dataset, "attributes", name), f"is a {kind} here and a {other} in datasets.{first}"
 
 
 def _dialect_problems(found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
@@ -174,7 +232,7 @@ def _dialect_problems(found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         yield ("column_names",), "is missing; files without a header need the names of all their columns, in order"
     if names and lines != 0:
         yield ("column_names",), "is for files without a header; set header_lines = 0, or leave it out"
-    for column, source in _section(found, "columns").items():
+    for column, source in {**_section(found, "columns"), **_attribute_columns(found)}.items():
         if lines == 0 and names and isinstance(source, str) and source and source not in names:
             yield ("columns", column), f"{source!r} is none of column_names"
 

@@ -13,8 +13,6 @@ from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
@@ -22,6 +20,8 @@ from pydantic import (
 
 from sahara_assets.features.declarations import BY_NAME as FEATURES_BY_NAME
 from sahara_assets.features.declarations import DEFAULT_MODEL_FEATURES
+from sahara_assets.settings.attributes import AttributeSettings
+from sahara_assets.settings.base import Section
 from sahara_assets.settings.problems import unknown_key
 
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
@@ -48,13 +48,6 @@ def bytes_of(size: str) -> int:
     if found is None:
         raise ValueError(f"{size!r} is not a size such as 500MB or 2GB")
     return int(float(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1))
-
-
-class Section(BaseModel):
-    """One section of the file: unknown keys are problems, values are never converted."""
-
-    # Strict, because a quoted number in the file is more likely a slip than a number; the environment's text is converted before.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def _checked_bigquery(url: str, options: dict[str, str]) -> str:
@@ -275,6 +268,10 @@ class DatasetSettings(Section):
         default_factory=dict,
         description="Per id column: `strip_float_suffix` (17850.0 → 17850), `strip_leading_zeros`, `upper`, `lower`, `strip_spaces`.",
     )
+    attributes: dict[str, AttributeSettings] = Field(
+        default_factory=dict,
+        description="What else the files say of a customer, of `customers`, `accounts` and `sign_ups` only: see [attributes](#attributes).",
+    )
     same_path: Literal["replace", "append"] = Field(
         "replace",
         description="What a new version of a known path means: it replaces the old one, or adds to it (a file that is overwritten with each day's lines).",
@@ -288,6 +285,14 @@ class DatasetSettings(Section):
         le=1,
         description="A replacement that lacks more than this share of the old version's lines is held until it is allowed.",
     )
+
+    @field_validator("attributes", mode="before")
+    @classmethod
+    def _header_alone(cls, attributes: object) -> object:
+        # A well-known attribute needs nothing but its column.
+        if not isinstance(attributes, dict):
+            return attributes
+        return {name: {"column": found} if isinstance(found, str) else found for name, found in attributes.items()}
 
     @field_validator("quote", "escape")
     @classmethod
@@ -370,6 +375,12 @@ class RuleSettings(Section):
         description="Product ids that are fees (postage, wrapping, bank charges), not merchandise; compared exactly.",
     )
     fees_count_as_spend: bool = Field(True, description="Whether fee lines count in orders, spend and features.")
+    least_joined: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the ids of one file that should be found in another (customers of the lines in the customer file, accounts of customers); below it the check `ids_join` warns. 0 asks for nothing.",
+    )
 
     @field_validator("cancellation_prefixes", "adjustment_prefixes")
     @classmethod

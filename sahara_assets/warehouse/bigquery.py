@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sahara_assets.errors import WarehouseError
 from sahara_assets.tables.columns import Kind, Table
 from sahara_assets.tables.schema import ALL_TABLES
-from sahara_assets.warehouse.base import Finding, Row, Warehouse, arrow_schema, by_table
+from sahara_assets.warehouse.base import Finding, Row, Warehouse, arrow_schema, by_table, in_words_of
 from sahara_assets.warehouse.bigquery_service import Place, connect, examine_service, told
 from sahara_assets.warehouse.staging import open_reader, python_value, staged_count
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import duckdb
     import ibis
     import pyarrow as pa
+    from sqlglot import expressions as sql
 
 _LOG = logging.getLogger(__name__)
 
@@ -421,7 +422,14 @@ class BigQueryWarehouse(Warehouse):
             from ibis.backends.sql.compilers.bigquery import BigQueryCompiler
 
             self._compiler = BigQueryCompiler()
-        return str(self._compiler.to_sqlglot(expression).sql("bigquery"))
+        return str(in_words_of(_attribute, self._compiler.to_sqlglot(expression)).sql("bigquery"))
+
+
+def _attribute(document: sql.Expression, name: str) -> sql.Expression:
+    """A value out of JSON text, as text."""
+    from sqlglot import expressions as sql
+
+    return sql.Anonymous(this="JSON_VALUE", expressions=[document, sql.Literal.string(f"$.{name}")])
 
 
 def _numbered(changes: Sequence[tuple[str, list[Any]]]) -> tuple[str, list[Any]]:

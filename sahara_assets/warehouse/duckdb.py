@@ -22,6 +22,7 @@ from sahara_assets.warehouse.base import (
     Warehouse,
     by_table,
     cast_to,
+    in_words_of,
     missing,
     note,
     ok,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     import ibis
     import pyarrow as pa
+    from sqlglot import expressions as sql
 
 
 def definition(column: Column) -> str:
@@ -208,7 +210,14 @@ class DuckDBWarehouse(Warehouse):
             from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 
             self._compiler = DuckDBCompiler()
-        return str(self._compiler.to_sqlglot(expression).sql("duckdb"))
+        return str(in_words_of(_attribute, self._compiler.to_sqlglot(expression)).sql("duckdb"))
+
+
+def _attribute(document: sql.Expression, name: str) -> sql.Expression:
+    """A value out of JSON text, as text."""
+    from sqlglot import expressions as sql
+
+    return sql.Anonymous(this="json_extract_string", expressions=[document, sql.Literal.string(f"$.{name}")])
 
 
 @contextmanager

@@ -17,7 +17,17 @@ from sahara_assets.errors import WarehouseError
 from sahara_assets.tables.columns import Kind, Table
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.schema import ALL_TABLES
-from sahara_assets.warehouse.base import Finding, Row, Warehouse, arrow_schema, by_table, cast_to, quoted, select_all
+from sahara_assets.warehouse.base import (
+    Finding,
+    Row,
+    Warehouse,
+    arrow_schema,
+    by_table,
+    cast_to,
+    in_words_of,
+    quoted,
+    select_all,
+)
 from sahara_assets.warehouse.postgres_server import Address, connect, examine_server, told
 from sahara_assets.warehouse.staging import open_reader, python_value, staged_count, streamed_csv
 
@@ -27,6 +37,7 @@ if TYPE_CHECKING:
     import duckdb
     import ibis
     import pyarrow as pa
+    from sqlglot import expressions as sql
 
 _KINDS = {
     Kind.TEXT: 'text COLLATE "C"',
@@ -339,4 +350,13 @@ class PostgresWarehouse(Warehouse):
 
             self._compiler = PostgresCompiler()
         # Without parameters a % stands for itself.
-        return str(self._compiler.to_sqlglot(expression).sql("postgres"))
+        return str(in_words_of(_attribute, self._compiler.to_sqlglot(expression)).sql("postgres"))
+
+
+def _attribute(document: sql.Expression, name: str) -> sql.Expression:
+    """A value out of JSON text, as text."""
+    from sqlglot import expressions as sql
+
+    return sql.Anonymous(
+        this="json_extract_path_text", expressions=[sql.cast(document, "json"), sql.Literal.string(name)]
+    )

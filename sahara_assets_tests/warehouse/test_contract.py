@@ -15,6 +15,11 @@ from sahara_assets.tables.sales import ORDERS
 from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets.warehouse.expressions import (
     any_row,
+    attribute_date,
+    attribute_flag,
+    attribute_number,
+    attribute_text,
+    attributes_of,
     count_where,
     ids_of_both,
     is_one_of,
@@ -401,3 +406,44 @@ def test_money_is_rounded_half_away_from_nothing(warehouse, lines):
 def test_a_local_day_is_a_date(warehouse, lines):
     row = warehouse.rows(lines.order_by("order_id").limit(1).select(day=lines.ordered_at_local.date()))[0]
     assert row["day"] == date(2025, 1, 1)
+
+
+_NOTED = {
+    "full": r'{"annual_revenue":"99999999999999.9999","born_on":"1893-02-28","complaint":true,"education":"a \"b\" \\c é,\"order\":\"x"}',
+    "less": '{"annual_revenue":"-0.5000","complaint":false,"order":"PhD"}',
+    "none": None,
+}
+
+
+def _noted(warehouse):
+    """Orders that hold JSON text of attributes where other orders hold a customer."""
+    warehouse.insert(ORDERS, [_order(name, customer_id=text) for name, text in _NOTED.items()])
+    return warehouse.table(ORDERS)
+
+
+def test_attributes_are_read_from_their_text(warehouse):
+    orders = _noted(warehouse)
+    text = orders.customer_id
+    found = warehouse.rows(
+        orders.select(
+            "order_id",
+            revenue=attribute_number(text, "annual_revenue"),
+            born=attribute_date(text, "born_on"),
+            complaint=attribute_flag(text, "complaint"),
+            education=attribute_text(text, "education"),
+            order=attribute_text(text, "order"),
+        ).order_by("order_id")
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("full", Decimal("99999999999999.9999"), date(1893, 2, 28), True, 'a "b" \\c é,"order":"x', None),
+        ("less", Decimal("-0.5000"), None, False, None, "PhD"),
+        ("none", None, None, None, None, None),
+    ]
+
+
+def test_attributes_are_written_as_they_were_read(warehouse):
+    orders = _noted(warehouse)
+    names = ("annual_revenue", "born_on", "complaint", "education", "order")
+    texts = {name: attribute_text(orders.customer_id, name) for name in names}
+    written = orders.select("order_id", written=attributes_of(texts, bare=["complaint"]))
+    assert {row["order_id"]: row["written"] for row in warehouse.rows(written)} == _NOTED
