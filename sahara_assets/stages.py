@@ -10,12 +10,12 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sahara_assets.builds import Built, Run, built, code_fingerprint, combine, rebuild
+from sahara_assets.builds import Built, Run, built, code_fingerprint, combine, rebuild, write_account
 from sahara_assets.drops.ledger import raw_fingerprint
 from sahara_assets.errors import SaharaError
 from sahara_assets.settings.attributes import attribute_of
-from sahara_assets.tables.books import STEP_COUNTS
-from sahara_assets.tables.features import TOP_CATEGORIES
+from sahara_assets.tables.books import BUILDS
+from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 
 if TYPE_CHECKING:
@@ -53,14 +53,7 @@ def _with_account(
 
     def build() -> tuple[int, dict[str, Any]]:
         rows, account = builder()
-        warehouse.delete(STEP_COUNTS, {"table_name": [table.name]})
-        warehouse.insert(
-            STEP_COUNTS,
-            [
-                {"table_name": table.name, "position": position, "reason": reason, "row_count": count}
-                for position, (reason, count) in enumerate(account, start=1)
-            ],
-        )
+        write_account(warehouse, table.name, account)
         return rows, {reason: count for reason, count in account if reason != "out"}
 
     return build
@@ -132,14 +125,17 @@ def customers(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
 
 def customer_features(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """What every customer is measured by, and the categories that matter, as of the cut-off."""
-    from sahara_assets.tables.features import CUSTOMER_FEATURES
+    from sahara_assets.features.feature_set import feature_set
 
+    features = feature_set(settings)
     fingerprint = combine(
         _needed(warehouse, PURCHASES.name).fingerprint,
         _needed(warehouse, CUSTOMERS.name).fingerprint,
-        settings.fingerprint("features.cut_off", "features.category_separator"),
+        settings.fingerprint("features.cut_off", "features.category_separator", "features.population", "day"),
+        json.dumps([[one.feature.name, repr(one.recipe)] for one in features.declared]),
         code_fingerprint("features", "tables/columns", "tables/features", "warehouse/expressions"),
     )
+    _make_room(warehouse, features.table, fingerprint)
 
     def build() -> tuple[int, dict[str, Any]]:
         from sahara_assets.features.expressions import build_features, cut_off_of
@@ -148,13 +144,49 @@ def customer_features(warehouse: Warehouse, settings: Settings, run: Run) -> Bui
         if cut_off is None:
             raise SaharaError(
                 "nothing was sold yet: no line is a sale. Look at `sahara drops` and at the rules in sahara.toml"
+                if settings.features.population == "buyers"
+                else "nothing was delivered yet: no drop is loaded. Look at `sahara drops` and at the patterns in sahara.toml"
             )
-        rows, details = _with_account(
-            warehouse, CUSTOMER_FEATURES, lambda: build_features(warehouse, settings, cut_off)
-        )()
+        rows, details = _with_account(warehouse, features.table, lambda: build_features(warehouse, settings, cut_off))()
         return rows, {**details, "cut_off": cut_off.isoformat(), TOP_CATEGORIES.name: warehouse.count(TOP_CATEGORIES)}
 
-    return rebuild(warehouse, run, CUSTOMER_FEATURES.name, fingerprint, build)
+    return rebuild(warehouse, run, features.table.name, fingerprint, build)
+
+
+def customer_features_online(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """The features for single look-ups, with the time they were computed."""
+    import ibis
+
+    from sahara_assets.features.feature_set import feature_set
+
+    features = feature_set(settings)
+    offline = _needed(warehouse, features.table.name)
+    as_of = cut_off(warehouse)
+    fingerprint = combine(offline.fingerprint, as_of.isoformat(), code_fingerprint("tables/features"))
+    _make_room(warehouse, features.online_table, fingerprint)
+
+    def build() -> tuple[int, dict[str, Any]]:
+        measured = warehouse.table(features.table)
+        moments = {"cut_off": as_of, "computed_at": run.now}
+        stamped = measured.mutate(
+            **{name: ibis.timestamp(moment.isoformat(sep=" ")) for name, moment in moments.items()}
+        )
+        return warehouse.replace(features.online_table, stamped), {"computed_at": run.now.isoformat()}
+
+    return rebuild(warehouse, run, features.online_table.name, fingerprint, build)
+
+
+def _make_room(warehouse: Warehouse, table: Table, fingerprint: str) -> None:
+    """Have a table whose columns depend on the settings take rows of today's shape, where it is about to be built.
+
+    Its build is forgotten first where columns change: a kill in between then looks like a table that was never built.
+    """
+    known = built(warehouse, table.name)
+    if known is not None and known.fingerprint == fingerprint:
+        return
+    if not warehouse.has_shape(table):
+        warehouse.in_transaction(lambda: warehouse.delete(BUILDS, {"name": [table.name]}))
+    warehouse.reshape(table)
 
 
 def cut_off(warehouse: Warehouse) -> datetime:
@@ -163,8 +195,6 @@ def cut_off(warehouse: Warehouse) -> datetime:
     Raises:
         SaharaError: it was never built.
     """
-    from sahara_assets.tables.features import CUSTOMER_FEATURES
-
     return datetime.fromisoformat(_needed(warehouse, CUSTOMER_FEATURES.name).details["cut_off"])
 
 
@@ -187,20 +217,19 @@ def segmentation_model(
     return current, None
 
 
-def customer_segments(warehouse: Warehouse, run: Run) -> Built:
+def customer_segments(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """The segment of every customer."""
     from sahara_assets.segmentation.training import build_customer_segments
-    from sahara_assets.tables.features import CUSTOMER_FEATURES
 
-    return build_customer_segments(warehouse, run, _needed(warehouse, CUSTOMER_FEATURES.name).fingerprint)
+    return build_customer_segments(warehouse, settings, run, _needed(warehouse, CUSTOMER_FEATURES.name).fingerprint)
 
 
-def segment_profiles(warehouse: Warehouse, run: Run) -> Built:
+def segment_profiles(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """What every segment is."""
     from sahara_assets.segmentation.training import build_segment_profiles
     from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 
-    return build_segment_profiles(warehouse, run, _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint)
+    return build_segment_profiles(warehouse, settings, run, _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint)
 
 
 def audience_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:

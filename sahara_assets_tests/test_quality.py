@@ -59,7 +59,7 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
     ),
     "attributes_found": (
         ['[datasets.purchases]\n[datasets.products]\n[datasets.customers.attributes]\ngender = "Sex"\n', "UPDATE drops SET absent_columns = '[\"gender\"]' WHERE dataset = 'customers'"],
-        {"nothing_stale"},
+        {"nothing_stale", "customer_features_contract"},
         "in no drop: datasets.customers.attributes.gender: ",
     ),
     "ids_join": (

@@ -15,7 +15,7 @@ from sahara_assets.quality.drift import (
     renames_in_refused,
 )
 from sahara_assets.quality.questions import Answer, Question, counts_by
-from sahara_assets.settings.problems import unknown_key
+from sahara_assets.settings.unknown import unknown_key
 from sahara_assets.tables.books import REJECTED_ROWS
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.wording import counted, some

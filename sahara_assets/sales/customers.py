@@ -15,7 +15,7 @@ from sahara_assets.sales.lines import current_lines
 from sahara_assets.sales.subjects import is_counted_sale
 from sahara_assets.settings.attributes import attribute_of
 from sahara_assets.tables.attributes import AttributeKind
-from sahara_assets.tables.datasets import ATTRIBUTES, RAW_TABLES
+from sahara_assets.tables.datasets import ATTRIBUTES
 from sahara_assets.tables.sales import CUSTOMERS, PURCHASES
 from sahara_assets.warehouse.expressions import (
     Expression,
@@ -28,6 +28,9 @@ from sahara_assets.warehouse.expressions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
     from sahara_assets.sales.subjects import Account
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
@@ -42,15 +45,14 @@ class Files:
     sign_ups: ibis.Table
 
 
-def files_of(warehouse: Warehouse, settings: Settings) -> Files:
-    """The files about people as they are now."""
-
-    def lines(dataset: str) -> ibis.Table:
-        if dataset in settings.datasets:
-            return current_lines(warehouse, settings, dataset)
-        return warehouse.table(RAW_TABLES[dataset]).limit(0)
-
-    return Files(lines("customers"), lines("accounts"), lines("sign_ups"))
+def files_of(warehouse: Warehouse, settings: Settings, *, written_before: datetime | None = None) -> Files:
+    """The files about people as they are now, or as far as they had been written before a moment (UTC)."""
+    return Files(
+        *(
+            current_lines(warehouse, settings, dataset, written_before=written_before)
+            for dataset in ("customers", "accounts", "sign_ups")
+        )
+    )
 
 
 def build_customers(warehouse: Warehouse, settings: Settings) -> tuple[int, Account]:
@@ -135,4 +137,31 @@ def _attributes(joined: ibis.Table, settings: Settings) -> Expression:
             texts[name] = texts[name].coalesce(text) if name in texts else text
             if attribute_of(name, one).kind is AttributeKind.FLAG:
                 flags.add(name)
+    return attributes_of(texts, flags) if texts else ibis.null("string")
+
+
+def constant_attributes(settings: Settings) -> frozenset[str]:
+    """The attributes that cannot change: whenever a file says them, they have always been so."""
+    return frozenset(
+        name
+        for dataset in settings.datasets.values()
+        for name, one in dataset.attributes.items()
+        if attribute_of(name, one).constant
+    )
+
+
+def merged_attributes(settings: Settings, sources: Mapping[str, Expression]) -> Expression:
+    """Attributes as one JSON text, each taken from a JSON text of its own.
+
+    Args:
+        settings: declare the attributes.
+        sources: by attribute, the text that it is taken from.
+    """
+    flags = {
+        name
+        for dataset in settings.datasets.values()
+        for name, one in dataset.attributes.items()
+        if attribute_of(name, one).kind is AttributeKind.FLAG
+    }
+    texts = {name: attribute_text(source, name) for name, source in sources.items()}
     return attributes_of(texts, flags) if texts else ibis.null("string")

@@ -12,6 +12,8 @@ from sahara_assets.tables.sales import PURCHASES
 from sahara_assets.warehouse.expressions import Expression, is_one_of, money, seconds_of, starts_with_code
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
 
@@ -19,13 +21,20 @@ FUTURE_SECONDS = 86_400
 """A line dated so much later than its drop was modified cannot have happened yet."""
 
 
-def drop_ranks(warehouse: Warehouse, dataset: str) -> ibis.Table:
+def drop_ranks(warehouse: Warehouse, dataset: str, written_before: datetime | None = None) -> ibis.Table:
     """Per content: its rank (the newest has the highest) and the latest modification time of a file that delivers it.
 
     Newest is decided by the date in the file name, then modification time, path and hash; never by arrival.
+
+    Args:
+        warehouse: holds the ledger.
+        dataset: whose drops.
+        written_before: count only files that were modified before this moment, UTC.
     """
     drops = warehouse.table(DROPS)
     current = drops.filter((drops.dataset == dataset) & (drops.status == "loaded"))
+    if written_before is not None:
+        current = current.filter(current.modified_at < ibis.timestamp(written_before.isoformat(sep=" ")))
     dated = current.file_date.coalesce(ibis.date("0001-01-01"))
     ranked = current.mutate(
         rank=ibis.row_number().over(order_by=[dated, current.modified_at, current.path, current.drop_id])
@@ -33,20 +42,22 @@ def drop_ranks(warehouse: Warehouse, dataset: str) -> ibis.Table:
     return ranked.group_by("drop_id").aggregate(rank=ranked["rank"].max(), modified_at=ranked.modified_at.max())
 
 
-def superseded_lines(warehouse: Warehouse, dataset: str, version_column: str = "") -> ibis.Table:
+def superseded_lines(
+    warehouse: Warehouse, dataset: str, version_column: str = "", written_before: datetime | None = None
+) -> ibis.Table:
     """The raw lines that a newer drop states again: `_drop_id`, `_line`.
 
     A line's identity is its key, or (hash of its typed columns, n-th occurrence within its drop). Two equal lines of one drop are
     two units and both stay; the same line in two overlapping drops is one. Of a keyed dataset only the newest row of a key stays:
     by the version column where one is set (a row without a version is older than any that has one), then by drop.
     """
-    raw = warehouse.table(RAW_TABLES[dataset])
-    ranks = drop_ranks(warehouse, dataset)
+    ranks = drop_ranks(warehouse, dataset, written_before)
+    raw = _delivered(warehouse, dataset, written_before)
     identity = list(DATASETS[dataset].key) or ["_line_hash", "_occurrence"]
     repeated = raw.group_by(identity).aggregate(copies=raw.count())
     repeated = repeated.filter(repeated.copies > 1)
     copies = raw.semi_join(repeated, identity)
-    ranked = copies.join(ranks, copies["_drop_id"] == ranks.drop_id)
+    ranked = copies.join(ranks, [("_drop_id", "drop_id")])
     order: list[Expression] = [ranked["rank"].desc(), ranked["_line"].desc()]
     if version_column:
         order = [ranked[version_column].isnull().ifelse(1, 0), ranked[version_column].desc(), *order]
@@ -54,10 +65,30 @@ def superseded_lines(warehouse: Warehouse, dataset: str, version_column: str = "
     return placed.filter(placed.place > 0).select("_drop_id", "_line")
 
 
-def current_lines(warehouse: Warehouse, settings: Settings, dataset: str) -> ibis.Table:
-    """The raw lines that count, every one once."""
+def _delivered(warehouse: Warehouse, dataset: str, written_before: datetime | None) -> ibis.Table:
+    """The raw lines of a dataset, or of those of its files that were written before a moment."""
     raw = warehouse.table(RAW_TABLES[dataset])
-    superseded = superseded_lines(warehouse, dataset, settings.datasets[dataset].version_column)
+    if written_before is None:
+        return raw
+    ranks = drop_ranks(warehouse, dataset, written_before)
+    return raw.semi_join(ranks, [("_drop_id", "drop_id")])
+
+
+def current_lines(
+    warehouse: Warehouse, settings: Settings, dataset: str, *, written_before: datetime | None = None
+) -> ibis.Table:
+    """The raw lines that count, every one once; none of a dataset that the project does not have.
+
+    Args:
+        warehouse: holds the raw tables and the ledger.
+        settings: whether there is such a dataset, and which column decides between its versions.
+        dataset: its name.
+        written_before: as if only the files were there that had been written before this moment, UTC.
+    """
+    raw = _delivered(warehouse, dataset, written_before)
+    if dataset not in settings.datasets:
+        return raw.limit(0)
+    superseded = superseded_lines(warehouse, dataset, settings.datasets[dataset].version_column, written_before)
     return raw.anti_join(superseded, ["_drop_id", "_line"])
 
 
@@ -69,7 +100,7 @@ def build_purchases(warehouse: Warehouse, settings: Settings) -> tuple[int, list
     """
     raw = RAW_TABLES["purchases"]
     taken = warehouse.count(raw)
-    rows = warehouse.replace(PURCHASES, _classified(warehouse, settings))
+    rows = warehouse.replace(PURCHASES, classified(warehouse, settings))
     account = [
         ("in: raw_purchases", taken),
         ("the same line in a newer drop that overlaps", taken - rows),
@@ -78,13 +109,14 @@ def build_purchases(warehouse: Warehouse, settings: Settings) -> tuple[int, list
     return rows, account
 
 
-def _classified(warehouse: Warehouse, settings: Settings) -> ibis.Table:
-    lines = current_lines(warehouse, settings, "purchases")
+def classified(warehouse: Warehouse, settings: Settings, *, written_before: datetime | None = None) -> ibis.Table:
+    """The rows of `purchases`, or what they would have been with the files written before a moment (UTC)."""
+    lines = current_lines(warehouse, settings, "purchases", written_before=written_before)
     rules = settings.rules
-    ranks = drop_ranks(warehouse, "purchases")
-    lines = lines.join(ranks, lines["_drop_id"] == ranks.drop_id)
+    ranks = drop_ranks(warehouse, "purchases", written_before)
+    lines = lines.join(ranks, [("_drop_id", "drop_id")])
     price = _in_project_currency(lines, settings)
-    catalogue = _catalogue_categories(warehouse, settings)
+    catalogue = _catalogue_categories(warehouse, settings, written_before)
     lines = lines.mutate(unit_price=price).left_join(catalogue, "product_id", rname="{name}_catalogue")
     cancellation = starts_with_code(lines.order_id, rules.cancellation_prefixes)
     adjustment = starts_with_code(lines.order_id, rules.adjustment_prefixes) | (
@@ -133,10 +165,7 @@ def _in_project_currency(lines: ibis.Table, settings: Settings) -> Expression:
     return ibis.cases(*branches, else_=lines.unit_price)
 
 
-def _catalogue_categories(warehouse: Warehouse, settings: Settings) -> ibis.Table:
+def _catalogue_categories(warehouse: Warehouse, settings: Settings, written_before: datetime | None) -> ibis.Table:
     """Product → category by the products dataset (no rows where the project has none)."""
-    if "products" in settings.datasets:
-        products = current_lines(warehouse, settings, "products")
-    else:
-        products = warehouse.table(RAW_TABLES["products"]).limit(0)
+    products = current_lines(warehouse, settings, "products", written_before=written_before)
     return products.select("product_id", catalogue_category=products.category)

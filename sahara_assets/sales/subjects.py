@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import ibis
 
 from sahara_assets.sales.lines import current_lines
-from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.sales import ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.warehouse.expressions import (
     Expression,
@@ -108,10 +107,4 @@ def build_products(warehouse: Warehouse, settings: Settings) -> tuple[int, Accou
 
 
 def _catalogue(warehouse: Warehouse, settings: Settings) -> ibis.Table:
-    if "products" not in settings.datasets:
-        return (
-            warehouse.table(RAW_TABLES["products"])
-            .limit(0)
-            .select("product_id", "description", "category", "list_price")
-        )
     return current_lines(warehouse, settings, "products").select("product_id", "description", "category", "list_price")

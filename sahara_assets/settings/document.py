@@ -24,11 +24,13 @@ from pydantic import (
 from sahara_assets.errors import SettingsError
 from sahara_assets.settings.base import Section
 from sahara_assets.settings.environment import with_environment
-from sahara_assets.settings.problems import describe_problems, document_problems, listed, unknown_key
+from sahara_assets.settings.problems import describe_problems, document_problems, listed
+from sahara_assets.settings.unknown import unknown_key
 from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+from sahara_assets.settings.measuring import DaySettings, PreprocessingSettings
 from sahara_assets.settings.sections import (
     AlertSettings,
     DatasetSettings,
@@ -66,7 +68,9 @@ class Settings(Section):
     drops: DropSettings = Field(default_factory=DropSettings)
     datasets: dict[str, DatasetSettings] = Field(default_factory=_default_datasets)
     rules: RuleSettings = Field(default_factory=RuleSettings)
+    day: DaySettings = Field(default_factory=DaySettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
+    preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
     export: ExportSettings = Field(default_factory=ExportSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings, exclude=True)

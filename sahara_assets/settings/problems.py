@@ -7,13 +7,14 @@ of the document as it stands, so that it is listed beside the first rather than 
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from sahara_assets.settings.feature_problems import feature_problems
+from sahara_assets.settings.unknown import Place, unknown_key
 from sahara_assets.tables.attributes import BY_NAME as ATTRIBUTES
 from sahara_assets.tables.attributes import FAMILY_NAMES, well_known
 from sahara_assets.tables.columns import Kind
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from sahara_assets.tables.datasets import Dataset
-
-Place = tuple[str, ...]
-"""Where a fault is: section, key, and so on down."""
 
 _WORDS = {
     "int_type": "must be a whole number",
@@ -51,19 +49,6 @@ _WORDS = {
     "missing": "is missing",
 }
 _AUDIENCE_COLUMNS = ("client_id", "stream_id", "user_id")
-
-
-def unknown_key(name: str, known: Sequence[str], *, noun: str) -> str:
-    """A sentence that says that a name is not known and which one may be meant.
-
-    >>> unknown_key("recency", ["recency_days", "order_count"], noun="feature")
-    "unknown feature 'recency'; did you mean 'recency_days'?"
-    """
-    lower = {key.lower(): key for key in reversed(known)}
-    near = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.6)
-    near = near or [key for key in lower if len(name) > 1 and key.startswith(name.lower())][:1]
-    hint = f"did you mean {lower[near[0]]!r}?" if near else f"known: {', '.join(known[:20])}"
-    return f"unknown {noun} {name!r}; {hint}"
 
 
 def listed(problems: Sequence[tuple[Place, str]], variables: Mapping[Place, str]) -> list[str]:
@@ -119,7 +104,7 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
     """
     datasets = document.get("datasets")
     if isinstance(datasets, dict):
-        if "purchases" not in datasets:
+        if "purchases" not in datasets and "customers" not in datasets:
             yield (
                 ("datasets",),
                 "purchases is missing; without order lines there is nothing to segment. Add [datasets.purchases]",
@@ -132,6 +117,7 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
                 for place, sentence in problems:
                     yield ("datasets", name, *place), sentence
         yield from _attributes_of_two_kinds(datasets)
+    yield from feature_problems(document, defaults)
     yield from _segmentation_problems(_section(document, "segmentation"), defaults["segmentation"])
     yield from _export_problems(_section(document, "export"), defaults["export"])
     project = _section(document, "project")

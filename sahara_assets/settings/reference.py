@@ -15,9 +15,11 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from sahara_assets.features.declarations import FEATURES
+from sahara_assets.features.declared import on_offer
 from sahara_assets.settings.attributes import AttributeSettings
 from sahara_assets.settings.document import Settings
 from sahara_assets.settings.environment import environment_variables
+from sahara_assets.settings.measuring import PreprocessingSettings, TreatmentSettings
 from sahara_assets.settings.sections import DatasetSettings
 from sahara_assets.tables.attributes import WELL_KNOWN
 from sahara_assets.tables.datasets import DATASETS
@@ -78,6 +80,12 @@ def render_reference() -> str:
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             parts += [f"## `[{section}]`", _sentence(model), _table(model, section, variables)]
+            if model is PreprocessingSettings:
+                parts += [
+                    "### `[preprocessing.features.NAME]`",
+                    _sentence(TreatmentSettings),
+                    _table(TreatmentSettings, None, {}),
+                ]
         elif section == "datasets":
             parts += [
                 "## `[datasets.NAME]`",
@@ -193,6 +201,10 @@ def _attributes() -> Iterator[str]:
 
 def _features() -> str:
     rows = [[f"`{f.name}`", f.unit or "category", f.description] for f in FEATURES]
+    offered = [one.feature for one in on_offer(Settings())]
+    rows += [[f"`{f.name}`", f.unit, f"{f.description} Computed where `model` or `also` names it."] for f in offered]
+    rows.append(["`NAME_lines`", "lines", "Sale lines of a category, as `features.category_lines` declares it."])
+    rows.append(["attributes", "", "Every declared attribute: see `docs/features.md`."])
     return _markdown(["feature", "unit", "meaning"], rows)
 
 

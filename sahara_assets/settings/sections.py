@@ -18,11 +18,11 @@ from pydantic import (
     field_validator,
 )
 
-from sahara_assets.features.declarations import BY_NAME as FEATURES_BY_NAME
 from sahara_assets.features.declarations import DEFAULT_MODEL_FEATURES
 from sahara_assets.settings.attributes import AttributeSettings
 from sahara_assets.settings.base import Section
-from sahara_assets.settings.problems import unknown_key
+from sahara_assets.settings.measuring import pattern_fault
+from sahara_assets.settings.unknown import unknown_key
 
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
 """The strptime directives that DuckDB reads."""
@@ -403,16 +403,29 @@ class FeatureSettings(Section):
     category_separator: str = Field(
         ">", description="What separates the parts of a category path; the first part counts."
     )
+    also: list[str] = Field(
+        default_factory=list,
+        description="Features on offer to compute beside those of the model, so that they describe segments: see `docs/features.md`.",
+    )
+    category_lines: dict[str, str] = Field(
+        default_factory=dict,
+        description="Counts of sale lines by category: NAME = a regular expression that the line's whole category path must hold a match of. Becomes the feature `NAME_lines`.",
+    )
+    population: Literal["buyers", "customers"] = Field(
+        "buyers",
+        description="Who is measured: `buyers` are customers with a sale line before the cut-off, `customers` everyone in the table `customers`. Who never bought has 0 orders and 0 spend.",
+    )
 
-    @field_validator("model")
+    @field_validator("category_lines")
     @classmethod
-    def _declared(cls, names: list[str]) -> list[str]:
-        known = list(FEATURES_BY_NAME)
-        wrong = [unknown_key(name, known, noun="feature") for name in names if name not in FEATURES_BY_NAME]
-        wrong += [f"names {name!r} twice" for name in dict.fromkeys(names) if names.count(name) > 1]
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        return names
+    def _readable_everywhere(cls, patterns: dict[str, str]) -> dict[str, str]:
+        for name, pattern in patterns.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+                raise ValueError(f"{name!r} must be lower-case letters, digits and _, and begin with a letter")
+            fault = pattern_fault(pattern)
+            if fault:
+                raise ValueError(f"{name}: {pattern!r} {fault}")
+        return patterns
 
     @field_validator("cut_off", mode="before")
     @classmethod
@@ -446,6 +459,10 @@ class SegmentationSettings(Section):
     )
     minimum_share: float = Field(0.01, ge=0, le=0.5, description="Smallest share of customers that a segment may hold.")
     minimum_stability: float = Field(0.8, ge=0, le=1, description="Lowest mean adjusted Rand index over resamples.")
+    rank_by: str = Field(
+        "",
+        description="The feature by whose mean segments are numbered and given their tiers, highest first; empty: `gross_spend`, in a project without order lines its first feature of money, else how many customers a segment has.",
+    )
     outlier_quantile: float = Field(
         0.99,
         gt=0.5,

@@ -112,6 +112,17 @@ class Warehouse(ABC):
         """Create the declared tables that are not there and add declared columns that a table lacks."""
 
     @abstractmethod
+    def has_shape(self, table: Table) -> bool:
+        """Whether a table that is there can take rows with the columns that are declared now, and has no others."""
+
+    @abstractmethod
+    def reshape(self, table: Table) -> None:
+        """Give a derived table exactly the columns that are declared now; where it had others, its rows are gone.
+
+        For tables whose columns depend on the settings. Outside a transaction, because not every warehouse changes columns in one.
+        """
+
+    @abstractmethod
     def land(self, table: Table) -> None:
         """Move the rows that are staged for a table into it; only inside a transaction."""
 

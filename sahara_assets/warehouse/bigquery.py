@@ -22,7 +22,7 @@ from sahara_assets.tables.columns import Kind, Table
 from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets.warehouse.base import Finding, Row, Warehouse, arrow_schema, by_table, in_words_of
 from sahara_assets.warehouse.bigquery_service import Place, connect, examine_service, told
-from sahara_assets.warehouse.staging import open_reader, python_value, staged_count
+from sahara_assets.warehouse.staging import declare, open_reader, python_value, staged_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,6 +44,9 @@ _KINDS = {
     Kind.BOOLEAN: "BOOL",
 }
 _CASTS = {**_KINDS, Kind.DECIMAL: "NUMERIC(18, 4)"}
+
+_STANDARD_NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+"""What the API calls some types, and GoogleSQL."""
 
 _FEW_ROWS = 200
 """Rows up to which a query parameter is quicker than a load job, which takes a second or two whatever it holds."""
@@ -175,6 +178,24 @@ class BigQueryWarehouse(Warehouse):
             ]
             there.schema = [*there.schema, *added]
             self._client.update_table(there, ["schema"])
+
+    def has_shape(self, table: Table) -> bool:
+        """Whether its columns have the declared names and types, and none must hold a value that may be null now."""
+        with told(self._place):
+            there = {f.name: f for f in self._client.get_table(f"{self._place.dataset_id}.{table.name}").schema}
+        return set(there) == set(table.column_names) and all(
+            _STANDARD_NAMES.get(there[column.name].field_type, there[column.name].field_type) == _KINDS[column.kind]
+            and (there[column.name].mode != "REQUIRED" or not column.nullable)
+            for column in table.columns
+        )
+
+    def reshape(self, table: Table) -> None:
+        """Make the table anew where it has other columns: one that was dropped cannot be relied on to come back with another type."""
+        declare(self._reader, table)
+        if not self.has_shape(table):
+            with told(self._place):
+                self._client.delete_table(f"{self._place.dataset_id}.{table.name}")
+                self._client.create_table(self._declared(table))
 
     def land(self, table: Table) -> None:
         """Move the staged rows into the table: as a parameter, or through a load job."""

@@ -131,6 +131,13 @@ class DuckDBWarehouse(Warehouse):
                             f"ALTER TABLE {quoted(table.name)} ADD COLUMN {quoted(column.name)} {kind}"
                         )
 
+    def has_shape(self, table: Table) -> bool:  # noqa: ARG002 - every warehouse is asked alike
+        """Always: what is written anew gets the columns that are declared then, in its own transaction."""
+        return True
+
+    def reshape(self, table: Table) -> None:
+        """Nothing to do: what is written anew gets the columns that are declared then."""
+
     def land(self, table: Table) -> None:
         """Nothing to do: what is staged is already in the table."""
 
