@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv/bin
 WORKERS ?= 2
-PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope
+PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .venv/.runtime: requirements/runtime.txt pyproject.toml setup.py scripts/set_up
 	@scripts/set_up runtime && touch $@
@@ -37,7 +37,7 @@ test: .venv/.test .venv-second-opinion/.done lint ## Everything CI runs: lint, t
 .PHONY: test-long
 test-long: .venv/.test ## The larger counts: 50 kills, a million generated rows, …; writes docs/long-counts.md
 	rm -rf .long_counts
-	$(PYTEST) -m long
+	$(PYTEST) -m long --hypothesis-profile=exploring
 	$(VENV)/python -m sahara_assets_tests.long_counts docs/long-counts.md
 
 .PHONY: test-bigquery

@@ -20,12 +20,11 @@ from sahara_assets.alerts import alerts
 from sahara_assets.builds import code_fingerprint, combine
 from sahara_assets.drops.discovery import FoundFile, find_drops
 from sahara_assets.drops.ledger import ledger_rows
-from sahara_assets.errors import DropError, OutdatedTablesError, SaharaError, SettingsError, WarehouseError
+from sahara_assets.errors import DropError, OutdatedTablesError, SaharaError, WarehouseError
 from sahara_assets.failures import failure_of
 from sahara_assets.locking import hold_lock
-from sahara_assets.resources import Project
-from sahara_assets.settings.document import Settings, load_settings
-from sahara_assets.settings.sections import DropSettings
+from sahara_assets.resources import Project, settings_at_load
+from sahara_assets.settings.document import Settings
 from sahara_assets.warehouse.opening import open_warehouse, warehouse_exists
 from sahara_assets.wording import counted
 
@@ -332,14 +331,6 @@ def all_automation() -> dict[str, Any]:
     """Jobs, sensors and schedules as `Definitions` takes them."""
     return {
         "jobs": [sahara_run, sahara_retrain],
-        "sensors": [drop_sensor_every(_watch_seconds()), alerts],
+        "sensors": [drop_sensor_every(settings_at_load().drops.watch_seconds), alerts],
         "schedules": [monthly_retrain],
     }
-
-
-def _watch_seconds() -> int:
-    """How often the settings want the folder looked into; where they are broken, the sensor itself will say so."""
-    try:
-        return load_settings().drops.watch_seconds
-    except SettingsError:
-        return DropSettings().watch_seconds

@@ -486,7 +486,7 @@ cli.add_command(warehouse)
 @common_options
 def ui(port: int, config: Path | None) -> None:
     """Open Dagster on this machine: the graph, the checks, the plots, and the sensor."""
-    from sahara_assets.running import ui_command
+    from sahara_assets.job import ui_command
 
     command, environment = ui_command(settings_of(config), config, port)
     console.note(f"Dagster starts on http://127.0.0.1:{port} and stays until you press Ctrl-C")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sahara_assets.drops.tables import Table
     from sahara_assets.drops.verifying import Verified
     from sahara_assets.quality.questions import Verdict
-    from sahara_assets.running import Summary
     from sahara_assets.settings.document import Settings
+    from sahara_assets.summary import Summary
     from sahara_assets.warehouse.base import Row
 
 
@@ -102,11 +102,9 @@ def show_summary(summary: Summary, settings: Settings) -> None:
     if summary.anything_new:
         loaded = summary.loaded
         console.heading("Drops")
-        console.paragraph(
-            f"this run: {counted(loaded['drops'], 'drop')}, {counted(loaded['rows_read'], 'row')} read, "
-            f"{loaded['rows_loaded']:,} loaded, {loaded['rows_rejected']:,} rejected",
-            indent="  ",
-        )
+        done = f"{counted(loaded['drops'], 'drop')}, {counted(loaded['rows_read'], 'row')} read, "
+        done += f"{loaded['rows_loaded']:,} loaded, {loaded['rows_rejected']:,} rejected"
+        console.paragraph(f"this run: {done if loaded['drops'] else 'no drop to load'}", indent="  ")
     else:
         console.heading("Nothing new: 0 rows loaded, every table and file is current")
     refused = f", {counted(summary.refused_drops, 'drop')} refused" if summary.refused_drops else ""

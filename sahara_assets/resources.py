@@ -16,6 +16,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from sahara_assets.builds import Run
+from sahara_assets.errors import SettingsError
 from sahara_assets.locking import hold_lock
 from sahara_assets.settings.document import Settings, load_settings
 from sahara_assets.warehouse.opening import open_warehouse
@@ -33,6 +34,14 @@ def show_progress(progress: Callable[[str, int, int], None] | None) -> None:
     """Where long work in this process reports how far it is: label, done, in all."""
     # A context variable, because Dagster copies resources before it runs.
     _progress.set(progress)
+
+
+def settings_at_load() -> Settings:
+    """The settings as Dagster's definitions need them; where they are broken the defaults stand in, and whatever runs says so itself."""
+    try:
+        return load_settings()
+    except SettingsError:
+        return Settings()
 
 
 class Project(dg.ConfigurableResource):  # type: ignore[type-arg]

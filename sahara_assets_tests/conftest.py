@@ -22,13 +22,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # For work at the desk: shows a failing history as it was found instead of spending minutes on a smaller one (--hypothesis-profile=quick).
-settings.register_profile("quick", phases=(Phase.explicit, Phase.reuse, Phase.generate))
+settings.register_profile("quick", deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+# How long an example takes says nothing on a busy machine; speed is the benchmarks' business. `make test` draws the same examples every
+# time, so that it fails for what was changed and for nothing else; `make test-long` looks for new ones.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile("exploring", deadline=None)
+settings.load_profile("steady")
 
 # A shell's `&` starts what it starts with SIGINT ignored; the servers that tests start would inherit that, and with Dagster ignore SIGTERM too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+_MINUTES_EACH = (
+    "test_service",
+    "warehouse.test_equal_tables",
+    "test_kill_postgres",
+    "test_online_retail",
+    "drops.test_exactly_once",
+    "test_kill",
+    "drops.test_any_order",
+    "test_dagster_ui",
+    "test_planted_truth",
+    "test_cli_runs",
+)
+"""Begun first, so that at the end no worker sits idle beside one that still has minutes to go (with `--no-loadscope-reorder`)."""
+
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long modules first, all else as it was collected."""
+    ranks = {f"sahara_assets_tests.{name}": rank for rank, name in enumerate(_MINUTES_EACH)}
+    items.sort(key=lambda item: ranks.get(getattr(getattr(item, "module", None), "__name__", ""), len(ranks)))
+
 
 SMALL = """\
 [project]

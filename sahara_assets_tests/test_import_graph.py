@@ -38,7 +38,7 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("wired", ("resources", "failures", "launching")),
     ("shown", ("assets.*", "checks", "automation", "alerts")),
     ("offered", ("definitions",)),
-    ("commanded", ("console", "printing", "running", "commands.*", "cli")),
+    ("commanded", ("console", "printing", "summary", "job", "running", "commands.*", "cli")),
 ]  # fmt: skip
 
 WITH_DAGSTER = (
@@ -50,7 +50,7 @@ WITH_DAGSTER = (
     "automation",
     "alerts",
     "definitions",
-    "running",
+    "job",
 )
 NEVER_AT_IMPORT = {
     "sklearn",
@@ -150,7 +150,7 @@ def test_heavy_imports_wait_until_they_are_needed(module):
 
 
 def test_running_and_the_commands_leave_dagster_alone_until_there_is_work():
-    for module in ("running", "cli", "printing", "console"):
+    for module in ("running", "job", "summary", "cli", "printing", "console"):
         assert not {name for name in imported(modules()[module], only_at_import=True) if name.startswith("dagster")}
 
 

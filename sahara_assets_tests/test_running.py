@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from sahara_assets.running import dagster_home, ui_command
+from sahara_assets.job import dagster_home, ui_command
 from sahara_assets.settings.document import load_settings
 
 if TYPE_CHECKING:

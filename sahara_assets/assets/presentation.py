@@ -31,6 +31,9 @@ _UI_TYPES = {
 }
 
 
+_EMBEDDED = "duckdb"
+
+
 def column_schema(table: Table) -> dg.TableSchema:
     """The declared columns as the UI's schema tab shows them."""
     return dg.TableSchema(
@@ -72,6 +75,11 @@ def table_spec(table: Table, *, kinds: set[str], deps: Sequence[str] = (), key: 
         owners=OWNERS,
         metadata={"dagster/column_schema": column_schema(table), "dagster/table_name": table.name},
     )
+
+
+def in_warehouse(spec: dg.AssetSpec, kind: str) -> dg.AssetSpec:
+    """The asset as it shows in the UI where the tables live in another warehouse than the embedded one."""
+    return spec.replace_attributes(kinds=(spec.kinds - {_EMBEDDED}) | {kind}) if _EMBEDDED in spec.kinds else spec
 
 
 def table_asset(

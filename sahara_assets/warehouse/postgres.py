@@ -9,7 +9,6 @@ How a URL is read and how the server's errors are told lives in `postgres_server
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
@@ -17,24 +16,14 @@ from sahara_assets.errors import WarehouseError
 from sahara_assets.tables.columns import Column, Kind, Table
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.schema import ALL_TABLES
-from sahara_assets.warehouse.base import (
-    Finding,
-    Row,
-    Warehouse,
-    arrow_schema,
-    by_table,
-    cast_to,
-    in_words_of,
-    quoted,
-    select_all,
-)
+from sahara_assets.warehouse.base import Finding, arrow_schema, by_table, cast_to, quoted, select_all
 from sahara_assets.warehouse.postgres_server import Address, connect, examine_server, told
-from sahara_assets.warehouse.staging import declare, open_reader, python_value, staged_count, streamed_csv
+from sahara_assets.warehouse.server import ServerWarehouse
+from sahara_assets.warehouse.staging import declare, staged_count, streamed_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    import duckdb
     import ibis
     import pyarrow as pa
     from sqlglot import expressions as sql
@@ -68,7 +57,7 @@ _PART_BYTES = 16 * 1024 * 1024
 _WORTH_ANALYSING = 50
 
 
-class PostgresWarehouse(Warehouse):
+class PostgresWarehouse(ServerWarehouse):
     """A schema in a Postgres database.
 
     Opened for writing it is held by an advisory lock of the schema until it is closed, or its connection ends: of two runs the second
@@ -95,12 +84,10 @@ class PostgresWarehouse(Warehouse):
         threads: int = 0,
         wait_seconds: float = 10.0,
     ) -> None:
+        super().__init__(memory_limit=memory_limit, threads=threads)
         self._address = Address.of(url)
         self._read_only = read_only
         self._wait_seconds = wait_seconds
-        self._reader = open_reader(memory_limit, threads)
-        self._compiler: Any = None
-        self._depth = 0
         self._connection: Any = None
         try:
             self._open()
@@ -109,44 +96,9 @@ class PostgresWarehouse(Warehouse):
             raise
 
     @property
-    def reader(self) -> duckdb.DuckDBPyConnection:
-        """DuckDB in memory, with the declared tables empty but for what is staged."""
-        return self._reader
-
-    @property
     def description(self) -> str:
         """`Postgres DATABASE at HOST, schema NAME`."""
         return self._address.description
-
-    @property
-    def is_in_transaction(self) -> bool:
-        """Whether a transaction is open."""
-        return self._depth > 0
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit the block's writes together, with what the reader staged gone either way; an inner block joins the outer one."""
-        if self._depth:
-            yield
-            return
-        self._execute("BEGIN")
-        self._reader.execute("BEGIN TRANSACTION")
-        self._depth += 1
-        try:
-            yield
-        except BaseException:
-            self._depth -= 1
-            self._reader.execute("ROLLBACK")
-            # A connection that is gone has rolled back by itself.
-            with suppress(WarehouseError):
-                self._execute("ROLLBACK")
-            raise
-        self._depth -= 1
-        try:
-            self._execute("COMMIT")
-        finally:
-            # What was staged has landed or is lost: a try of its own stages it again.
-            self._reader.execute("COMMIT")
 
     def reconnect(self) -> None:
         """Connect again where the connection is gone, and hold the schema again."""
@@ -266,18 +218,6 @@ class PostgresWarehouse(Warehouse):
             if arrived >= known / 10:
                 self._execute(f"ANALYZE {quoted(table.name)}")
 
-    def rows(self, expression: ibis.Table | Table) -> list[Row]:
-        """The rows as dictionaries."""
-        if isinstance(expression, Table):
-            kinds: list[Any] = [column.kind for column in expression.columns]
-            names: Sequence[str] = expression.column_names
-        else:
-            names, kinds = expression.columns, list(expression.schema().values())
-        return [
-            {name: python_value(kind, value) for name, kind, value in zip(names, kinds, values, strict=True)}
-            for values in self._fetch(self._select(expression))
-        ]
-
     def arrow(self, expression: ibis.Table | Table) -> pa.Table:
         """The rows as Arrow."""
         import pyarrow as pa
@@ -386,22 +326,26 @@ class PostgresWarehouse(Warehouse):
             cursor.copy_expert(statement, stream, size=_COPY_BYTES)
             return int(cursor.rowcount)
 
-    def _select(self, expression: ibis.Table | Table) -> str:
-        return select_all(expression) if isinstance(expression, Table) else self._compiled(expression)
+    def _begin(self) -> None:
+        self._execute("BEGIN")
 
-    def _compiled(self, expression: ibis.Table) -> str:
-        if self._compiler is None:
-            from ibis.backends.sql.compilers.postgres import PostgresCompiler
+    def _commit(self) -> None:
+        self._execute("COMMIT")
 
-            self._compiler = PostgresCompiler()
-        # Without parameters a % stands for itself.
-        return str(in_words_of(_attribute, self._compiler.to_sqlglot(expression)).sql("postgres"))
+    def _roll_back(self) -> None:
+        self._execute("ROLLBACK")
 
+    def _select_all(self, table: Table) -> str:
+        return select_all(table)
 
-def _attribute(document: sql.Expression, name: str) -> sql.Expression:
-    """A value out of JSON text, as text."""
-    from sqlglot import expressions as sql
+    def _new_compiler(self) -> Any:  # noqa: ANN401 - one of Ibis' compilers
+        from ibis.backends.sql.compilers.postgres import PostgresCompiler
 
-    return sql.Anonymous(
-        this="json_extract_path_text", expressions=[sql.cast(document, "json"), sql.Literal.string(name)]
-    )
+        return PostgresCompiler()
+
+    def _attribute(self, document: sql.Expression, name: str) -> sql.Expression:
+        from sqlglot import expressions as sql
+
+        return sql.Anonymous(
+            this="json_extract_path_text", expressions=[sql.cast(document, "json"), sql.Literal.string(name)]
+        )

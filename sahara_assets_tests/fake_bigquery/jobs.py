@@ -327,7 +327,7 @@ class Jobs:
         try:
             scripts.run(nodes, session, done)
         finally:
-            total = sum(self._jobs[job.project, one].outcome.bytes_processed for one in job.children)  # type: ignore[union-attr]
+            total = sum(self._jobs[job.project, one].outcome.bytes_processed for one in job.children)
             final = last[0] if last else Outcome("SCRIPT")
             # the answer of a script is that of its last statement: "Multi-statement queries"
             job.outcome = Outcome("SCRIPT", final.fields, final.rows, bytes_processed=total)

@@ -320,7 +320,7 @@ def test_arrow_has_the_declared_kinds(warehouse):
 def test_a_table_travels_in_parts_in_the_order_of_its_key(warehouse, monkeypatch):
     monkeypatch.setattr("sahara_assets.warehouse.duckdb.BATCH_ROWS", 2048)
     monkeypatch.setattr("sahara_assets.warehouse.postgres._PART_BYTES", 10_000)
-    monkeypatch.setattr("sahara_assets.warehouse.bigquery._PAGE_ROWS", 2048)
+    monkeypatch.setattr("sahara_assets.warehouse.bigquery_jobs._PAGE_ROWS", 2048)
     warehouse.insert(STEP_COUNTS, [_step(position) for position in range(5_000, 0, -1)])
     parts = list(warehouse.batches(STEP_COUNTS))
     assert len(parts) > 1
