@@ -89,7 +89,9 @@ def _purchases_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
     return combine(
         _dataset_fingerprint(warehouse, settings, "purchases"),
         _dataset_fingerprint(warehouse, settings, "products"),
-        settings.fingerprint("rules", "project.currency", "project.currency_rates"),
+        settings.fingerprint(
+            "rules", "parts_of_day", "project.time_zone", "project.currency", "project.currency_rates"
+        ),
         code_fingerprint("sales", "tables/columns", "tables/sales", "warehouse/expressions"),
     )
 
@@ -131,7 +133,7 @@ def customer_features(warehouse: Warehouse, settings: Settings, run: Run) -> Bui
     fingerprint = combine(
         _needed(warehouse, PURCHASES.name).fingerprint,
         _needed(warehouse, CUSTOMERS.name).fingerprint,
-        settings.fingerprint("features.cut_off", "features.category_separator", "features.population", "day"),
+        settings.fingerprint("features.cut_off", "features.category_separator", "features.population"),
         json.dumps([[one.feature.name, repr(one.recipe)] for one in features.declared]),
         code_fingerprint("features", "tables/columns", "tables/features", "warehouse/expressions"),
     )

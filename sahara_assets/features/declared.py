@@ -13,21 +13,30 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sahara_assets.features.declarations import WORD, Feature, Treatment
 from sahara_assets.settings.attributes import AttributeSettings, attribute_of
-from sahara_assets.settings.measuring import DaySettings
+from sahara_assets.settings.measuring import PartsOfDaySettings
 from sahara_assets.tables.attributes import Attribute, AttributeKind
 from sahara_assets.tables.columns import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sahara_assets.settings.document import Settings
 
 
 @dataclass(frozen=True)
-class OrderShare:
-    """Share of a customer's orders in a part of the day; without one, at the weekend."""
+class PartShare:
+    """Share of a customer's orders in a part of the day; what that is goes with it, so that a change of it is seen."""
 
-    part: str = ""
+    part: str
+    hours: str
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class WeekendShare:
+    """Share of a customer's orders on some days of the week."""
+
+    days: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class OfAttribute:
     form: Literal["number", "word", "flag", "age_of_year", "age_of_date", "days_since"]
 
 
-Recipe = OrderShare | CategoryLines | Membership | OfAttribute
+Recipe = PartShare | WeekendShare | CategoryLines | Membership | OfAttribute
 
 
 @dataclass(frozen=True)
@@ -72,29 +81,31 @@ WEEKEND, MEMBERSHIP, AGE = "weekend_share", "membership_days", "age_years"
 
 def on_offer(settings: Settings) -> tuple[Declared, ...]:
     """What is computed where it is asked for."""
-    return tuple(_on_offer(settings.day))
+    return tuple(_on_offer(settings.parts_of_day, settings.features.weekend))
 
 
-def _on_offer(day: DaySettings) -> Iterator[Declared]:
-    orders = ("ordered_at", "ordered_at_local", "order_id", "line_kind")
+def _on_offer(day: PartsOfDaySettings, weekend: Sequence[str]) -> Iterator[Declared]:
     for part, hours in day.hours.items():
+        word = part.strip().lower()
         yield Declared(
             Feature(
-                share_name(part), Kind.FLOAT, "share", f"share of orders in the {part}",
-                f"Share of orders with a sale line whose first line was ordered in the {part}: hours {hours}.", _SHARE,
-                high=f"buy in the {part}", low=f"rarely in the {part}", made_from=orders,
-                more=f"more in the {part}", less=f"less in the {part}",
+                share_name(part), Kind.FLOAT, "share", f"share of orders in the {word}",
+                f"Share of orders with a sale line whose first line was ordered in the {word}: hours {hours}.", _SHARE,
+                high=f"buy in the {word}", low=f"rarely in the {word}",
+                made_from=("part_of_day", "ordered_at", "order_id", "line_kind"),
+                more=f"more in the {word}", less=f"less in the {word}",
             ),
-            OrderShare(part),
+            PartShare(part, hours, day.time_zone),
         )  # fmt: skip
-    days = " and ".join(name.capitalize() for name in day.weekend)
+    days = " and ".join(name.capitalize() for name in weekend)
     yield Declared(
         Feature(
             WEEKEND, Kind.FLOAT, "share", "share of orders at the weekend",
             f"Share of orders with a sale line whose first line was ordered on {days}.", _SHARE,
-            high="weekend shoppers", low="weekday shoppers", made_from=orders, more="more at weekends", less="less at weekends",
+            high="weekend shoppers", low="weekday shoppers",
+            made_from=("ordered_at_local", "ordered_at", "order_id", "line_kind"), more="more at weekends", less="less at weekends",
         ),
-        OrderShare(),
+        WeekendShare(tuple(sorted(weekend))),
     )  # fmt: skip
     yield Declared(
         Feature(
@@ -206,8 +217,9 @@ def features_in(document: Mapping[str, Any]) -> Iterator[tuple[Feature, tuple[st
     For the document as it was written, so that a wrong feature name is listed beside all other problems. Of a valid document these are
     the features of `on_offer` and `of_settings`.
     """
-    for one in _on_offer(_valid_day(document.get("day"))):
-        yield one.feature, ("day",)
+    day = _valid_day(document.get("parts_of_day"))
+    for one in _on_offer(day, _valid_weekend(_table(document, "features").get("weekend"))):
+        yield one.feature, ("parts_of_day",)
     for name, pattern in _table(_table(document, "features"), "category_lines").items():
         yield _category_lines(name, str(pattern)).feature, ("features", "category_lines", name)
     seen = set()
@@ -224,11 +236,16 @@ def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _valid_day(found: object) -> DaySettings:
+def _valid_day(found: object) -> PartsOfDaySettings:
     try:
-        return DaySettings.model_validate(found or {})
+        return PartsOfDaySettings.model_validate(found or {})
     except ValueError:
-        return DaySettings()
+        return PartsOfDaySettings()
+
+
+def _valid_weekend(found: object) -> Sequence[str]:
+    names = [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+    return names or ("saturday", "sunday")
 
 
 def _valid_attribute(name: str, declared: object) -> Attribute | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from sahara_assets.features.declared import CategoryLines, Declared, Membership, OfAttribute, OrderShare
+from sahara_assets.features.declared import CategoryLines, Declared, Membership, OfAttribute, PartShare, WeekendShare
 from sahara_assets.settings.measuring import WEEKDAYS
 from sahara_assets.warehouse.expressions import (
     Expression,
@@ -19,7 +19,6 @@ from sahara_assets.warehouse.expressions import (
     attribute_number,
     attribute_text,
     count_where,
-    hour_of,
     ratio,
     weekday_of,
     whole_days_between,
@@ -43,31 +42,24 @@ def declared_parts(basis: Basis, declared: Sequence[Declared]) -> Iterator[ibis.
 
 def _by_orders(basis: Basis, declared: Sequence[Declared]) -> ibis.Table:
     """Shares of a customer's orders by when their first sale line was ordered."""
-    day = basis.settings.day
     sales = basis.known_sales
-    when = sales.ordered_at if day.clock == "utc" else sales.ordered_at_local
-    orders = sales.group_by(["customer_id", "order_id"]).aggregate(first=when.min())
-    orders = orders.mutate(hour=hour_of(orders["first"]), weekday=weekday_of(orders["first"]))
+    # Local times that the clocks leap over are one moment in UTC: of lines of one moment the part decides, by its name.
+    place = ibis.row_number().over(
+        group_by=["customer_id", "order_id"], order_by=[sales.ordered_at, sales.ordered_at_local, sales.part_of_day]
+    )
+    placed = sales.mutate(place=place)
+    orders = placed.filter(placed.place == 0).mutate(weekday=weekday_of(placed.ordered_at_local))
     met = {}
     for one in declared:
-        assert isinstance(one.recipe, OrderShare)  # noqa: S101 - `_PARTS` says so
-        if one.recipe.part:
-            met[one.feature.name] = _in_part(orders.hour, one.recipe.part, day.parts)
+        if isinstance(one.recipe, PartShare):
+            met[one.feature.name] = orders.part_of_day == one.recipe.part
         else:
-            met[one.feature.name] = orders.weekday.isin(sorted(WEEKDAYS.index(name) for name in day.weekend))
+            assert isinstance(one.recipe, WeekendShare)  # noqa: S101 - `_PARTS` says so
+            met[one.feature.name] = orders.weekday.isin(sorted(WEEKDAYS.index(name) for name in one.recipe.days))
     counted = orders.group_by("customer_id").aggregate(
         order_total=orders.count(), **{name: count_where(condition) for name, condition in met.items()}
     )
     return counted.select("customer_id", **{name: ratio(counted[name], counted.order_total) for name in met})
-
-
-def _in_part(hour: Expression, part: str, parts: Sequence[tuple[str, int]]) -> Expression:
-    """Whether an hour lies in a part of the day, which may go over midnight."""
-    place = [name for name, _ in parts].index(part)
-    first, after = parts[place][1], parts[(place + 1) % len(parts)][1]
-    if len(parts) == 1:
-        return hour >= 0
-    return (hour >= first) & (hour < after) if first < after else (hour >= first) | (hour < after)
 
 
 def _by_category(basis: Basis, declared: Sequence[Declared]) -> ibis.Table:
@@ -122,7 +114,7 @@ def _not_below_zero(value: Expression) -> Expression:
 
 
 _PARTS: tuple[tuple[type | tuple[type, ...], Part], ...] = (
-    (OrderShare, _by_orders),
+    ((PartShare, WeekendShare), _by_orders),
     (CategoryLines, _by_category),
     ((OfAttribute, Membership), _by_customer),
 )

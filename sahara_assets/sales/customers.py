@@ -1,7 +1,7 @@
 """Everyone that anything speaks of → `customers`: purchases, the customer file, sign-ups, and the accounts that customers belong to.
 
 What is said twice is taken from the nearest source: the customer's own row, then the account's, then the sign-up's. How attributes are read
-from files is in `drops/attributes.py`; which features they become, in `features/attributes.py`.
+from files is in `drops/attributes.py`; which features they become, in `features/declared.py`.
 """
 
 from __future__ import annotations

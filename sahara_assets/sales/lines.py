@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
+from sahara_assets.sales.parts_of_day import part_of_day
 from sahara_assets.tables.books import DROPS
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 from sahara_assets.tables.sales import PURCHASES
@@ -141,6 +142,7 @@ def classified(warehouse: Warehouse, settings: Settings, *, written_before: date
         ordered_at=lines.ordered_at,
         ordered_at_local=lines.ordered_at_local,
         ordered_on=lines.ordered_at_local.date(),
+        part_of_day=part_of_day(warehouse, lines, settings),
         line_kind=kind,
         is_fee=is_one_of(lines.product_id, rules.fee_codes),
         is_future=seconds_of(lines.ordered_at) > seconds_of(lines.modified_at) + FUTURE_SECONDS,

@@ -61,8 +61,6 @@ def training_fingerprint(settings: Settings) -> str:
         later["population"] = settings.features.population
     recipes = {one.feature.name: repr(one.recipe) for one in feature_set(settings).declared}
     mine = {name: recipes[name] for name in settings.features.model if name in recipes}
-    if any("OrderShare" in recipe for recipe in mine.values()):
-        later["day"] = document["day"]
     if mine:
         later["recipes"] = mine
     return hashlib.sha256(json.dumps([*parts, *([later] if later else [])], sort_keys=True).encode()).hexdigest()[:16]

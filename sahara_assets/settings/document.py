@@ -30,7 +30,7 @@ from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-from sahara_assets.settings.measuring import DaySettings, PreprocessingSettings
+from sahara_assets.settings.measuring import PartsOfDaySettings, PreprocessingSettings
 from sahara_assets.settings.sections import (
     AlertSettings,
     DatasetSettings,
@@ -68,7 +68,7 @@ class Settings(Section):
     drops: DropSettings = Field(default_factory=DropSettings)
     datasets: dict[str, DatasetSettings] = Field(default_factory=_default_datasets)
     rules: RuleSettings = Field(default_factory=RuleSettings)
-    day: DaySettings = Field(default_factory=DaySettings)
+    parts_of_day: PartsOfDaySettings = Field(default_factory=PartsOfDaySettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)

@@ -10,13 +10,15 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from sahara_assets.settings.base import Section
+from sahara_assets.settings.base import Section, known_zone
 
-RULES: dict[str, dict[str, int]] = {
-    "usual": {"night": 0, "morning": 6, "afternoon": 12, "evening": 18},
-    "byte-foods": {"morning": 0, "afternoon": 13, "evening": 18},
+PARTS_OF_DAY: dict[str, dict[str, int]] = {
+    "usual": {"Night": 0, "Morning": 6, "Afternoon": 12, "Evening": 18},
+    "byte-foods": {"Morning": 0, "Afternoon": 13, "Evening": 18},
 }
 """The rules that have a name: part → its first hour. `byte-foods` is what the notebook of Byte Foods did (hours 0-12, 13-17, 18-23)."""
+
+LONGEST_PART_NAME = 30
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -44,24 +46,26 @@ def pattern_fault(pattern: str) -> str:
     return ""
 
 
-class DaySettings(Section):
-    """What morning, evening and weekend are, for the features that are shares of orders by time."""
+class PartsOfDaySettings(Section):
+    """What morning, afternoon and so on are, and by whose clock."""
 
     rule: Literal["usual", "byte-foods"] = Field(
         "usual",
-        description="`usual`: night 0-5, morning 6-11, afternoon 12-17, evening 18-23; `byte-foods`: morning 0-12, afternoon 13-17, evening 18-23.",
+        description="`usual`: Night 0-5, Morning 6-11, Afternoon 12-17, Evening 18-23; `byte-foods`: Morning 0-12, Afternoon 13-17, Evening 18-23.",
     )
     starts: dict[str, int] = Field(
         default_factory=dict,
-        description="A rule of your own: each part's first hour, such as `{ lunch = 11, dinner = 17 }`. A part lasts until the next begins, the last one over midnight until the first.",
+        description="A rule of your own, instead of one with a name: each part's first hour, such as `{ Breakfast = 5, Lunch = 11, Dinner = 16 }`. A part lasts until the next begins, the last one over midnight until the first.",
     )
-    clock: Literal["local", "utc"] = Field(
-        "local",
-        description="Whose hours and days: `local` is project.time_zone. The published times of Byte Foods are most likely `utc`.",
+    time_zone: str = Field(
+        "",
+        description="IANA time zone of the clock that is meant; empty: `project.time_zone`. The published times of Byte Foods are most likely `UTC`.",
     )
-    weekend: list[str] = Field(
-        ["saturday", "sunday"], min_length=1, description="The days of the weekend, by their English names."
-    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        return known_zone(name) if name else name
 
     @field_validator("starts")
     @classmethod
@@ -72,33 +76,28 @@ class DaySettings(Section):
         if len(set(starts.values())) < len(starts):
             raise ValueError("two parts begin at the same hour")
         for name in starts:
-            if not re.fullmatch(r"[a-z][a-z0-9_ ]{0,19}", name):
-                raise ValueError(f"{name!r} must be lower-case letters, digits, _ and blanks, 20 characters at most")
+            if not name.strip() or len(name) > LONGEST_PART_NAME or not name.isprintable():
+                raise ValueError(f"{name!r} is no name: {LONGEST_PART_NAME} printable characters at most")
+            if not re.search(r"[A-Za-z]", name):
+                raise ValueError(f"{name!r} holds no letter from a to z, and the feature is named after it")
         return starts
-
-    @field_validator("weekend")
-    @classmethod
-    def _days(cls, names: list[str]) -> list[str]:
-        wrong = [name for name in names if name not in WEEKDAYS]
-        if wrong:
-            raise ValueError(f"{wrong[0]!r} is no day; write {', '.join(WEEKDAYS)}")
-        return names
 
     @property
     def parts(self) -> tuple[tuple[str, int], ...]:
         """Each part with its first hour, in the order of the day.
 
-        >>> DaySettings(rule="byte-foods").parts
-        (('morning', 0), ('afternoon', 13), ('evening', 18))
+        >>> PartsOfDaySettings().parts
+        (('Night', 0), ('Morning', 6), ('Afternoon', 12), ('Evening', 18))
         """
-        return tuple(sorted((self.starts or RULES[self.rule]).items(), key=lambda part: part[1]))
+        starts = self.starts or PARTS_OF_DAY[self.rule]
+        return tuple(sorted(starts.items(), key=lambda part: part[1]))
 
     @property
     def hours(self) -> dict[str, str]:
         """Each part's hours as a person reads them.
 
-        >>> DaySettings(starts={"lunch": 11, "dinner": 17}).hours
-        {'lunch': '11-16', 'dinner': '17-10'}
+        >>> PartsOfDaySettings(starts={"Lunch": 11, "Dinner": 17}).hours
+        {'Lunch': '11-16', 'Dinner': '17-10'}
         """
         parts = self.parts
         following = [*parts[1:], parts[0]]

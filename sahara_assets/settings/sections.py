@@ -10,7 +10,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
     Field,
@@ -20,8 +19,8 @@ from pydantic import (
 
 from sahara_assets.features.declarations import DEFAULT_MODEL_FEATURES
 from sahara_assets.settings.attributes import AttributeSettings
-from sahara_assets.settings.base import Section
-from sahara_assets.settings.measuring import pattern_fault
+from sahara_assets.settings.base import Section, known_zone
+from sahara_assets.settings.measuring import WEEKDAYS, pattern_fault
 from sahara_assets.settings.unknown import unknown_key
 
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
@@ -174,18 +173,7 @@ class ProjectSettings(Section):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            zones = sorted(available_timezones(), key=lambda zone: (zone.startswith(("Etc/", "posix")), zone))
-            hint = unknown_key(name, zones, noun="time zone")
-            remedy = (
-                hint
-                if "did you mean" in hint
-                else f"unknown time zone {name!r}; use an IANA name such as Europe/London"
-            )
-            raise ValueError(remedy) from error
-        return name
+        return known_zone(name)
 
 
 class DatasetSettings(Section):
@@ -411,10 +399,23 @@ class FeatureSettings(Section):
         default_factory=dict,
         description="Counts of sale lines by category: NAME = a regular expression that the line's whole category path must hold a match of. Becomes the feature `NAME_lines`.",
     )
+    weekend: list[str] = Field(
+        ["saturday", "sunday"],
+        min_length=1,
+        description="The days of the weekend, for `weekend_share`: local days, by their English names.",
+    )
     population: Literal["buyers", "customers"] = Field(
         "buyers",
         description="Who is measured: `buyers` are customers with a sale line before the cut-off, `customers` everyone in the table `customers`. Who never bought has 0 orders and 0 spend.",
     )
+
+    @field_validator("weekend")
+    @classmethod
+    def _days(cls, names: list[str]) -> list[str]:
+        wrong = [name for name in names if name not in WEEKDAYS]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no day; write {', '.join(WEEKDAYS)}")
+        return names
 
     @field_validator("category_lines")
     @classmethod

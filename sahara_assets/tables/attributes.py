@@ -2,7 +2,7 @@
 
 An attribute that is declared under its well-known name needs nothing but its column in the file; kind, unit and words come from here.
 Any other is declared in full in the settings (`settings/attributes.py`). How attributes are read is `drops/attributes.py`; which
-features they become is `features/attributes.py`; how `sahara init` recognises their columns, `onboarding/attributes.py`.
+features they become is `features/declared.py`; how `sahara init` recognises their columns, `onboarding/attributes.py`.
 """
 
 from __future__ import annotations

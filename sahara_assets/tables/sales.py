@@ -29,6 +29,7 @@ PURCHASES = Table(
         timestamp_column("ordered_at", "When it was ordered, UTC.", nullable=False),
         timestamp_column("ordered_at_local", "When it was ordered, in the project's time zone.", nullable=False),
         date_column("ordered_on", "The local day it was ordered.", nullable=False),
+        text_column("part_of_day", "The part of the day it was ordered in, as [parts_of_day] has it.", nullable=False),
         text_column("line_kind", "sale, return, cancellation, adjustment or free.", nullable=False),
         flag_column("is_fee", "A fee (postage, bank charge), not merchandise."),
         flag_column("is_future", "Dated more than a day after the drop was modified."),

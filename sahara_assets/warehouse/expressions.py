@@ -37,11 +37,6 @@ _WEEKS_SECONDS = 10_000 * 7 * SECONDS_PER_DAY
 """Many whole weeks: added to a moment before 1970 it makes the seconds positive, which engines divide alike."""
 
 
-def hour_of(moment: Expression) -> Expression:
-    """The hour of a naive timestamp, 0 to 23."""
-    return (seconds_of(moment) + _WEEKS_SECONDS) // 3600 % 24
-
-
 def weekday_of(moment: Expression) -> Expression:
     """The day of the week of a naive timestamp, from 0 for Monday: the first day of 1970 was a Thursday."""
     return ((seconds_of(moment) + _WEEKS_SECONDS) // SECONDS_PER_DAY + 3) % 7

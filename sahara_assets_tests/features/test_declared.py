@@ -51,11 +51,11 @@ def test_what_is_on_offer_is_computed_only_where_it_is_asked_for():
 
 def test_parts_of_the_day_are_those_of_the_settings():
     named = _parsed(
-        day={"rule": "byte-foods"}, features={"also": ["morning_share", "afternoon_share", "evening_share"]}
+        parts_of_day={"rule": "byte-foods"}, features={"also": ["morning_share", "afternoon_share", "evening_share"]}
     )
     told = [one.feature.description for one in feature_set(named).declared]
     assert [line.rpartition(": ")[2] for line in told] == ["hours 0-12.", "hours 13-17.", "hours 18-23."]
-    own = _parsed(day={"starts": {"late lunch": 13, "dinner": 18}}, features={"also": ["late_lunch_share"]})
+    own = _parsed(parts_of_day={"starts": {"Late lunch": 13, "dinner": 18}}, features={"also": ["late_lunch_share"]})
     assert feature_set(own).declared[0].feature.label == "share of orders in the late lunch"
 
 
@@ -108,7 +108,7 @@ _ATTRIBUTES = st.dictionaries(
 )
 def test_a_document_names_exactly_the_features_that_its_settings_bring(attributes, counts, day):
     document = {
-        "day": day,
+        "parts_of_day": day,
         "datasets": {
             "purchases": {},
             "customers": {"attributes": attributes},

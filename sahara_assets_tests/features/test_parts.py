@@ -64,16 +64,17 @@ def test_shares_are_of_orders_by_their_first_line(tmp_path):
 
 
 def test_the_clock_and_the_weekend_are_settings(tmp_path):
-    features = {"also": ["morning_share", "evening_share", "weekend_share"]}
-    day = {"rule": "byte-foods", "clock": "utc", "weekend": ["monday"]}
-    found = measured(built(tmp_path, features=features, day=day, project={"time_zone": "America/Los_Angeles"}))
-    # Eight hours later (seven after the ninth): 14:00, 13:59, 01:00 and 00:59 of the day after.
+    features = {"also": ["morning_share", "evening_share", "weekend_share"], "weekend": ["monday"]}
+    day = {"rule": "byte-foods", "time_zone": "UTC"}
+    zone = {"time_zone": "America/Los_Angeles"}
+    found = measured(built(tmp_path, features=features, parts_of_day=day, project=zone))
+    # Eight hours later (seven after the ninth): 14:00, 13:59, 01:00 and 00:59; two of the four on Mondays in California.
     assert [found["ann"][name] for name in features["also"]] == [0.5, 0.0, 0.5]
 
 
 def test_a_part_may_last_over_midnight(tmp_path):
     found = measured(
-        built(tmp_path, features={"also": ["day_share", "dark_share"]}, day={"starts": {"day": 6, "dark": 18}})
+        built(tmp_path, features={"also": ["day_share", "dark_share"]}, parts_of_day={"starts": {"Day": 6, "Dark": 18}})
     )
     assert (found["ann"]["day_share"], found["ann"]["dark_share"]) == (0.5, 0.5)
 

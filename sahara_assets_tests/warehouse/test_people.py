@@ -51,7 +51,7 @@ def test_features_that_settings_bring_are_equal_and_come_and_go(warehouse, tmp_p
             shop.set(
                 datasets=DATASETS,
                 features=also,
-                day={"starts": {"night": 20, "morning": 6, "afternoon": 12, "evening": 17}},
+                parts_of_day={"starts": {"night": 20, "morning": 6, "afternoon": 12, "evening": 17}},
             )
             deliver_a_day_and_a_night(shop)
             shop.build()
