@@ -85,10 +85,11 @@ def basis_as_of(warehouse: Warehouse, settings: Settings, moment: datetime, *, k
     written_before = _utc(moment, settings)
     lines = classified(warehouse, settings, written_before=written_before) if known else warehouse.table(PURCHASES)
     lines = before(lines, moment)
-    written = customers_from(lines, files_of(warehouse, settings, written_before=written_before), settings)
+    files = files_of(warehouse, settings, written_before=written_before, signed_up_before=moment)
+    written = customers_from(lines, files, settings)
     if known:
         return Basis(lines, written, moment, settings)
-    told = customers_from(lines, files_of(warehouse, settings), settings)
+    told = customers_from(lines, files_of(warehouse, settings, signed_up_before=moment), settings)
     return Basis(lines, _people(written, told, moment, settings), moment, settings)
 
 

@@ -45,13 +45,27 @@ class Files:
     sign_ups: ibis.Table
 
 
-def files_of(warehouse: Warehouse, settings: Settings, *, written_before: datetime | None = None) -> Files:
-    """The files about people as they are now, or as far as they had been written before a moment (UTC)."""
+def files_of(
+    warehouse: Warehouse,
+    settings: Settings,
+    *,
+    written_before: datetime | None = None,
+    signed_up_before: datetime | None = None,
+) -> Files:
+    """The files about people.
+
+    Args:
+        warehouse: holds what they said.
+        settings: which of them there are.
+        written_before: as far as they had been written before a moment, UTC; None for all of them.
+        signed_up_before: sign-ups of days before a moment, local: of one that is still to come nothing is said, and a new one takes nothing
+            from an old one; None for all of them.
+    """
+    signed = None if signed_up_before is None else ("signed_up_on", signed_up_before.date())
     return Files(
-        *(
-            current_lines(warehouse, settings, dataset, written_before=written_before)
-            for dataset in ("customers", "accounts", "sign_ups")
-        )
+        current_lines(warehouse, settings, "customers", written_before=written_before),
+        current_lines(warehouse, settings, "accounts", written_before=written_before),
+        current_lines(warehouse, settings, "sign_ups", written_before=written_before, dated_before=signed),
     )
 
 

@@ -13,7 +13,7 @@ from sahara_assets.tables.sales import PURCHASES
 from sahara_assets.warehouse.expressions import Expression, is_one_of, money, seconds_of, starts_with_code
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
@@ -44,7 +44,11 @@ def drop_ranks(warehouse: Warehouse, dataset: str, written_before: datetime | No
 
 
 def superseded_lines(
-    warehouse: Warehouse, dataset: str, version_column: str = "", written_before: datetime | None = None
+    warehouse: Warehouse,
+    dataset: str,
+    version_column: str = "",
+    written_before: datetime | None = None,
+    dated_before: tuple[str, date] | None = None,
 ) -> ibis.Table:
     """The raw lines that a newer drop states again: `_drop_id`, `_line`.
 
@@ -53,7 +57,7 @@ def superseded_lines(
     by the version column where one is set (a row without a version is older than any that has one), then by drop.
     """
     ranks = drop_ranks(warehouse, dataset, written_before)
-    raw = _delivered(warehouse, dataset, written_before)
+    raw = _delivered(warehouse, dataset, written_before, dated_before)
     identity = list(DATASETS[dataset].key) or ["_line_hash", "_occurrence"]
     repeated = raw.group_by(identity).aggregate(copies=raw.count())
     repeated = repeated.filter(repeated.copies > 1)
@@ -66,9 +70,14 @@ def superseded_lines(
     return placed.filter(placed.place > 0).select("_drop_id", "_line")
 
 
-def _delivered(warehouse: Warehouse, dataset: str, written_before: datetime | None) -> ibis.Table:
-    """The raw lines of a dataset, or of those of its files that were written before a moment."""
+def _delivered(
+    warehouse: Warehouse, dataset: str, written_before: datetime | None, dated_before: tuple[str, date] | None
+) -> ibis.Table:
+    """The raw lines of a dataset, or those of its files that were written before a moment, or that are dated before a day."""
     raw = warehouse.table(RAW_TABLES[dataset])
+    if dated_before is not None:
+        column, day = dated_before
+        raw = raw.filter(raw[column] < ibis.date(day))
     if written_before is None:
         return raw
     ranks = drop_ranks(warehouse, dataset, written_before)
@@ -76,7 +85,12 @@ def _delivered(warehouse: Warehouse, dataset: str, written_before: datetime | No
 
 
 def current_lines(
-    warehouse: Warehouse, settings: Settings, dataset: str, *, written_before: datetime | None = None
+    warehouse: Warehouse,
+    settings: Settings,
+    dataset: str,
+    *,
+    written_before: datetime | None = None,
+    dated_before: tuple[str, date] | None = None,
 ) -> ibis.Table:
     """The raw lines that count, every one once; none of a dataset that the project does not have.
 
@@ -85,11 +99,13 @@ def current_lines(
         settings: whether there is such a dataset, and which column decides between its versions.
         dataset: its name.
         written_before: as if only the files were there that had been written before this moment, UTC.
+        dated_before: a date column and a day: as if the files held only lines of days before it.
     """
-    raw = _delivered(warehouse, dataset, written_before)
+    raw = _delivered(warehouse, dataset, written_before, dated_before)
     if dataset not in settings.datasets:
         return raw.limit(0)
-    superseded = superseded_lines(warehouse, dataset, settings.datasets[dataset].version_column, written_before)
+    version_column = settings.datasets[dataset].version_column
+    superseded = superseded_lines(warehouse, dataset, version_column, written_before, dated_before)
     return raw.anti_join(superseded, ["_drop_id", "_line"])
 
 
