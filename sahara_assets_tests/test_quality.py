@@ -59,7 +59,7 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
     ),
     "attributes_found": (
         ['[datasets.purchases]\n[datasets.products]\n[datasets.customers.attributes]\ngender = "Sex"\n', "UPDATE drops SET absent_columns = '[\"gender\"]' WHERE dataset = 'customers'"],
-        {"nothing_stale", "customer_features_contract"},
+        {"nothing_stale"},
         "in no drop: datasets.customers.attributes.gender: ",
     ),
     "ids_join": (
@@ -130,6 +130,11 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
         ["ALTER TABLE customer_features ALTER COLUMN recency_days DROP NOT NULL", f"UPDATE customer_features SET recency_days = NULL WHERE customer_id = {SOMEONE}"],
         {"two_ways_agree"},
         "recency_days is null in 1 row",
+    ),
+    "customer_features_online_contract": (
+        [f"INSERT INTO customer_features_online SELECT * FROM customer_features_online WHERE customer_id = {SOMEONE}"],
+        set(),
+        "customer_id repeats in 1 row",
     ),
     "customer_segments_contract": (
         [f"INSERT INTO customer_segments SELECT * FROM customer_segments WHERE customer_id = {SOMEONE}"],

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sahara_assets.quality.questions import Answer, Question
-from sahara_assets.sales.lines import current_lines
 from sahara_assets.tables.sales import PURCHASES
 
 if TYPE_CHECKING:
@@ -49,6 +48,8 @@ def _buyers(warehouse: Warehouse, _: Settings) -> ibis.Table:
 
 def _customers_of_file(column: str) -> Callable[[Warehouse, Settings], ibis.Table]:
     def ids(warehouse: Warehouse, settings: Settings) -> ibis.Table:
+        from sahara_assets.sales.lines import current_lines
+
         customers = current_lines(warehouse, settings, "customers")
         return customers.select(id=customers[column])
 
@@ -121,6 +122,8 @@ def coverage_of(warehouse: Warehouse, settings: Settings) -> list[Coverage]:
 
 
 def _coverage(warehouse: Warehouse, settings: Settings, join: Join) -> Coverage | None:
+    from sahara_assets.sales.lines import current_lines
+
     other = current_lines(warehouse, settings, join.datasets[1])
     known = other.select(id=other[join.column])
     if not _count(warehouse, known):
