@@ -72,7 +72,15 @@ def feature_assets(context: dg.AssetExecutionContext, project: Project) -> Itera
 @table_asset(CUSTOMER_FEATURES_ONLINE, deps=["customer_features"], kinds=_KINDS)
 def customer_features_online(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """The same features for single look-ups, with the time they were computed."""
-    built = stages.customer_features_online(project.warehouse, project.settings, project.run(context.run.run_id))
+    warehouse = project.warehouse
+    built = stages.customer_features_online(warehouse, project.settings, project.run(context.run.run_id))
     features = feature_set(project.settings)
+    table = warehouse.table(features.online_table)
+    first = warehouse.rows(table.order_by("customer_id").limit(5))
+    shown = ["customer_id", "cut_off", "computed_at", *features.by_name]
     lineage = column_lineage(features.online_table, [features.table])
-    return result_of(built, lineage, **{"dagster/column_schema": column_schema(features.online_table)})
+    return result_of(
+        built,
+        lineage,
+        **{"dagster/column_schema": column_schema(features.online_table), "first_customers": sample(first, shown[:8])},
+    )

@@ -145,4 +145,4 @@ def test_a_blocking_check_keeps_everything_below_it_from_being_built(project):
         (run,) = instance.get_runs()
         assert run.status is dg.DagsterRunStatus.FAILURE
         built = {name for name in ASSETS if instance.get_latest_materialization_event(dg.AssetKey(name))}
-    assert built == {"raw_purchases", "raw_products", "raw_customers", "drops", "rejected_rows"}
+    assert built == {*(name for name in ASSETS if name.startswith("raw_")), "drops", "rejected_rows"}
