@@ -173,7 +173,7 @@ def customer_features_online(warehouse: Warehouse, settings: Settings, run: Run)
         stamped = measured.mutate(
             **{name: ibis.timestamp(moment.isoformat(sep=" ")) for name, moment in moments.items()}
         )
-        return warehouse.replace(features.online_table, stamped), {"computed_at": run.now.isoformat()}
+        return warehouse.replace(features.online_table, stamped), {}
 
     return rebuild(warehouse, run, features.online_table.name, fingerprint, build)
 
