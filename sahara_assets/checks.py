@@ -12,6 +12,8 @@ from sahara_assets.resources import Project
 STAGE_OF_ASSET = {
     "drops": "raw",
     "rejected_rows": "raw",
+    "sessions": "analytics",
+    "product_events": "analytics",
     "purchases": "sales",
     "orders": "sales",
     "products": "sales",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dagster as dg
 
-from sahara_assets.assets import activation, features, raw, sales, segmentation
+from sahara_assets.assets import activation, analytics, features, raw, sales, segmentation
 from sahara_assets.assets.presentation import in_warehouse
 from sahara_assets.automation import all_automation
 from sahara_assets.checks import all_checks
+from sahara_assets.logs import console_log
 from sahara_assets.resources import Project, settings_at_load
 
-STAGES = (raw, sales, features, segmentation, activation)
+STAGES = (raw, analytics, sales, features, segmentation, activation)
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The pipeline: five stages of assets, their checks, the sensor and the jobs."""
+    """The pipeline: six stages of assets, their checks, the sensor and the jobs."""
     kind = settings_at_load().warehouse.scheme
     assets = [asset for asset in dg.load_assets_from_modules(STAGES) if isinstance(asset, dg.AssetsDefinition)]
     return dg.Definitions(
@@ -23,5 +24,6 @@ def defs() -> dg.Definitions:
         asset_checks=all_checks(),
         resources={"project": Project()},
         executor=dg.in_process_executor,
+        loggers={"console": console_log},
         **all_automation(),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from sahara_assets.settings.document import config_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import dagster as dg
 
     from sahara_assets.settings.document import Settings
 
@@ -51,6 +53,25 @@ def dagster_home(settings: Settings) -> Path:
     return home
 
 
+@contextmanager
+def dagster_history(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance of this project.
+
+    Two processes that find no history and make it at the same time leave SQLite files with two schema versions, which no Dagster
+    opens ever again; so one at a time opens it.
+    """
+    import dagster as dg
+    from filelock import FileLock
+
+    home = dagster_home(settings)
+    with FileLock(home / "history.lock"):
+        instance = dg.DagsterInstance.from_config(str(home))
+        # Each is made when it is first asked for.
+        _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
+    with instance:
+        yield instance
+
+
 def ui_command(settings: Settings, config: Path | None, port: int) -> tuple[list[str], dict[str, str]]:
     """The command that serves Dagster for this project on loopback, and its environment.
 
@@ -64,7 +85,8 @@ def ui_command(settings: Settings, config: Path | None, port: int) -> tuple[list
         except OSError as error:
             raise SaharaError(f"port {port}: {error.strerror}; choose another with --port") from error
     environment = dict(os.environ)
-    environment["DAGSTER_HOME"] = str(dagster_home(settings).resolve())
+    with dagster_history(settings):
+        environment["DAGSTER_HOME"] = str(dagster_home(settings).resolve())
     found = config_file(config)
     if found is not None:
         # Absolute, because the code server that Dagster starts need not share this working folder.
@@ -90,7 +112,7 @@ def execute_job(
 
     show_progress(progress)
     definitions = defs()
-    with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
+    with dagster_history(settings) as instance:
         bury_killed_runs(instance, settings, datetime.now(tz=UTC))
         job = definitions.resolve_job_def("sahara_run")
         try:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sahara_assets.builds import RUN, Run, built, code_fingerprint, combine, forget_builds, record
-from sahara_assets.drops.discovery import find_drops
+from sahara_assets.drops.discovery import drop_folder
 from sahara_assets.drops.ledger import ledger_rows
 from sahara_assets.drops.loading import LoadReport, load_drops, plan_load
 from sahara_assets.drops.plan import Status
@@ -158,7 +158,7 @@ def run_everything(
     """
     from sahara_assets.stages import purchases_are_current
 
-    find_drops(settings)  # a folder that is not there is said before anything is made
+    drop_folder(settings).check()  # a folder that is not there is said before anything is made
     with hold_lock(settings), open_warehouse(settings) as warehouse:
         before = _overall_fingerprint(warehouse, settings)
         if not retrain and _nothing_to_do(warehouse, settings, before):

@@ -1,7 +1,7 @@
 """Every derived table and file, with what it is made from: the pipeline without Dagster.
 
 Each function builds one thing unless it is current, and says what it did. Assets and command line call these; how a thing is built
-lives with its subject (`sales/`, `features/`, `segmentation/`, `exports/`, `report/`).
+lives with its subject (`analytics/`, `sales/`, `features/`, `segmentation/`, `exports/`, `report/`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sahara_assets.builds import Built, Run, built, code_fingerprint, combine, r
 from sahara_assets.drops.ledger import raw_fingerprint
 from sahara_assets.errors import SaharaError
 from sahara_assets.settings.attributes import attribute_of
+from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
 from sahara_assets.tables.books import BUILDS
 from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
@@ -46,6 +47,41 @@ def _declared_attributes(settings: Settings) -> str:
     )
 
 
+def _traffic_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
+    """What sessions and product events depend on."""
+    return combine(
+        *(_dataset_fingerprint(warehouse, settings, dataset) for dataset in ("sessions", "events", "customers")),
+        settings.fingerprint("analytics.customer"),
+        code_fingerprint("analytics", "sales/lines", "tables/columns", "tables/analytics", "warehouse/expressions"),
+    )
+
+
+def _traffic(
+    warehouse: Warehouse, settings: Settings, run: Run, table: Table, builder: Callable[[], tuple[int, Account]]
+) -> Built:
+    """Build a table of analytics; where a project has none and never had, there is nothing to build and nothing to write down."""
+    from sahara_assets.analytics.visits import delivered
+
+    if not delivered(warehouse, settings) and not warehouse.count(table):
+        return Built(table.name, combine("no analytics"), 0, rebuilt=False)
+    fingerprint = _traffic_fingerprint(warehouse, settings)
+    return rebuild(warehouse, run, table.name, fingerprint, _with_account(warehouse, table, builder))
+
+
+def sessions(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """One row per session."""
+    from sahara_assets.analytics.sessions import build_sessions
+
+    return _traffic(warehouse, settings, run, SESSIONS, lambda: build_sessions(warehouse, settings))
+
+
+def product_events(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """One row per product of a hit, or item of an event."""
+    from sahara_assets.analytics.product_events import build_product_events
+
+    return _traffic(warehouse, settings, run, PRODUCT_EVENTS, lambda: build_product_events(warehouse, settings))
+
+
 def _with_account(
     warehouse: Warehouse, table: Table, builder: Callable[[], tuple[int, Account]]
 ) -> Callable[[], tuple[int, dict[str, Any]]]:
@@ -75,7 +111,14 @@ def purchases(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """Every order line once, classified."""
     from sahara_assets.sales.lines import build_purchases
 
-    build = _with_account(warehouse, PURCHASES, lambda: build_purchases(warehouse, settings))
+    def lines() -> tuple[int, Account]:
+        if settings.analytics.purchases == "none":
+            return build_purchases(warehouse, settings)
+        from sahara_assets.analytics.purchases import purchase_lines
+
+        return build_purchases(warehouse, settings, purchase_lines(warehouse, settings))
+
+    build = _with_account(warehouse, PURCHASES, lines)
     return rebuild(warehouse, run, PURCHASES.name, _purchases_fingerprint(warehouse, settings), build)
 
 
@@ -86,6 +129,7 @@ def purchases_are_current(warehouse: Warehouse, settings: Settings) -> bool:
 
 
 def _purchases_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
+    rule = settings.fingerprint("analytics.purchases", "analytics.order")
     return combine(
         _dataset_fingerprint(warehouse, settings, "purchases"),
         _dataset_fingerprint(warehouse, settings, "products"),
@@ -93,6 +137,7 @@ def _purchases_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
             "rules", "parts_of_day", "project.time_zone", "project.currency", "project.currency_rates"
         ),
         code_fingerprint("sales", "tables/columns", "tables/sales", "warehouse/expressions"),
+        *([] if settings.analytics.purchases == "none" else [_traffic_fingerprint(warehouse, settings), rule]),
     )
 
 

@@ -15,6 +15,7 @@ from sahara_assets.generate.shop import generate
 from sahara_assets_tests.commands import sahara
 from sahara_assets_tests.fake_bigquery.fixtures import fake_bigquery, running_bigquery  # noqa: F401 - fixtures
 from sahara_assets_tests.long_counts import note
+from sahara_assets_tests.object_stores import bucket, hasty, running_stores  # noqa: F401 - fixtures
 from sahara_assets_tests.postgres_server import PostgresServer, binaries
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ _MINUTES_EACH = (
     "drops.test_exactly_once",
     "test_kill",
     "drops.test_any_order",
+    "test_two_at_once",
+    "test_object_stores",
     "test_dagster_ui",
     "test_planted_truth",
     "test_cli_runs",

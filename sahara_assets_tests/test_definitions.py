@@ -12,7 +12,7 @@ from sahara_assets.definitions import defs
 from sahara_assets.quality.checklist import QUESTIONS
 from sahara_assets_tests.commands import ROOT, clean_environment
 
-STORY = ["raw", "sales", "features", "segmentation", "activation"]
+STORY = ["raw", "analytics", "sales", "features", "segmentation", "activation"]
 SPECS = {spec.key.to_user_string(): spec for spec in defs().resolve_all_asset_specs()}
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PACKAGE = ROOT / "sahara_assets"
 
 LAYERS: list[tuple[str, tuple[str, ...]]] = [
-    ("declared", ("errors", "tables.*", "wording")),
+    ("declared", ("errors", "tables.*", "wording", "untrusted")),
     (
         "set",
         ("features.declarations", "features.declared", "features.feature_set", "tables.features", "tables.schema", "settings.*"),
@@ -30,12 +30,12 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("kept", ("warehouse.*", "locking", "builds", "webhook")),
     (
         "made",
-        ("drops.*", "sales.*", "features.*", "segmentation.*", "exports.*", "generate.*", "onboarding.*", "settings.reference", "tables.reference"),
+        ("drops.*", "analytics.*", "sales.*", "features.*", "segmentation.*", "exports.*", "generate.*", "onboarding.*", "settings.reference", "tables.reference"),
     ),
     ("questioned", ("quality.*",)),
     ("told", ("report.*",)),
     ("staged", ("stages",)),
-    ("wired", ("resources", "failures", "launching")),
+    ("wired", ("resources", "failures", "launching", "logs")),
     ("shown", ("assets.*", "checks", "automation", "alerts")),
     ("offered", ("definitions",)),
     ("commanded", ("console", "printing", "summary", "job", "running", "commands.*", "cli")),
@@ -45,6 +45,7 @@ WITH_DAGSTER = (
     "resources",
     "failures",
     "launching",
+    "logs",
     "assets.*",
     "checks",
     "automation",
@@ -62,6 +63,13 @@ NEVER_AT_IMPORT = {
     "psycopg2",
     "google",
     "rich",
+    "s3fs",
+    "gcsfs",
+    "fsspec",
+    "botocore",
+    "aiobotocore",
+    "aiohttp",
+    "requests",
 }
 
 

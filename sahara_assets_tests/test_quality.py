@@ -13,6 +13,8 @@ from sahara_assets.drops.ledger import reading_fingerprint
 from sahara_assets.quality.checklist import QUESTIONS, run_checks
 from sahara_assets.settings.document import load_settings
 from sahara_assets.warehouse.opening import open_warehouse
+from sahara_assets_tests.analytics import made_exports as made
+from sahara_assets_tests.small_shop import SmallShop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,6 +150,50 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
     ),
 }  # fmt: skip
 
+# The same for what only a project with analytics is asked.
+ANALYTICS_FAULTS: dict[str, tuple[list[str], set[str], str]] = {
+    "sessions_account_balances": (
+        ["UPDATE step_counts SET row_count = row_count + 1 WHERE table_name = 'sessions' AND position = 1"],
+        set(),
+        "rows in",
+    ),
+    "product_events_account_balances": (
+        ["UPDATE step_counts SET row_count = row_count + 1 WHERE table_name = 'product_events' AND position = 1"],
+        set(),
+        "rows in",
+    ),
+    "join_coverage": (
+        ["UPDATE sessions SET visitor_id = 'x' || visitor_id"],
+        set(),
+        "0 of 2 visitor_ids of the sessions are customers (0.0%)",
+    ),
+    "days_agree": (
+        ["UPDATE sessions SET started_on = started_on + 1"],
+        set(),
+        "2 of 2 sessions began on another day by the project's clock (America/Los_Angeles)",
+    ),
+    "totals_agree": (
+        ["UPDATE raw_sessions SET page_views = page_views + 1 WHERE _line = 1"],
+        set(),
+        "1 session states different totals on different rows",
+    ),
+    "orders_are_told": (
+        ["UPDATE product_events SET order_id = NULL WHERE product_id = 'P2'"],
+        set(),
+        "1 of 2 purchased product rows name no transaction",
+    ),
+    "sessions_contract": (
+        ["INSERT INTO sessions SELECT * FROM sessions LIMIT 1"],
+        {"sessions_account_balances"},
+        "session_id repeats in 1 row",
+    ),
+    "product_events_contract": (
+        ["INSERT INTO product_events SELECT * FROM product_events LIMIT 1"],
+        {"product_events_account_balances", "account_balances"},
+        "_drop_id, _line repeats in 1 row",
+    ),
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def clean(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -178,7 +224,8 @@ def asked(root: Path) -> dict[str, Verdict]:
 
 def test_clean_data_pass_every_check(clean):
     verdicts = asked(clean)
-    assert set(verdicts) == {question.name for question in QUESTIONS}
+    # Without analytics there is nothing to ask of it.
+    assert set(verdicts) == {question.name for question in QUESTIONS} - set(ANALYTICS_FAULTS)
     assert [verdict for verdict in verdicts.values() if not verdict.passed] == []
     for verdict in verdicts.values():
         json.dumps(verdict.metadata)
@@ -186,7 +233,7 @@ def test_clean_data_pass_every_check(clean):
 
 
 def test_every_check_has_its_planted_fault():
-    assert set(FAULTS) == {question.name for question in QUESTIONS}
+    assert set(FAULTS) | set(ANALYTICS_FAULTS) == {question.name for question in QUESTIONS}
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
@@ -210,6 +257,48 @@ def test_a_planted_fault_fails_its_check_and_no_other(name, clean, tmp_path):
     assert words in verdicts[name].text
 
 
+@pytest.fixture(scope="module")
+def visited(tmp_path_factory: pytest.TempPathFactory) -> SmallShop:
+    """A shop whose purchases are those of its two sessions: every check passes."""
+    shop = SmallShop(
+        tmp_path_factory.mktemp("visited"),
+        project={"time_zone": "America/Los_Angeles"},
+        datasets={"sessions": made.SESSIONS, "customers": {}},
+        analytics={"purchases": "transactions"},
+    )
+    bought = (made.product(quantity=2, revenue=26.5), made.product("P2", 3.5, quantity=1, revenue=4.0))
+    shop.deliver(
+        "sessions/a.jsonl",
+        made.lines(
+            made.session("0017", 1, made.hit(1, made.product()), made.hit(2, *bought, action="6", order="ORD1")),
+            made.session("0018", 1, made.hit(1)),
+        ),
+    )
+    shop.deliver("customers/a.csv", [{"customer_id": "c-1", "visitor_id": "0017"}, {"customer_id": "0018"}])
+    shop.build(features=False)
+    return shop
+
+
+def test_clean_sessions_pass_every_check(visited):
+    verdicts = run_checks(visited.warehouse, visited.settings)
+    assert {verdict.name for verdict in verdicts} >= set(ANALYTICS_FAULTS)
+    assert [verdict for verdict in verdicts if not verdict.passed] == []
+
+
+@pytest.mark.parametrize("name", sorted(ANALYTICS_FAULTS))
+def test_a_planted_fault_of_analytics_fails_its_check_and_no_other(name, visited):
+    statements, others, words = ANALYTICS_FAULTS[name]
+    visited.warehouse.reader.execute("BEGIN")
+    try:
+        for statement in statements:
+            visited.warehouse.reader.execute(statement)
+        verdicts = {verdict.name: verdict for verdict in run_checks(visited.warehouse, visited.settings)}
+    finally:
+        visited.warehouse.reader.execute("ROLLBACK")
+    assert {verdict.name for verdict in verdicts.values() if not verdict.passed} == {name, *others}
+    assert words in verdicts[name].text
+
+
 def test_which_checks_block_is_a_decision_and_not_an_accident():
     blocking = {question.name for question in QUESTIONS if question.blocking}
     assert {question.name for question in QUESTIONS} - blocking == {
@@ -222,6 +311,10 @@ def test_which_checks_block_is_a_decision_and_not_an_accident():
         "sales_are_usual",
         "choice_qualified",
         "segments_still_fit",
+        "join_coverage",
+        "days_agree",
+        "totals_agree",
+        "orders_are_told",
     }
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sahara_assets.drops.discovery import glob_to_regex
-from sahara_assets.errors import SettingsError
+from sahara_assets.errors import SaharaError, SettingsError
 from sahara_assets.settings.document import Settings, config_file, load_settings, parse_settings
 from sahara_assets.settings.environment import FILE_SUFFIX, environment_variables
 from sahara_assets.settings.measuring import TreatmentSettings
@@ -84,6 +84,23 @@ def test_every_problem_is_listed_at_once():
     assert len(found) == 16
 
 
+def test_a_drop_folder_may_lie_in_a_bucket_and_shows_no_key_that_stands_in_its_address():
+    for address, name, prefix in (
+        ("s3://shop", "shop", ""),
+        ("s3://shop/", "shop", ""),
+        ("gs://shop.example.com/a/b", "shop.example.com", "a/b/"),
+        ("gs://shop/a/b/", "shop", "a/b/"),
+    ):
+        settings = parse_settings({"drops": {"folder": address}}, root=Path())
+        assert settings.drops.bucket is not None
+        assert (settings.drops.bucket.name, settings.drops.bucket.prefix) == (name, prefix)
+        with pytest.raises(SaharaError, match="is no folder of this machine"):
+            _ = settings.drop_folder
+    with pytest.raises(SettingsError) as caught:
+        parse_settings({"drops": {"folder": "s3://AKIAKEY:secret@shop/drops"}}, root=Path())
+    assert not {"AKIAKEY", "secret"} & set(str(caught.value).replace(":", " ").replace("@", " ").split())
+
+
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
@@ -97,6 +114,12 @@ def test_every_problem_is_listed_at_once():
         ({"rules": {"fee_codes": "POST"}}, 'rules.fee_codes: must be a list, such as ["a", "b"] (found "POST")'),
         ({"rules": {"cancellation_prefixes": [""]}}, "rules.cancellation_prefixes: an empty prefix would match every order id"),
         ({"drops": {"folder": 3}}, "drops.folder: must be text in quotes (found 3)"),
+        ({"drops": {"folder": "gcs://shop/drops"}}, "drops.folder: no drops can be read from gcs://; write gs://"),
+        ({"drops": {"folder": "S3://shop/drops"}}, "drops.folder: no drops can be read from S3://; write s3://"),
+        ({"drops": {"folder": "https://shop/drops"}}, "drops.folder: no drops can be read from https://; this version knows local"),
+        ({"drops": {"folder": "s3:///drops"}}, "drops.folder: names no bucket; write s3://bucket/prefix"),
+        ({"drops": {"folder": "gs://shop//drops"}}, "drops.folder: has an empty part in its path"),
+        ({"drops": {"folder": "s3://AKIA:key@shop/drops"}}, "drops.folder: has more than a bucket's name before its first slash"),
         ({"features": {"model": []}}, "features.model: must not be empty (found [])"),
         ({"features": {"cut_off": "soon"}}, "features.cut_off: 'soon' is not a date or time"),
         ({"features": {"cut_off": "2011-12-10T00:00+01:00"}}, "features.cut_off: is local to project.time_zone"),
@@ -105,7 +128,7 @@ def test_every_problem_is_listed_at_once():
         ({"project": {"currency": "GBP", "currency_rates": {"EUR": float("inf")}}}, "project.currency_rates.EUR: must be a number"),
         ({"project": {"currency": "GBP", "currency_rates": {"EUR": float("nan")}}}, "project.currency_rates.EUR: must be"),
         ({"project": {"currency_rates": {"EUR": 0.8}}}, "project.currency_rates: needs project.currency"),
-        ({"warehouse": {"url": "sahara.duckdb"}}, "warehouse.url: no warehouse for 'sahara.duckdb'"),
+        ({"warehouse": {"url": "sahara.duckdb"}}, "warehouse.url: no warehouse; this version knows duckdb:///FILE"),
         ({"warehouse": {"url": "duckdb://sahara.duckdb"}}, "warehouse.url: names no file"),
         ({"warehouse": {"url": "postgresql://host/db?schema=Sahara"}}, "warehouse.url: schema 'Sahara' must be lower-case"),
         ({"warehouse": {"url": "postgresql://host/db?schema=pg_temp"}}, "warehouse.url: schema 'pg_temp' must"),
@@ -137,6 +160,17 @@ def test_every_problem_is_listed_at_once():
         ({"datasets": {"purchases": {"normalise": {"quantity": ["upper"]}}}}, "datasets.purchases.normalise.quantity: is not a text column"),
         ({"datasets": {"purchases": {"version_column": "orderid"}}}, "datasets.purchases.version_column: unknown column 'orderid'; did you mean 'order_id'?"),
         ({"datasets": {"purchases": {"hold_above": 1.5}}}, "datasets.purchases.hold_above: must be at most 1"),
+        ({"datasets": {"purchases": {"date_formats": ["epoch_second"]}}}, "datasets.purchases.date_formats: 'epoch_second' names no year; write it like %d/%m/%Y %H:%M; did you mean 'epoch_seconds'?"),
+        ({"datasets": {"purchases": {"time_zone": "Amerika"}}}, "datasets.purchases.time_zone: unknown time zone 'Amerika'"),
+        ({"datasets": {"purchases": {"explode": 3}}}, "datasets.purchases.explode: must be a list"),
+        ({"datasets": {"purchases": {"explode": "a..b"}}}, "datasets.purchases.explode: 'a..b' is no path such as items"),
+        ({"datasets": {"purchases": {"explode": ["hits", "product"]}}}, "datasets.purchases.explode: 'product' must lie inside 'hits'"),
+        ({"datasets": {"purchases": {"explode": "items", "format": "csv"}}}, "datasets.purchases.explode: takes lists of nested documents apart, and CSV has none"),
+        ({"datasets": {"purchases": {"micros": ["unitprice"]}}}, "datasets.purchases.micros: unknown column 'unitprice'; did you mean 'unit_price'?"),
+        ({"datasets": {"purchases": {"micros": ["order_id"]}}}, "datasets.purchases.micros: order_id is no column of amounts"),
+        ({"datasets": {"purchases": {"constants": {"curency": "USD"}}}}, "datasets.purchases.constants: unknown column 'curency'; did you mean 'currency'?"),
+        ({"datasets": {"purchases": {"constants": {"currency": "USD"}, "columns": {"currency": "cur"}}}}, "datasets.purchases.constants.currency: is mapped to 'cur' too"),
+        ({"datasets": {"purchases": {"columns": {"order_id": "a", "customer_id": "a"}}}}, "datasets.purchases.columns: the header's 'a' is mapped to order_id and customer_id"),
         ({"datasets": {"products": {}}}, "datasets: purchases is missing"),
         ({"features": {"model": ["morning_shar"]}}, "features.model: unknown feature 'morning_shar'; did you mean 'morning_share'?"),
         ({"features": {"also": ["weekend_shares"]}}, "features.also: unknown feature 'weekend_shares'; did you mean 'weekend_share'?"),
@@ -202,6 +236,16 @@ def test_a_bare_toml_date_is_a_cut_off():
     assert parse_settings(document, root=HERE).features.cut_off == "2011-12-10"
 
 
+def test_a_list_to_take_apart_may_be_named_alone():
+    document = {"datasets": {"purchases": {"explode": "items"}}}
+    assert parse_settings(document, root=HERE).datasets["purchases"].explode == ["items"]
+
+
+def test_a_name_may_be_an_id_and_a_moment_at_once():
+    document = {"datasets": {"purchases": {"columns": {"order_id": "at", "ordered_at": "at"}}}}
+    assert parse_settings(document, root=HERE).datasets["purchases"].columns["ordered_at"] == "at"
+
+
 def test_a_mapping_alone_keeps_the_usual_patterns():
     settings = parse_settings({"datasets": {"purchases": {"columns": {"order_id": "InvoiceNo"}}}}, root=HERE)
     assert settings.datasets["purchases"].patterns == parse_settings({}, root=HERE).datasets["purchases"].patterns
@@ -220,6 +264,7 @@ _OVERRIDES = {
     "SAHARA_WAREHOUSE_MEMORY_LIMIT": ("2GB", "2GB"),
     "SAHARA_WAREHOUSE_THREADS": ("2", 2),
     "SAHARA_DROPS_FOLDER": ("in", "in"),
+    "SAHARA_DROPS_FOLLOW_LINKS": ("true", True),
     "SAHARA_DROPS_SETTLE_SECONDS": ("2.5", 2.5),
     "SAHARA_DROPS_LARGEST_UNPACKED": ("500MB", "500MB"),
     "SAHARA_DROPS_LARGEST_RATIO": ("50", 50),
@@ -232,6 +277,10 @@ _OVERRIDES = {
     "SAHARA_RULES_FEE_CODES": ("POST,BANK CHARGES", ["POST", "BANK CHARGES"]),
     "SAHARA_RULES_FEES_COUNT_AS_SPEND": ("false", False),
     "SAHARA_RULES_LEAST_JOINED": ("0.9", 0.9),
+    "SAHARA_ANALYTICS_CUSTOMER": ("user_id", "user_id"),
+    "SAHARA_ANALYTICS_PURCHASES": ("none", "none"),
+    "SAHARA_ANALYTICS_ORDER": ("session", "session"),
+    "SAHARA_ANALYTICS_MINIMUM_JOIN_SHARE": ("0.2", 0.2),
     "SAHARA_FEATURES_MODEL": ("recency_days,gross_spend", ["recency_days", "gross_spend"]),
     "SAHARA_FEATURES_CUT_OFF": ("2011-12-10", "2011-12-10"),
     "SAHARA_FEATURES_ALSO": ("weekend_share, morning_share", ["weekend_share", "morning_share"]),
@@ -467,6 +516,7 @@ def test_paths_start_from_the_file_wherever_one_stands(tmp_path, monkeypatch):
     monkeypatch.chdir("/")
     settings = load_settings(tmp_path / "shop" / "sahara.toml", {})
     assert settings.drop_folder == tmp_path / "in"
+    assert settings.drops.bucket is None
     assert settings.export_folder == tmp_path / "shop" / "exports"
     assert settings.warehouse_path == tmp_path / "shop" / "w" / "my shop.duckdb"
     absolute = load_settings(tmp_path / "shop" / "sahara.toml", {"SAHARA_WAREHOUSE_URL": "duckdb:////srv/x.duckdb"})

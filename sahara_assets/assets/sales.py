@@ -15,9 +15,21 @@ _PEOPLE = ("raw_customers", "raw_accounts", "raw_sign_ups")
 
 
 _KINDS = {"ibis", "duckdb", "silver"}
+_FROM_ANALYTICS = {
+    name: [("raw_purchases", source), ("product_events", other)]
+    for name, source, other in (
+        ("order_id", "order_id", "order_id"),
+        ("customer_id", "customer_id", "customer_id"),
+        ("product_id", "product_id", "product_id"),
+        ("quantity", "quantity", "quantity"),
+        ("unit_price", "unit_price", "unit_price"),
+        ("ordered_at", "ordered_at", "happened_at"),
+    )
+}
+"""Where lines come from that analytics tells of."""
 
 
-@table_asset(PURCHASES, deps=["raw_purchases", "raw_products", "drops"], kinds=_KINDS)
+@table_asset(PURCHASES, deps=["raw_purchases", "raw_products", "product_events", "drops"], kinds=_KINDS)
 def purchases(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Every order line once, classified."""
     built = stages.purchases(project.warehouse, project.settings, project.run(context.run.run_id))
@@ -32,6 +44,7 @@ def purchases(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
             "is_fee": [("raw_purchases", "product_id")],
             "is_future": [("raw_purchases", "ordered_at"), ("drops", "modified_at")],
             "category": [("raw_purchases", "category"), ("raw_products", "category")],
+            **(_FROM_ANALYTICS if project.settings.analytics.purchases != "none" else {}),
         },
     )
     return result_of(built, lineage, kinds=counts(project.warehouse, PURCHASES, "line_kind", "line_total"))

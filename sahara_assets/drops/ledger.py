@@ -11,6 +11,7 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from sahara_assets.drops.discovery import find_drops
 from sahara_assets.drops.plan import Status, Version
 from sahara_assets.errors import DropError
 from sahara_assets.settings.attributes import attribute_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Counts changes of what the reader's code makes of a file; a new one reads every drop again."""
 
 
@@ -130,9 +131,9 @@ class Ledger:
         self._changed.clear()
 
 
-def ledger_rows(warehouse: Warehouse) -> list[Row]:
-    """The whole ledger, by dataset and path."""
-    return warehouse.rows(DROPS)
+def ledger_rows(warehouse: Warehouse, *columns: str) -> list[Row]:
+    """The ledger, whole and by dataset and path; or some of its columns, in no order: most of what it holds is long text."""
+    return warehouse.rows(DROPS.only(*columns) if columns else DROPS)
 
 
 def rejected_rows(warehouse: Warehouse) -> list[Row]:
@@ -195,8 +196,9 @@ def reload_drops(warehouse: Warehouse, settings: Settings, paths: Iterable[str])
         DropError: a path counts nowhere, or its file is gone: forgetting what cannot be read again would lose it.
     """
     listed = sorted(set(paths))
+    present = {file.path for file in find_drops(settings)}
     for path in listed:
-        if not (settings.drop_folder / path).is_file():
+        if path not in present:
             raise DropError(f"{path}: there is no such file in the drop folder to read again; put it back first")
     return _change(warehouse, listed, {Status.LOADED, Status.REJECTED}, None, None)
 

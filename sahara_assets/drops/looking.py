@@ -123,13 +123,14 @@ def inspect_file(settings: Settings, file: FoundFile) -> Content:
     Raises:
         DropError: it cannot be read.
     """
-    if file.fault is not None:
-        raise DropError(f"{file.path}: {file.fault}")
     reading = settings.datasets[file.dataset]
-    limits = Limits(settings.drops.largest_unpacked_bytes, settings.drops.largest_ratio)
-    return inspect_content(
-        settings.drop_folder / file.path, reading.encoding, file_format=reading.format, limits=limits
-    )
+    return inspect_content(file, reading.encoding, file_format=reading.format, limits=limits_of(settings))
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How much may come out of a drop."""
+    memory = settings.warehouse.memory_limit or Limits.memory
+    return Limits(settings.drops.largest_unpacked_bytes, settings.drops.largest_ratio, memory)
 
 
 def has_vanished(error: Exception) -> bool:

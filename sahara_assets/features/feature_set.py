@@ -51,8 +51,8 @@ class FeatureSet:
 
 
 def sells(settings: Settings) -> bool:
-    """Whether anything gives the project order lines."""
-    return "purchases" in settings.datasets
+    """Whether anything gives the project order lines: a dataset of its own, or analytics."""
+    return "purchases" in settings.datasets or settings.analytics.purchases != "none"
 
 
 def feature_set(settings: Settings) -> FeatureSet:

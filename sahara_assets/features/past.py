@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import ibis
 
+from sahara_assets.errors import SaharaError
 from sahara_assets.features.expressions import Basis, before, customer_features, top_categories
 from sahara_assets.features.feature_set import feature_set
 from sahara_assets.sales.customers import constant_attributes, customers_from, files_of, merged_attributes
@@ -61,6 +62,9 @@ def features_as_of(
         moment: local; what happened from then on does not count.
         known: count only files that had been written by then.
         customer_id: of this customer alone.
+
+    Raises:
+        SaharaError: `known` is asked for, and purchases come from analytics.
     """
     basis = basis_as_of(warehouse, settings, moment, known=known)
     table = features_of(basis)
@@ -81,8 +85,17 @@ def features_of(basis: Basis) -> ibis.Table:
 
 
 def basis_as_of(warehouse: Warehouse, settings: Settings, moment: datetime, *, known: bool = False) -> Basis:
-    """Everything that counts at a local moment; see the module's text."""
+    """Everything that counts at a local moment; see the module's text.
+
+    Raises:
+        SaharaError: `known` is asked for, and purchases come from analytics.
+    """
     written_before = _utc(moment, settings)
+    if known and settings.analytics.purchases != "none":
+        raise SaharaError(
+            "purchases from analytics are kept as the newest files have them, so that nobody can say what was known of them before; "
+            "leave --known out"
+        )
     lines = classified(warehouse, settings, written_before=written_before) if known else warehouse.table(PURCHASES)
     lines = before(lines, moment)
     files = files_of(warehouse, settings, written_before=written_before, signed_up_before=moment)

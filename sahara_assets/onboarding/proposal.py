@@ -95,6 +95,24 @@ class DatasetProposal:
 
 
 @dataclass(frozen=True)
+class KnownDataset:
+    """A dataset whose files are an export that is known by its names, and read as such."""
+
+    name: str
+    title: str
+    names: tuple[str, ...]
+    paths: tuple[str, ...]
+    patterns: tuple[str, ...]
+    reading: dict[str, Any]
+
+    @property
+    def sells(self) -> bool:
+        """Whether it can tell of purchases: of products, units and what was done."""
+        columns = {*self.reading["columns"], *self.reading.get("constants", ())}
+        return {"product_id", "quantity"} <= columns and bool(columns & {"action", "event_name"})
+
+
+@dataclass(frozen=True)
 class UnusedFile:
     """A file that belongs to no dataset, and why."""
 
@@ -107,7 +125,7 @@ class Proposal:
     """Everything that goes into `sahara.toml`.
 
     `folder` is the drop folder as the settings write it: relative to `root` where it lies below it, else absolute. `complete` says whether
-    `sahara run` can start from it: purchases were found, with every column that a line must have.
+    `sahara run` can start from it: purchases were found, with every column that a line must have, or `analytics` takes them from `known`.
     """
 
     root: Path
@@ -118,6 +136,8 @@ class Proposal:
     currency: Finding[str]
     could_not: tuple[str, ...] = field(default=())
     complete: bool = False
+    known: tuple[KnownDataset, ...] = ()
+    analytics: dict[str, str] = field(default_factory=dict)
 
     def dataset(self, name: str) -> DatasetProposal | None:
         """The proposal for one dataset; nothing where no file belongs to it."""
@@ -129,6 +149,11 @@ class Proposal:
         lines = [f"drop folder: {self.folder}"]
         for dataset in self.datasets:
             lines += _dataset_lines(dataset)
+        for known in self.known:
+            lines.append(
+                f"{known.name}: {plural(len(known.paths), 'file')} (99 %): {', '.join(known.patterns)}: {known.title}, known by {shown(known.names)}"
+            )
+        lines += [f"analytics.{name}: {value}" for name, value in self.analytics.items()]
         lines += _rule_lines(self.rules)
         if self.currency.value:
             lines.append(f"currency: {self.currency.value} ({percent(self.currency.sure)}): {self.currency.evidence}")

@@ -10,7 +10,15 @@ import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sahara_assets.onboarding.proposal import DatasetProposal, Finding, Proposal, percent, plural, shown
+from sahara_assets.onboarding.proposal import (
+    DatasetProposal,
+    Finding,
+    KnownDataset,
+    Proposal,
+    percent,
+    plural,
+    shown,
+)
 from sahara_assets.onboarding.vocabulary import loose
 from sahara_assets.tables.attributes import AttributeKind
 from sahara_assets.tables.columns import Kind
@@ -112,8 +120,11 @@ def render_config(proposal: Proposal) -> str:
     ]
     for dataset in proposal.datasets:
         lines += _dataset(dataset, proposal.currency.value)
+    for known in proposal.known:
+        lines += _known_dataset(known)
+    lines += _analytics(proposal)
     customers = proposal.dataset("customers")
-    if proposal.dataset("purchases") is None:
+    if proposal.dataset("purchases") is None and "purchases" not in proposal.analytics:
         lines += _by_attributes(customers.model) if customers and customers.model else _no_purchases()
     lines += _rules(proposal.rules)
     lines += _unused(proposal)
@@ -320,6 +331,43 @@ def _normalise(dataset: DatasetProposal) -> list[str]:
     lines = ["", f"[datasets.{dataset.name}.normalise]"]
     for item in dataset.normalise:
         lines += [*_sure(item.sure, item.evidence), f"{item.column} = {toml_list(item.steps)}"]
+    return lines
+
+
+def _known_dataset(dataset: KnownDataset) -> list[str]:
+    lines = ["", *_comment(f"--- {dataset.name}: {plural(len(dataset.paths), 'file')} ---")]
+    lines += _comment(
+        f"{dataset.title}, known by its names {shown(dataset.names)}; the mapping is that of this export."
+    )
+    lines += [f"[datasets.{dataset.name}]", f"patterns = {toml_list(dataset.patterns)}"]
+    lines += [f"{name} = {toml_list(value)}" for name, value in dataset.reading.items() if isinstance(value, list)]
+    for name, value in dataset.reading.items():
+        if isinstance(value, dict):
+            lines += ["", f"[datasets.{dataset.name}.{name}]"]
+            lines += [f"{column} = {toml_string(text)}" for column, text in value.items()]
+    return lines
+
+
+def _analytics(proposal: Proposal) -> list[str]:
+    if not proposal.known:
+        return []
+    settings = proposal.analytics
+    lines = ["", "[analytics]"]
+    lines += _comment(
+        "Which id of a session leads to the customer, through the same column of the customers dataset or as the customer's id."
+    )
+    lines.append(f"customer = {toml_string(settings.get('customer', 'visitor_id'))}")
+    if "purchases" in settings:
+        lines += _comment("No file holds order lines, so purchases are the completed ones that analytics tells of.")
+        lines.append(f"purchases = {toml_string(settings['purchases'])}")
+    else:
+        lines += _comment("Purchases are those of the purchases dataset; `transactions` adds those of analytics.")
+        lines.append('purchases = "none"')
+    if "order" in settings:
+        lines += [
+            *_comment("The export names no transaction, so a session's purchases are an order."),
+            'order = "session"',
+        ]
     return lines
 
 

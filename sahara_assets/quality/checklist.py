@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sahara_assets.quality import contracts, drops, joins, sales, segmentation
+from sahara_assets.quality import analytics, contracts, drops, joins, sales, segmentation
 from sahara_assets.tables.books import BUILDS
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 QUESTIONS: tuple[Question, ...] = (
     *drops.QUESTIONS,
+    *analytics.QUESTIONS,
     *sales.QUESTIONS,
     *joins.QUESTIONS,
     *segmentation.QUESTIONS,

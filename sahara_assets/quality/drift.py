@@ -14,12 +14,13 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.attributes import as_read
-from sahara_assets.drops.binding import bind, loose
+from sahara_assets.drops.binding import bind, bind_paths, loose
 from sahara_assets.drops.numbers import number_format
 from sahara_assets.onboarding.dates import looks_like_date
 from sahara_assets.tables.books import REJECTED_ROWS
 from sahara_assets.tables.columns import Kind
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
+from sahara_assets.untrusted import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +46,7 @@ class Rename:
     @property
     def sentence(self) -> str:
         """As a person would say it, with the remedy."""
-        return f'{self.name!r} may be {self.column} now ({self.evidence}): set {self.column} = "{self.name}" under [datasets.….columns]'
+        return f"{self.name!r} may be {self.column} now ({self.evidence}): set {self.column} = {json_text(self.name)} under [datasets.….columns]"
 
 
 def column_drift(rows: Sequence[Row]) -> tuple[dict[str, tuple[list[str], list[str]]], list[str]]:
@@ -114,9 +115,14 @@ def renames_in_refused(warehouse: Warehouse, settings: Settings, row: Row) -> li
         return []
     dataset, reading = as_read(DATASETS[row["dataset"]], settings.datasets[row["dataset"]])
     names = list(samples)
-    bound = bind(names, dataset, reading)
-    wanted = [column for column in (*dataset.required, *dataset.expected) if column not in bound]
-    free = {name: values for place, (name, values) in enumerate(samples.items()) if place not in set(bound.values())}
+    bound = (
+        bind_paths(names, dataset, reading)
+        if row["format"] != "csv"
+        else {column: [(column, place)] for column, place in bind(names, dataset, reading).items()}
+    )
+    taken = {place for found in bound.values() for _, place in found}
+    wanted = [c for c in (*dataset.required, *dataset.expected) if c not in bound and c not in reading.constants]
+    free = {name: values for place, (name, values) in enumerate(samples.items()) if place not in taken}
     return suggest_renames(warehouse, settings, row["dataset"], wanted, free)
 
 
@@ -154,7 +160,7 @@ def _rename(
     evidence = [f"the name is {likeness:.0%} alike"] if likeness >= 0.5 else []
     share, weight, what = 0.0, 0.5, ""
     kind = declared.column(column).kind
-    if values and kind is Kind.DECIMAL:
+    if values and kind in {Kind.DECIMAL, Kind.INTEGER}:
         form = number_format(reading, settings.project)
         share, weight, what = sum(form.to_decimal(v.strip()) is not None for v in values) / len(values), 0.35, "numbers"
     elif values and kind in {Kind.DATE, Kind.TIMESTAMP}:
@@ -166,7 +172,7 @@ def _rename(
         share, weight, what = len(met) / len(distinct), 0.6, f"values that {column} had before"
     if share >= 0.5:
         evidence.append(f"{share:.0%} of a sample are {what}")
-    if values and share < 0.5 and kind in {Kind.DECIMAL, Kind.DATE, Kind.TIMESTAMP}:
+    if values and share < 0.5 and kind in {Kind.DECIMAL, Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP}:
         return Rename(column, name, 0.0, "")  # whatever its name, it does not hold what the column holds
     return Rename(column, name, 0.5 * likeness + weight * share, ", ".join(evidence))
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from sahara_assets.builds import built
 from sahara_assets.features.feature_set import sells
 from sahara_assets.quality.questions import Answer, Question, counts_by
-from sahara_assets.tables.books import STEP_COUNTS
+from sahara_assets.tables.analytics import PRODUCT_EVENTS
+from sahara_assets.tables.books import IN, STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.features import CUSTOMER_FEATURES
 from sahara_assets.tables.sales import PURCHASES
@@ -23,9 +24,12 @@ def _account_balances(warehouse: Warehouse, _: Settings) -> Answer:
     lines = [row for row in warehouse.rows(STEP_COUNTS) if row["table_name"] == PURCHASES.name]
     if not lines:
         return False, "purchases has no account yet; materialise it", {}
-    taken, given = lines[0]["row_count"], lines[-1]["row_count"]
-    left = sum(row["row_count"] for row in lines[1:-1])
-    raw, now = warehouse.count(RAW_TABLES["purchases"]), warehouse.count(PURCHASES)
+    taken = sum(row["row_count"] for row in lines if row["reason"].startswith(IN))
+    given = lines[-1]["row_count"]
+    left = sum(row["row_count"] for row in lines[:-1] if not row["reason"].startswith(IN))
+    sources = {f"{IN}{table.name}": table for table in (RAW_TABLES["purchases"], PRODUCT_EVENTS)}
+    raw = sum(warehouse.count(sources[row["reason"]]) for row in lines if row["reason"] in sources)
+    now = warehouse.count(PURCHASES)
     if (taken, given) != (raw, now) or taken != left + given:
         return (
             False,

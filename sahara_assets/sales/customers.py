@@ -15,6 +15,7 @@ from sahara_assets.sales.lines import current_lines
 from sahara_assets.sales.subjects import is_counted_sale
 from sahara_assets.settings.attributes import attribute_of
 from sahara_assets.tables.attributes import AttributeKind
+from sahara_assets.tables.books import IN
 from sahara_assets.tables.datasets import ATTRIBUTES
 from sahara_assets.tables.sales import CUSTOMERS, PURCHASES
 from sahara_assets.warehouse.expressions import (
@@ -79,7 +80,7 @@ def build_customers(warehouse: Warehouse, settings: Settings) -> tuple[int, Acco
     buyers = _count(warehouse, with_lines)
     of_file = _count(warehouse, files.customers.anti_join(with_lines, "customer_id"))
     account = [
-        ("in: purchases", totals["every"]),
+        (f"{IN}purchases", totals["every"]),
         ("anonymous lines", totals["every"] - totals["known"]),
         ("further lines of a customer", totals["known"] - buyers),
         ("customers of the customer file without lines (added)", of_file),
@@ -104,7 +105,15 @@ def customers_from(every_line: ibis.Table, files: Files, settings: Settings) -> 
         has_sale=any_row(sale),
     )
     file = _prefixed(
-        files.customers, "file", "customer_id", "country", "client_id", "user_id", "signed_up_on", "account_id"
+        files.customers,
+        "file",
+        "customer_id",
+        "country",
+        "client_id",
+        "user_id",
+        "visitor_id",
+        "signed_up_on",
+        "account_id",
     )
     signed = _prefixed(files.sign_ups, "sign_up", "customer_id", "signed_up_on")
     accounts = _prefixed(files.accounts, "account", "account_id", "country")
@@ -125,6 +134,7 @@ def customers_from(every_line: ibis.Table, files: Files, settings: Settings) -> 
         country=joined.file_country.coalesce(joined.line_country).coalesce(joined.account_country),
         client_id=joined.file_client_id.coalesce(joined.line_client_id),
         user_id=joined.file_user_id.coalesce(joined.line_user_id),
+        visitor_id=joined.file_visitor_id,
         signed_up_on=joined.file_signed_up_on.coalesce(joined.sign_up_signed_up_on),
         first_ordered_at=joined.first_ordered_at,
         last_ordered_at=joined.last_ordered_at,

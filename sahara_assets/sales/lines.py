@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ibis
 
 from sahara_assets.sales.parts_of_day import part_of_day
-from sahara_assets.tables.books import DROPS
+from sahara_assets.tables.books import DROPS, IN
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 from sahara_assets.tables.sales import PURCHASES
 from sahara_assets.warehouse.expressions import Expression, is_one_of, money, seconds_of, starts_with_code
@@ -70,6 +71,21 @@ def superseded_lines(
     return placed.filter(placed.place > 0).select("_drop_id", "_line")
 
 
+def outdated_rows(warehouse: Warehouse, dataset: str, written_before: datetime | None = None) -> ibis.Table:
+    """The raw rows of documents that a newer drop states anew: `_drop_id`, `_line`.
+
+    A nested document says whole what it speaks of: an order with all its items, a session with all its hits. Where a newer drop holds the
+    same order or session, everything that older drops said of it gives way, also items that are no longer part of it. Within one drop
+    nothing does: what stands there twice is there twice.
+    """
+    raw = _delivered(warehouse, dataset, written_before, None)
+    ranks = drop_ranks(warehouse, dataset, written_before)
+    ranked = raw.join(ranks, [("_drop_id", "drop_id")])
+    newest = ranked["rank"].max().over(group_by=list(DATASETS[dataset].document))
+    placed = ranked.mutate(newest=newest)
+    return placed.filter(placed["rank"] < placed.newest).select("_drop_id", "_line")
+
+
 def _delivered(
     warehouse: Warehouse, dataset: str, written_before: datetime | None, dated_before: tuple[str, date] | None
 ) -> ibis.Table:
@@ -96,47 +112,121 @@ def current_lines(
 
     Args:
         warehouse: holds the raw tables and the ledger.
-        settings: whether there is such a dataset, and which column decides between its versions.
+        settings: whether there is such a dataset, how its documents nest, and which column decides between its versions.
         dataset: its name.
         written_before: as if only the files were there that had been written before this moment, UTC.
-        dated_before: a date column and a day: as if the files held only lines of days before it.
+        dated_before: a date column and a day: as if the files held only lines of days before it. Of keyed datasets only.
     """
     raw = _delivered(warehouse, dataset, written_before, dated_before)
     if dataset not in settings.datasets:
         return raw.limit(0)
-    version_column = settings.datasets[dataset].version_column
-    superseded = superseded_lines(warehouse, dataset, version_column, written_before, dated_before)
-    return raw.anti_join(superseded, ["_drop_id", "_line"])
+    reading = settings.datasets[dataset]
+    superseded = superseded_lines(warehouse, dataset, reading.version_column, written_before, dated_before)
+    lines = raw.anti_join(superseded, ["_drop_id", "_line"])
+    if reading.explode and DATASETS[dataset].document:
+        lines = lines.anti_join(outdated_rows(warehouse, dataset, written_before), ["_drop_id", "_line"])
+    return lines
 
 
-def build_purchases(warehouse: Warehouse, settings: Settings) -> tuple[int, list[tuple[str, int]]]:
+@dataclass(frozen=True)
+class MoreLines:
+    """Purchases that come from elsewhere than the purchases dataset.
+
+    Attributes:
+        lines: with the columns of `LINE_COLUMNS`, of which `modified_at` is when their drop was modified.
+        account: rows in and rows that leave by reason; what is left are the lines.
+    """
+
+    lines: ibis.Table
+    account: list[tuple[str, int]]
+
+
+LINE_COLUMNS = {
+    "_drop_id": "string",
+    "_line": "int64",
+    "order_id": "string",
+    "customer_id": "string",
+    "product_id": "string",
+    "description": "string",
+    "quantity": "decimal(18, 4)",
+    "unit_price": "decimal(18, 4)",
+    "ordered_at": "timestamp(6)",
+    "ordered_at_local": "timestamp(6)",
+    "country": "string",
+    "category": "string",
+    "currency": "string",
+    "client_id": "string",
+    "user_id": "string",
+    "modified_at": "timestamp(6)",
+    "has_document": "boolean",
+}
+"""What classification needs of a line; `has_document` says whether its order id is the number of a document that the rules read."""
+
+
+def build_purchases(
+    warehouse: Warehouse, settings: Settings, more: MoreLines | None = None
+) -> tuple[int, list[tuple[str, int]]]:
     """Write `purchases`.
+
+    Args:
+        warehouse: holds the raw tables.
+        settings: what the lines mean.
+        more: purchases from elsewhere.
 
     Returns:
         Its rows, and the step's account: rows in, rows that leave by reason, rows out.
     """
-    raw = RAW_TABLES["purchases"]
-    taken = warehouse.count(raw)
-    rows = warehouse.replace(PURCHASES, classified(warehouse, settings))
-    account = [
-        ("in: raw_purchases", taken),
-        ("the same line in a newer drop that overlaps", taken - rows),
-        ("out", rows),
-    ]
-    return rows, account
+    has_own = "purchases" in settings.datasets
+    taken = warehouse.count(RAW_TABLES["purchases"]) if has_own else 0
+    rows = warehouse.replace(PURCHASES, classified(warehouse, settings, more.lines if more else None))
+    others = sum(count if reason.startswith(IN) else -count for reason, count in more.account) if more else 0
+    again = "the same line in a newer drop that overlaps"
+    if has_own and settings.datasets["purchases"].explode:
+        again += ", or its document stated anew there"
+    account = [(f"{IN}raw_purchases", taken), (again, taken + others - rows)]
+    return rows, [*account, *(more.account if more else ()), ("out", rows)]
 
 
-def classified(warehouse: Warehouse, settings: Settings, *, written_before: datetime | None = None) -> ibis.Table:
-    """The rows of `purchases`, or what they would have been with the files written before a moment (UTC)."""
+def as_lines(lines: ibis.Table) -> ibis.Table:
+    """Lines with the columns that classification needs, of the same kinds wherever they come from."""
+    return lines.select(*LINE_COLUMNS).cast(LINE_COLUMNS)
+
+
+def _own_lines(warehouse: Warehouse, settings: Settings, written_before: datetime | None) -> ibis.Table:
+    """The lines of the purchases dataset; none where the project has none."""
     lines = current_lines(warehouse, settings, "purchases", written_before=written_before)
-    rules = settings.rules
     ranks = drop_ranks(warehouse, "purchases", written_before)
     lines = lines.join(ranks, [("_drop_id", "drop_id")])
+    return as_lines(lines.mutate(has_document=ibis.literal(value=True)))
+
+
+def classified(
+    warehouse: Warehouse,
+    settings: Settings,
+    more: ibis.Table | None = None,
+    *,
+    written_before: datetime | None = None,
+) -> ibis.Table:
+    """The rows of `purchases`, or what they would have been with the files written before a moment.
+
+    Args:
+        warehouse: holds the raw tables.
+        settings: what the lines mean.
+        more: lines from elsewhere, as `MoreLines` has them.
+        written_before: the moment, UTC.
+    """
+    if more is None:
+        lines = _own_lines(warehouse, settings, written_before)
+    elif "purchases" in settings.datasets:
+        lines = ibis.union(_own_lines(warehouse, settings, written_before), more)
+    else:
+        lines = more
+    rules = settings.rules
     price = _in_project_currency(lines, settings)
     catalogue = _catalogue_categories(warehouse, settings, written_before)
     lines = lines.mutate(unit_price=price).left_join(catalogue, "product_id", rname="{name}_catalogue")
-    cancellation = starts_with_code(lines.order_id, rules.cancellation_prefixes)
-    adjustment = starts_with_code(lines.order_id, rules.adjustment_prefixes) | (
+    cancellation = lines.has_document & starts_with_code(lines.order_id, rules.cancellation_prefixes)
+    adjustment = (lines.has_document & starts_with_code(lines.order_id, rules.adjustment_prefixes)) | (
         (lines.quantity < 0) & (lines.unit_price == 0)
     )
     kind = ibis.cases(

@@ -21,7 +21,8 @@ from pydantic import (
     field_validator,
 )
 
-from sahara_assets.errors import SettingsError
+from sahara_assets.errors import SaharaError, SettingsError
+from sahara_assets.settings.analytics import AnalyticsSettings
 from sahara_assets.settings.base import Section
 from sahara_assets.settings.environment import with_environment
 from sahara_assets.settings.problems import describe_problems, document_problems, listed
@@ -68,6 +69,7 @@ class Settings(Section):
     drops: DropSettings = Field(default_factory=DropSettings)
     datasets: dict[str, DatasetSettings] = Field(default_factory=_default_datasets)
     rules: RuleSettings = Field(default_factory=RuleSettings)
+    analytics: AnalyticsSettings = Field(default_factory=AnalyticsSettings)
     parts_of_day: PartsOfDaySettings = Field(default_factory=PartsOfDaySettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
@@ -91,7 +93,13 @@ class Settings(Section):
 
     @property
     def drop_folder(self) -> Path:
-        """The watched folder, absolute."""
+        """The watched folder on this machine, absolute.
+
+        Raises:
+            SaharaError: it lies in an object store.
+        """
+        if self.drops.bucket is not None:
+            raise SaharaError(f"drops.folder: {self.drops.bucket} is no folder of this machine; name one with --out")
         return (self.root / self.drops.folder).resolve()
 
     @property

@@ -27,7 +27,8 @@ def feature_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) -
     """
     datasets = _section(document, "datasets")
     # Without either, that purchases are missing is what is said.
-    has_orders = "purchases" in datasets or "customers" not in datasets
+    from_analytics = _section(document, "analytics").get("purchases", "none") != "none"
+    has_orders = from_analytics or "purchases" in datasets or "customers" not in datasets
     known: dict[str, Feature] = {feature.name: feature for feature in FEATURES}
     for feature, place in features_in(document):
         if feature.name in known:

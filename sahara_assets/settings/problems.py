@@ -75,12 +75,27 @@ def _describe(problem: dict[str, Any], model: type[BaseModel]) -> tuple[Place, s
     if problem["type"] == "value_error":
         return place, str(problem["msg"]).removeprefix("Value error, ")
     words = _WORDS.get(problem["type"], str(problem["msg"])).format(**problem.get("ctx", {}))
+    if _is_secret(model, place):
+        return place, words
     found = (
         "a table"
         if isinstance(problem["input"], dict)
         else json.dumps(problem["input"], default=str, ensure_ascii=False)
     )
     return place, f"{words} (found {found})"
+
+
+def _is_secret(model: type[BaseModel], place: Place) -> bool:
+    """Whether a setting is kept out of what is shown; then so is what was found in its place."""
+    current: Any = model
+    for part in place:
+        field = getattr(current, "model_fields", {}).get(part)
+        if field is None:
+            return False
+        if not field.repr:
+            return True
+        current = field.annotation
+    return False
 
 
 def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
@@ -102,12 +117,20 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
         document: what was set.
         defaults: the same for what was not.
     """
+    yield from _with_nul(document)
     datasets = document.get("datasets")
     if isinstance(datasets, dict):
-        if "purchases" not in datasets and "customers" not in datasets:
+        rule = _section(document, "analytics").get("purchases", "none")
+        seen = [name for name in ("sessions", "events") if name in datasets]
+        if not {"purchases", "customers"} & set(datasets) and (rule == "none" or not seen):
+            remedy = "Add [datasets.purchases]"
+            if seen:
+                remedy += f', or take those of {" and ".join(seen)}: [analytics] purchases = "transactions"'
+            yield ("datasets",), f"purchases is missing; without order lines there is nothing to segment. {remedy}"
+        if rule == "tutorial" and "sessions" not in datasets:
             yield (
-                ("datasets",),
-                "purchases is missing; without order lines there is nothing to segment. Add [datasets.purchases]",
+                ("analytics", "purchases"),
+                "tutorial speaks of hits, which only sessions have; add [datasets.sessions]",
             )
         for name, dataset in datasets.items():
             if name not in DATASETS:
@@ -125,32 +148,73 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
         yield ("project", "currency_rates"), "needs project.currency: the one that the rates lead to"
 
 
+def _with_nul(value: object, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """No database holds a NUL, and a statement would end there."""
+    if isinstance(value, str) and "\0" in value:
+        yield place, "holds a NUL; remove it"
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _with_nul(inner, place)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if "\0" in name:
+                yield place, "has a name that holds a NUL; remove it"
+            yield from _with_nul(inner, (*place, name))
+
+
 def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = document.get(name)
     return found if isinstance(found, dict) else {}
 
 
+def _listed(document: Mapping[str, Any], name: str) -> Sequence[Any]:
+    found = document.get(name)
+    return found if isinstance(found, list) else [found] if isinstance(found, str) and found else []
+
+
 def _dataset_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    yield from _name_problems(dataset, found)
+    version = found.get("version_column")
+    if isinstance(version, str) and version and version not in dataset.column_names:
+        yield ("version_column",), unknown_key(version, list(dataset.column_names), noun="column")
+    mapped = [*_section(found, "columns").items(), *_attribute_columns(found).items()]
+    sources = [source for _, source in mapped if isinstance(source, str) and source]
+    for source in dict.fromkeys(source for source in sources if sources.count(source) > 1):
+        twins = [column for column, name in mapped if name == source]
+        kinds = sorted(str(dataset.column(column).kind) for column in twins if column in dataset.column_names)
+        # A session's id is often the second in which it began.
+        if kinds != [Kind.TEXT, Kind.TIMESTAMP]:
+            said = f"the header's {source!r} is mapped to {' and '.join(twins)}"
+            yield ("columns",), f"{said}; a header's column can mean one thing only"
+    yield from _attribute_problems(dataset, found)
+    yield from _dialect_problems(found)
+    if _listed(found, "explode") and found.get("format") == "csv":
+        yield (
+            ("explode",),
+            "takes lists of nested documents apart, and CSV has none; leave it out, or set another format",
+        )
+
+
+def _name_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Names that are no columns, or columns of another kind."""
     known = list(dataset.column_names)
-    columns, normalise = _section(found, "columns"), _section(found, "normalise")
     attributes = _attribute_columns(found)
-    for key, names, more in (("columns", columns, ()), ("normalise", normalise, attributes)):
+    micros = [name for name in _listed(found, "micros") if isinstance(name, str)]
+    keys = (("columns", ()), ("normalise", tuple(attributes)), ("constants", ()))
+    named = [(key, _section(found, key), more) for key, more in keys]
+    for key, names, more in (*named, ("micros", micros, tuple(attributes))):
         for column in names:
             if column not in {*known, *more}:
                 yield (key,), unknown_key(column, [*known, *more], noun="column")
-    for column in normalise:
+    for column in _section(found, "normalise"):
         if column in known and dataset.column(column).kind is not Kind.TEXT:
             yield ("normalise", column), "is not a text column; only ids and other text can be normalised"
-    version = found.get("version_column")
-    if isinstance(version, str) and version and version not in known:
-        yield ("version_column",), unknown_key(version, known, noun="column")
-    mapped = [*columns.items(), *attributes.items()]
-    sources = [source for _, source in mapped if isinstance(source, str) and source]
-    for source in dict.fromkeys(source for source in sources if sources.count(source) > 1):
-        twins = " and ".join(column for column, name in mapped if name == source)
-        yield ("columns",), f"the header's {source!r} is mapped to {twins}; a header's column can mean one thing only"
-    yield from _attribute_problems(dataset, found)
-    yield from _dialect_problems(found)
+    for column in micros:
+        if column in known and dataset.column(column).kind is not Kind.DECIMAL:
+            yield ("micros",), f"{column} is no column of amounts"
+    for column in _section(found, "constants"):
+        if mapped := _section(found, "columns").get(column):
+            yield ("constants", column), f"is mapped to {mapped!r} too; leave one of the two out"
 
 
 def _attribute_columns(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,6 +97,7 @@ CUSTOMERS = Table(
         ),
         text_column("client_id", "From the customer file, else the latest on the lines."),
         text_column("user_id", "From the customer file, else the latest on the lines."),
+        text_column("visitor_id", "From the customer file."),
         date_column("signed_up_on", "From the customer file, else from the sign-ups."),
         timestamp_column("first_ordered_at", "First sale line, UTC."),
         timestamp_column("last_ordered_at", "Latest sale line, UTC."),

@@ -1,7 +1,7 @@
 """The whole schema in one list.
 
 DDL, contract checks, the column schema in the Dagster UI, the data dictionary and the BigQuery schemas derive from it. How columns are
-computed does not live here: `drops/` fills the raw tables, `sales/`, `features/` and `segmentation/` the others.
+computed does not live here: `drops/` fills the raw tables, `analytics/`, `sales/`, `features/` and `segmentation/` the others.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sahara_assets.tables.activation import AUDIENCE_FILES
+from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
 from sahara_assets.tables.books import BUILDS, DROPS, REJECTED_ROWS, STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.features import CUSTOMER_FEATURES, CUSTOMER_FEATURES_ONLINE, TOP_CATEGORIES
@@ -30,6 +31,8 @@ ALL_TABLES: tuple[Table, ...] = (
     REJECTED_ROWS,
     STEP_COUNTS,
     BUILDS,
+    SESSIONS,
+    PRODUCT_EVENTS,
     PURCHASES,
     ORDERS,
     PRODUCTS,

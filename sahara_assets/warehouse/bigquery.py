@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sahara_assets.errors import WarehouseError
 from sahara_assets.tables.columns import Kind, Table
 from sahara_assets.tables.schema import ALL_TABLES
+from sahara_assets.warehouse import bigquery_turns as turns
 from sahara_assets.warehouse.base import Finding, arrow_schema, by_table
 from sahara_assets.warehouse.bigquery_jobs import LABELS, Jobs
 from sahara_assets.warehouse.bigquery_service import Place, connect, examine_service, told
@@ -50,7 +51,7 @@ _FEW_ROWS = 200
 """Rows up to which a query parameter is quicker than a load job, which takes a second or two whatever it holds."""
 _PARAMETER_ROWS = 2_000
 """Rows to a statement: a request holds 10 MB at most (https://cloud.google.com/bigquery/quotas#query_jobs)."""
-_PARTITIONED_BY = ("ordered_on", "ordered_at")
+_PARTITIONED_BY = ("ordered_on", "ordered_at", "started_on", "started_at", "happened_on", "happened_at")
 
 
 class BigQueryWarehouse(ServerWarehouse):
@@ -61,7 +62,7 @@ class BigQueryWarehouse(ServerWarehouse):
         read_only: open for looking only.
         memory_limit: of the DuckDB that parses files, such as `2GB`; empty leaves it to DuckDB.
         threads: its threads; 0 uses every core.
-        wait_seconds: not used: of two runs that change one table BigQuery refuses the second, which then tries again.
+        wait_seconds: not used: of two runs that write, the second is refused when it commits (see `bigquery_turns`).
 
     Raises:
         WarehouseError: there are no credentials, or BigQuery cannot be reached or refuses.
@@ -82,6 +83,8 @@ class BigQueryWarehouse(ServerWarehouse):
         self._client = connect(self._place)
         self._jobs = Jobs(self._client, self._place)
         self._staging: list[str] = []
+        if not read_only:
+            self._jobs.take_turns(made=False)
 
     @property
     def description(self) -> str:
@@ -106,6 +109,8 @@ class BigQueryWarehouse(ServerWarehouse):
                     self._client.create_table(self._declared(table), exists_ok=True)
             elif not set(table.column_names) <= present[table.name]:
                 self._add_columns(table, present[table.name])
+        if not self._read_only:
+            self._jobs.take_turns(made=turns.TABLE not in present)
 
     def _declared(self, table: Table) -> Any:  # noqa: ANN401 - google's table
         from google.cloud import bigquery
@@ -206,7 +211,7 @@ class BigQueryWarehouse(ServerWarehouse):
         self._staging.append(name)
         with tempfile.TemporaryDirectory(prefix="sahara-") as folder, told(self._place):
             path = Path(folder) / "staged.parquet"
-            self._reader.execute(f"COPY \"{table.name}\" TO '{path}' (FORMAT parquet, COMPRESSION snappy)")
+            self._reader.table(table.name).write_parquet(str(path), compression="snappy")
             self._client.create_table(staging)
             with path.open("rb") as stream:
                 job = self._client.load_table_from_file(
@@ -287,7 +292,7 @@ class BigQueryWarehouse(ServerWarehouse):
         with suppress(WarehouseError):
             self._jobs.roll_back()
         self._client.close()
-        self._reader.close()
+        super().close()
 
     # --- the server ------------------------------------------------------------------------------------------------------------------
 

@@ -7,14 +7,15 @@ has changed, its changes so far are carried out in a session (https://cloud.goog
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from sahara_assets.errors import WarehouseError
+from sahara_assets.errors import OutdatedTablesError, TryAgainError, WarehouseError
+from sahara_assets.warehouse import bigquery_turns as turns
 from sahara_assets.warehouse.bigquery_service import Place, told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,6 +41,19 @@ class Jobs:
         self._place = place
         self._session: str | None = None
         self._pending: list[Change] | None = None
+        self._turns = turns.Turns()
+
+    def take_turns(self, *, made: bool) -> None:
+        """From now on commit only what was done on tables that no other run has changed meanwhile.
+
+        Args:
+            made: make the table that this takes; without it a dataset that has none is written to as it is.
+        """
+        if made:
+            self._run(turns.CREATE)
+        with suppress(OutdatedTablesError):
+            self._see_turn()
+            self._turns.begin()
 
     @property
     def has_begun(self) -> bool:
@@ -52,27 +66,69 @@ class Jobs:
 
     def change(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Change rows: at once, or with the rest of the transaction."""
+        change = (statement, list(parameters))
         if self._pending is None:
-            self._run(*_numbered([(statement, list(parameters))]))
+            self._commit_script([change])
         else:
-            self._pending.append((statement, list(parameters)))
+            self._pending.append(change)
 
     def commit(self) -> None:
-        """Carry out what is pending and commit: in the session that has begun, else as one script, or as one statement by itself."""
+        """Carry out what is pending and commit: in the session that has begun, else as one script.
+
+        Raises:
+            WarehouseError: another run has written since the tables were first looked at; nothing was committed.
+        """
         try:
             if self._session is not None:
-                self._carry_out()
-                self._run("COMMIT TRANSACTION")
+                with self._my_turn():
+                    self._carry_out()
+                    self._run("COMMIT TRANSACTION")
+                self._turns.taken()
             elif self._pending:
-                script, parameters = _numbered(self._pending)
-                several = len(self._pending) > 1
-                self._run(f"BEGIN TRANSACTION;\n{script};\nCOMMIT TRANSACTION;" if several else script, parameters)
+                self._commit_script(self._pending)
         finally:
             self.roll_back()
+
+    def _commit_script(self, changes: Sequence[Change]) -> None:
+        with self._my_turn():
+            script, parameters = _numbered([*self._turns.take(), *changes])
+            self._run(f"BEGIN TRANSACTION;\n{script};\nCOMMIT TRANSACTION;", parameters)
+        self._turns.taken()
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        """A part of a transaction. Where its answer is an error, or lost, see what came of it: it may have been committed."""
+        try:
+            yield
+        except WarehouseError as error:
+            self._abort()
+            if not self._turns.is_taking or not self._was_committed(error):
+                raise
+
+    def _was_committed(self, error: WarehouseError) -> bool:
+        try:
+            self._see_turn()
+        except TryAgainError as away:
+            raise WarehouseError(
+                f"{self._place.description}: cannot be reached, and whether the last step was committed is not known: run it again"
+            ) from away
+        if not self._turns.is_known:
+            raise WarehouseError(
+                f"{self._place.description}: another run has written since this one began; nothing of this step was kept: run it again"
+            ) from error
+        return self._turns.is_mine
+
+    def _see_turn(self) -> None:
+        with told(self._place):
+            ((token,),) = self._query(turns.READ).result()
+        self._turns.saw(token)
 
     def roll_back(self) -> None:
         """Forget what is pending, and end the session with what was not committed in it."""
         self._pending = None
+        self._abort()
+
+    def _abort(self) -> None:
         if self._session is not None:
             with suppress(WarehouseError):
                 self._run("CALL BQ.ABORT_SESSION()")
@@ -81,7 +137,8 @@ class Jobs:
     def found(self, statement: str) -> Any:  # noqa: ANN401 - google's rows
         """What a query finds; in a transaction that includes what it has changed."""
         if self._pending:
-            self._carry_out()
+            with self._my_turn():
+                self._carry_out()
         return self._query(statement).result(page_size=_PAGE_ROWS)
 
     def fetch(self, statement: str) -> list[tuple[Any, ...]]:
@@ -107,6 +164,7 @@ class Jobs:
         if self._session is None:
             self._session = self._new_session()
             self._run("BEGIN TRANSACTION")
+            self._pending = [*self._turns.take(), *(self._pending or [])]
         pending, self._pending = self._pending or [], []
         for change in pending:
             self._run(*_numbered([change]))

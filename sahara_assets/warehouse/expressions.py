@@ -20,12 +20,33 @@ Expression = Any
 """An Ibis value; Ibis has no types to check against."""
 
 SECONDS_PER_DAY = 86_400
+_PLACE_DIGITS = 12
 
 
 def seconds_of(moment: Expression) -> Expression:
     """Whole seconds since 1970 of a naive timestamp, rounded down, as an integer."""
     # Cut to the second, because engines round the rest differently; as an instant, because BigQuery has no epoch of a local time.
     return moment.truncate("s").cast("timestamp('UTC')").epoch_seconds()
+
+
+def plus_milliseconds(moment: Expression, milliseconds: Expression) -> Expression:
+    """A naive timestamp so many milliseconds later."""
+    # By way of an instant: BigQuery adds to those, and to local times by another function, which Ibis does not know.
+    return (moment.cast("timestamp('UTC')") + milliseconds.as_interval("ms")).cast("timestamp(6)")
+
+
+def seconds_between(earlier: Expression, later: Expression) -> Expression:
+    """Whole seconds from one naive timestamp to another, each rounded down, as an integer."""
+    return seconds_of(later) - seconds_of(earlier)
+
+
+def first_known(value: Expression, place: Expression) -> Expression:
+    """Of a group, the text at the lowest place (a whole number from 0) where there is one; null where there is none.
+
+    One aggregate, where a window for each column would read the table once for each.
+    """
+    placed = place.cast("string").lpad(_PLACE_DIGITS, "0") + value
+    return placed.min().substr(_PLACE_DIGITS)
 
 
 def whole_days_between(earlier: Expression, later: datetime) -> Expression:
@@ -74,6 +95,21 @@ def ratio(numerator: Expression, denominator: Expression) -> Expression:
     """Exact totals divided as floats; 0 where the denominator is 0."""
     below = denominator.cast("float64")
     return (denominator == 0).ifelse(ibis.literal(0).cast("float64"), numerator.cast("float64") / below.nullif(0))
+
+
+def money_each(total: Expression, count: Expression) -> Expression:
+    """An amount divided among so many, with four decimals, halves up; null where there are none.
+
+    Engines divide decimals as doubles, or with other numbers of places, and then disagree about halves (10.01 among 8). So their quotient is
+    only a guess, which exact products mend.
+    """
+    smallest = ibis.literal("0.0001").cast("decimal(18, 4)")
+    guess = money(total.cast("float64") / count.cast("float64").nullif(ibis.literal(0).cast("float64")))
+    left = (total - guess * count) * 2
+    step = (left >= smallest * count).ifelse(
+        smallest, (left < -(smallest * count)).ifelse(-smallest, smallest - smallest)
+    )
+    return money(guess + step)
 
 
 def any_row(condition: Expression) -> Expression:

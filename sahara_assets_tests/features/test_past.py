@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sahara_assets import stages
 from sahara_assets.builds import Run
+from sahara_assets.errors import SaharaError
 from sahara_assets.features.feature_set import feature_set
 from sahara_assets.features.past import features_as_of
 from sahara_assets_tests.commands import sahara
@@ -114,6 +115,12 @@ def test_a_file_that_was_replaced_since_is_said_to_be_lost(tmp_path):
     assert past.lost == 1
     assert rows_of(past)["ann"]["household_income"] is None
     assert features_as_of(shop.warehouse, shop.settings, EARLY - timedelta(days=1)).lost == 0
+
+
+def test_what_was_known_of_purchases_from_analytics_cannot_be_said(tmp_path):
+    shop = SmallShop(tmp_path, datasets={"sessions": {}}, analytics={"purchases": "transactions"})
+    with pytest.raises(SaharaError, match="leave --known out"):
+        features_as_of(shop.warehouse, shop.settings, T, known=True)
 
 
 def test_categories_are_ranked_as_they_were(tmp_path):

@@ -19,7 +19,7 @@ def _built(folder, **more):
 
 
 def test_customers_accounts_and_sign_ups_make_equal_customers(warehouse, tmp_path):
-    embedded, here = _built(tmp_path / "embedded"), _built(tmp_path / "here", warehouse=warehouse)
+    embedded, here = _built(tmp_path / "embedded"), _built(tmp_path / "here", warehouse)
     for table in (RAW_TABLES["customers"], RAW_TABLES["accounts"], RAW_TABLES["sign_ups"], CUSTOMERS):
         assert here.rows(table) == embedded.rows(table)
         assert here.rows(table)
@@ -43,7 +43,7 @@ EVERYTHING = {
 def test_features_that_settings_bring_are_equal_and_come_and_go(warehouse, tmp_path):
     shops = [
         SmallShop(tmp_path / "embedded", datasets=DATASETS, features=EVERYTHING),
-        SmallShop(tmp_path / "here", warehouse=warehouse, datasets=DATASETS, features=EVERYTHING),
+        SmallShop(tmp_path / "here", warehouse, datasets=DATASETS, features=EVERYTHING),
     ]
     for also in (EVERYTHING, {"population": "buyers"}, {**EVERYTHING, "also": ["weekend_share"]}):
         found = []
