@@ -11,8 +11,8 @@ from sahara_assets_tests.sales.test_customers import PEOPLE, deliver_people
 from sahara_assets_tests.small_shop import SmallShop
 
 
-def _built(folder, **more):
-    shop = SmallShop(folder, datasets=PEOPLE, **more)
+def _built(folder, warehouse=None):
+    shop = SmallShop(folder, warehouse, datasets=PEOPLE)
     deliver_people(shop)
     shop.build(features=False)
     return shop
