@@ -19,6 +19,7 @@ STAGE_OF_ASSET = {
     "products": "sales",
     "customers": "sales",
     "customer_features": "features",
+    "customer_features_online": "features",
     "k_sweep": "segmentation",
     "customer_segments": "segmentation",
     "segment_profiles": "segmentation",

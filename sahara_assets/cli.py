@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sahara_assets import console, printing
+from sahara_assets.commands.features import features
 from sahara_assets.commands.options import Command, FileOrAddress, common_options, json_option, settings_of
 from sahara_assets.commands.warehouse import warehouse
 from sahara_assets.errors import SaharaError
@@ -413,6 +414,9 @@ def segments(k: int | None, as_json: bool, config: Path | None) -> None:
         return
     printing.show_segments(rows, settings)
     printing.show_segment_stories(rows)
+
+
+cli.add_command(features)
 
 
 @cli.command(short_help="Write the report again.")

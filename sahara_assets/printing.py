@@ -138,15 +138,14 @@ def show_summary(summary: Summary, settings: Settings) -> None:
 def show_segments(rows: Sequence[Row], settings: Settings) -> None:
     """The segments as a table."""
     currency = settings.project.currency or "spend"
+    decimals = {"mean_gross_spend": 2, "mean_order_count": 1, "median_recency_days": 0}
     shown = [
         {
             **row,
             "segment": str(row["segment"]),
             "customer_share": console.share(row["customer_share"]),
-            "spend_share": console.share(row["spend_share"]),
-            "mean_gross_spend": f"{row['mean_gross_spend']:,.2f}",
-            "mean_order_count": f"{row['mean_order_count']:,.1f}",
-            "median_recency_days": f"{row['median_recency_days']:,.0f}",
+            "spend_share": None if row["spend_share"] is None else console.share(row["spend_share"]),
+            **{name: None if row[name] is None else f"{row[name]:,.{places}f}" for name, places in decimals.items()},
         }
         for row in rows
     ]
@@ -163,7 +162,7 @@ def show_segments(rows: Sequence[Row], settings: Settings) -> None:
             "mean_order_count": "orders each",
             "median_recency_days": "days since last",
         },
-        optional=["median_recency_days", "mean_order_count", "mean_gross_spend", "tier"],
+        optional=["median_recency_days", "mean_order_count", "mean_gross_spend", "tier", "spend_share"],
     )
 
 

@@ -23,7 +23,10 @@ PACKAGE = ROOT / "sahara_assets"
 
 LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("declared", ("errors", "tables.*", "wording", "untrusted")),
-    ("set", ("features.declarations", "tables.features", "tables.schema", "settings.*")),
+    (
+        "set",
+        ("features.declarations", "features.declared", "features.feature_set", "tables.features", "tables.schema", "settings.*"),
+    ),
     ("kept", ("warehouse.*", "locking", "builds", "webhook")),
     (
         "made",

@@ -32,6 +32,7 @@ NOT_COMPARED = {
     "drops": {"loaded_at", "run_id", "signature"},
     "builds": {"built_at", "run_id"},
     "segmentation_models": {"trained_at", "run_id"},
+    "customer_features_online": {"computed_at"},
 }
 
 

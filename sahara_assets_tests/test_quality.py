@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FIRST = "(SELECT min(drop_id) FROM drops WHERE dataset = 'purchases' AND rows_loaded > 1)"
 SOMEONE = "(SELECT min(customer_id) FROM customer_features)"
 
-# Check → the SQL that plants its fault, what else must notice, and words of the answer. Some faults break two laws at once.
+# Check → the SQL (or the settings) that plants its fault, what else must notice, and words of the answer. Some faults break two laws at once.
 FAULTS: dict[str, tuple[list[str], set[str], str]] = {
     "conservation": (
         [f"UPDATE drops SET rows_read = rows_read + 1 WHERE drop_id = {FIRST}"],
@@ -58,6 +58,16 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
         [f"UPDATE drops SET undeclared_columns = '[\"colour\"]', absent_columns = '[\"country\"]' WHERE drop_id = {FIRST}"],
         set(),
         "1 drop differs in columns from the others of the dataset: purchases/",
+    ),
+    "attributes_found": (
+        ['[datasets.purchases]\n[datasets.products]\n[datasets.customers.attributes]\ngender = "Sex"\n', "UPDATE drops SET absent_columns = '[\"gender\"]' WHERE dataset = 'customers'"],
+        {"nothing_stale"},
+        "in no drop: datasets.customers.attributes.gender: ",
+    ),
+    "ids_join": (
+        ["UPDATE raw_customers SET customer_id = '00' || customer_id"],
+        set(),
+        'would be with normalise = { customer_id = ["strip_leading_zeros"] } under both [datasets.purchases] and [datasets.customers]',
     ),
     "nothing_stale": (
         [f"UPDATE drops SET reading_fingerprint = 'old' WHERE drop_id = {FIRST}"],
@@ -122,6 +132,11 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
         ["ALTER TABLE customer_features ALTER COLUMN recency_days DROP NOT NULL", f"UPDATE customer_features SET recency_days = NULL WHERE customer_id = {SOMEONE}"],
         {"two_ways_agree"},
         "recency_days is null in 1 row",
+    ),
+    "customer_features_online_contract": (
+        [f"INSERT INTO customer_features_online SELECT * FROM customer_features_online WHERE customer_id = {SOMEONE}"],
+        set(),
+        "customer_id repeats in 1 row",
     ),
     "customer_segments_contract": (
         [f"INSERT INTO customer_segments SELECT * FROM customer_segments WHERE customer_id = {SOMEONE}"],
@@ -227,9 +242,13 @@ def test_a_planted_fault_fails_its_check_and_no_other(name, clean, tmp_path):
     root = tmp_path / "project"
     shutil.copytree(clean, root)
     if statements:
+        toml = [statement for statement in statements if statement.startswith("[")]
+        with (root / "sahara.toml").open("a") as settings:
+            settings.writelines(toml)
         with duckdb.connect(str(root / "sahara.duckdb")) as connection:
             for statement in statements:
-                connection.execute(statement)
+                if statement not in toml:
+                    connection.execute(statement)
     else:
         audience = root / "exports" / "audience_ga4.csv"
         audience.write_bytes(audience.read_bytes().replace(b"user_id", b"userid", 1))
@@ -288,6 +307,7 @@ def test_which_checks_block_is_a_decision_and_not_an_accident():
         "no_drift",
         "nothing_stale",
         "no_future_lines",
+        "ids_join",
         "sales_are_usual",
         "choice_qualified",
         "segments_still_fit",

@@ -14,6 +14,7 @@ from sahara_assets.drops.discovery import glob_to_regex
 from sahara_assets.errors import SaharaError, SettingsError
 from sahara_assets.settings.document import Settings, config_file, load_settings, parse_settings
 from sahara_assets.settings.environment import FILE_SUFFIX, environment_variables
+from sahara_assets.settings.measuring import TreatmentSettings
 from sahara_assets.settings.reference import render_reference
 from sahara_assets_tests.commands import ROOT
 
@@ -24,6 +25,11 @@ def problems(document: dict, environment: dict[str, str] | None = None) -> list[
     with pytest.raises(SettingsError) as caught:
         parse_settings(document, root=HERE, environment=environment)
     return caught.value.problems
+
+
+def _with_attributes(attributes: dict, accounts: dict | None = None, **customers: object) -> dict:
+    datasets = {"purchases": {}, "customers": {"attributes": attributes, **customers}}
+    return {"datasets": {**datasets, **({"accounts": accounts} if accounts else {})}}
 
 
 def test_no_file_at_all_runs_the_sample_shop():
@@ -166,6 +172,48 @@ def test_a_drop_folder_may_lie_in_a_bucket_and_shows_no_key_that_stands_in_its_a
         ({"datasets": {"purchases": {"constants": {"currency": "USD"}, "columns": {"currency": "cur"}}}}, "datasets.purchases.constants.currency: is mapped to 'cur' too"),
         ({"datasets": {"purchases": {"columns": {"order_id": "a", "customer_id": "a"}}}}, "datasets.purchases.columns: the header's 'a' is mapped to order_id and customer_id"),
         ({"datasets": {"products": {}}}, "datasets: purchases is missing"),
+        ({"features": {"model": ["morning_shar"]}}, "features.model: unknown feature 'morning_shar'; did you mean 'morning_share'?"),
+        ({"features": {"also": ["weekend_shares"]}}, "features.also: unknown feature 'weekend_shares'; did you mean 'weekend_share'?"),
+        ({"features": {"also": ["country", "country"]}}, "features.also: names 'country' twice"),
+        ({"features": {"population": "visitor"}}, "features.population: must be one of 'buyers' or 'customers'"),
+        ({"features": {"category_lines": {"Mugs": "x"}}}, "features.category_lines: 'Mugs' must be lower-case letters"),
+        ({"features": {"category_lines": {"mugs": "("}}}, "features.category_lines: mugs: '(' is no regular expression"),
+        ({"features": {"category_lines": {"mugs": ""}}}, "features.category_lines: mugs: '' is empty"),
+        ({"features": {"category_lines": {"mugs": r"a(?=b)"}}}, "features.category_lines: mugs: 'a(?=b)' holds '(?', which not every warehouse reads"),
+        ({"features": {"category_lines": {"mugs": r"x(?i)b"}}}, "features.category_lines: mugs: 'x(?i)b' holds '(?i'"),
+        ({"features": {"category_lines": {"mugs": "[[:alpha:]]"}}}, "features.category_lines: mugs: '[[:alpha:]]' holds '[['"),
+        (_with_attributes({"weekend_share": {"column": "X", "kind": "number"}}), "datasets.customers.attributes.weekend_share: brings a second feature 'weekend_share'"),
+        (_with_attributes({"birth_year": "Y", "birth_date": "D"}), "datasets.customers.attributes.birth_date: brings a second feature 'age_years'"),
+        ({"parts_of_day": {"starts": {"lunch": 24}}}, "parts_of_day.starts: holds the hour 24"),
+        ({"parts_of_day": {"starts": {"lunch": 1, "tea": 1}}}, "parts_of_day.starts: two parts begin at the same hour"),
+        ({"parts_of_day": {"starts": {"朝": 1}}}, "parts_of_day.starts: '朝' holds no letter from a to z"),
+        ({"parts_of_day": {"starts": {"Early tea": 1, "early-tea": 2}}}, "parts_of_day: brings a second feature 'early_tea_share'"),
+        ({"parts_of_day": {"time_zone": "Mars"}}, "parts_of_day.time_zone: unknown time zone 'Mars'"),
+        ({"features": {"weekend": ["sun"]}}, "features.weekend: 'sun' is no day; write monday"),
+        ({"parts_of_day": {"rule": "bytefoods"}}, "parts_of_day.rule: must be one of 'usual' or 'byte-foods'"),
+        ({"segmentation": {"rank_by": "spend"}}, "segmentation.rank_by: unknown feature 'spend'; "),
+        ({"segmentation": {"rank_by": "country"}}, "segmentation.rank_by: 'country' is a category, which has no mean"),
+        ({"preprocessing": {"features": {"gros_spend": {}}}}, "preprocessing.features.gros_spend: unknown feature 'gros_spend'; did you mean 'gross_spend'?"),
+        ({"preprocessing": {"features": {"net_spend": {}}}}, "preprocessing.features.net_spend: is not among features.model"),
+        ({"preprocessing": {"features": {"gross_spend": {"mising": "drop"}}}}, "preprocessing.features.gross_spend: unknown key 'mising'; did you mean 'missing'?"),
+        ({"features": {"model": ["country"]}, "preprocessing": {"features": {"country": {"scale": "none"}}}}, "preprocessing.features.country: is a category, which has no scale"),
+        ({"features": {"model": ["country"]}, "preprocessing": {"features": {"country": {"missing": "mean"}}}}, "preprocessing.features.country: is a category: who has none"),
+        ({"preprocessing": {"cap_quantile": 0}}, "preprocessing.cap_quantile: must be above 0"),
+        ({"datasets": {"customers": {}}, "features": {"model": ["country"]}}, 'features.population: must be "customers" where there is no [datasets.purchases]'),
+        ({"datasets": {"customers": {}}, "features": {"population": "customers"}}, "features.model: is missing; without order lines say which features to cluster on, of: membership_days"),
+        ({"datasets": {"customers": {}}, "features": {"population": "customers", "model": ["gross_spend"]}}, "features.model: 'gross_spend' is made from order lines, and there is no [datasets.purchases]"),
+        (_with_attributes({"incme": "Income"}), "datasets.customers.attributes.incme: unknown attribute 'incme'; known: birth_year"),
+        (_with_attributes({"househld_income": "Income"}), "datasets.customers.attributes.househld_income: unknown attribute 'househld_income'; did you mean 'household_income'?; for one of your own say its kind: { column = "),
+        (_with_attributes({"Income": {"column": "Income", "kind": "number"}}), "datasets.customers.attributes.Income: must be lower-case letters"),
+        (_with_attributes({"country": "Land"}), "datasets.customers.attributes.country: is a column of its own; map it under columns"),
+        (_with_attributes({"age": {"colum": "Age", "column": "x"}}), "datasets.customers.attributes.age: unknown key 'colum'; did you mean 'column'?"),
+        (_with_attributes({"age": {}}), "datasets.customers.attributes.age.column: is missing"),
+        (_with_attributes({"age": {"column": "Age", "kind": "numbr"}}), "datasets.customers.attributes.age.kind: must be one of 'number', 'category'"),
+        (_with_attributes({"club": {"column": "C", "kind": "flag", "yes": ["x"], "no": ["x"]}}), "datasets.customers.attributes.club: 'x' means both yes and no"),
+        (_with_attributes({"age": "A", "gender": "A"}), "datasets.customers.columns: the header's 'A' is mapped to age and gender"),
+        (_with_attributes({"age": "A"}, accounts={"attributes": {"age": {"column": "A", "kind": "category"}}}), "datasets.accounts.attributes.age: is a category here and a number in datasets.customers"),
+        ({"datasets": {"purchases": {"attributes": {"age": "A"}}}}, "datasets.purchases.attributes: only customers and accounts and sign_ups have attributes"),
+        (_with_attributes({"age": "A"}, normalise={"ag": ["lower"]}), "datasets.customers.normalise: unknown column 'ag'; did you mean 'age'?"),
         ({"root": "x"}, "unknown key 'root'"),
     ],
 )  # fmt: skip
@@ -228,12 +276,29 @@ _OVERRIDES = {
     "SAHARA_RULES_ADJUSTMENT_PREFIXES": ("B", ["B"]),
     "SAHARA_RULES_FEE_CODES": ("POST,BANK CHARGES", ["POST", "BANK CHARGES"]),
     "SAHARA_RULES_FEES_COUNT_AS_SPEND": ("false", False),
+    "SAHARA_RULES_LEAST_JOINED": ("0.9", 0.9),
     "SAHARA_ANALYTICS_CUSTOMER": ("user_id", "user_id"),
     "SAHARA_ANALYTICS_PURCHASES": ("none", "none"),
     "SAHARA_ANALYTICS_ORDER": ("session", "session"),
     "SAHARA_ANALYTICS_MINIMUM_JOIN_SHARE": ("0.2", 0.2),
     "SAHARA_FEATURES_MODEL": ("recency_days,gross_spend", ["recency_days", "gross_spend"]),
     "SAHARA_FEATURES_CUT_OFF": ("2011-12-10", "2011-12-10"),
+    "SAHARA_FEATURES_ALSO": ("weekend_share, morning_share", ["weekend_share", "morning_share"]),
+    "SAHARA_FEATURES_CATEGORY_LINES": ('{"mugs": "(?i)mugs"}', {"mugs": "(?i)mugs"}),
+    "SAHARA_FEATURES_POPULATION": ("customers", "customers"),
+    "SAHARA_PARTS_OF_DAY_RULE": ("byte-foods", "byte-foods"),
+    "SAHARA_PARTS_OF_DAY_STARTS": ('{"lunch": 11}', {"lunch": 11}),
+    "SAHARA_PARTS_OF_DAY_TIME_ZONE": ("UTC", "UTC"),
+    "SAHARA_FEATURES_WEEKEND": ("friday,saturday", ["friday", "saturday"]),
+    "SAHARA_PREPROCESSING_MISSING": ("drop", "drop"),
+    "SAHARA_PREPROCESSING_CAP_QUANTILE": ("0.95", 0.95),
+    "SAHARA_PREPROCESSING_TRANSFORM": ("none", "none"),
+    "SAHARA_PREPROCESSING_EXPLAINED_VARIANCE": ("0.9", 0.9),
+    "SAHARA_PREPROCESSING_FEATURES": (
+        '{"gross_spend": {"missing": "drop"}}',
+        {"gross_spend": TreatmentSettings(missing="drop")},
+    ),
+    "SAHARA_SEGMENTATION_RANK_BY": ("net_spend", "net_spend"),
     "SAHARA_FEATURES_CATEGORY_SEPARATOR": ("/", "/"),
     "SAHARA_SEGMENTATION_K_MIN": ("4", 4),
     "SAHARA_SEGMENTATION_K_MAX": ("9", 9),

@@ -7,10 +7,11 @@ import dagster as dg
 from sahara_assets import stages
 from sahara_assets.assets.presentation import column_lineage, counts, result_of, sample, table_asset
 from sahara_assets.resources import Project
-from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.tables.datasets import ATTRIBUTES, RAW_TABLES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 
 _RAW_PURCHASES, _RAW_PRODUCTS, _RAW_CUSTOMERS = (RAW_TABLES[n] for n in ("purchases", "products", "customers"))
+_PEOPLE = ("raw_customers", "raw_accounts", "raw_sign_ups")
 
 
 _KINDS = {"ibis", "duckdb", "silver"}
@@ -38,6 +39,7 @@ def purchases(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
         {
             "line_total": [("raw_purchases", "quantity"), ("raw_purchases", "unit_price")],
             "ordered_on": [("raw_purchases", "ordered_at_local")],
+            "part_of_day": [("raw_purchases", "ordered_at"), ("raw_purchases", "ordered_at_local")],
             "line_kind": [("raw_purchases", c) for c in ("order_id", "quantity", "unit_price")],
             "is_fee": [("raw_purchases", "product_id")],
             "is_future": [("raw_purchases", "ordered_at"), ("drops", "modified_at")],
@@ -95,7 +97,7 @@ def products(context: dg.AssetExecutionContext, project: Project) -> dg.Material
     return result_of(built, lineage, best_sellers=shown)
 
 
-@table_asset(CUSTOMERS, deps=["purchases", "raw_customers"], kinds=_KINDS)
+@table_asset(CUSTOMERS, deps=["purchases", *_PEOPLE], kinds=_KINDS)
 def customers(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """One row per known customer, buyers or not."""
     built = stages.customers(project.warehouse, project.settings, project.run(context.run.run_id))
@@ -105,6 +107,8 @@ def customers(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
         {
             **{c: [("purchases", "ordered_at")] for c in ("first_ordered_at", "last_ordered_at")},
             "has_sale": [("purchases", "line_kind")],
+            "signed_up_on": [("raw_customers", "signed_up_on"), ("raw_sign_ups", "signed_up_on")],
+            "attributes": [(raw, ATTRIBUTES) for raw in _PEOPLE],
         },
     )
     return result_of(built, lineage, countries=counts(project.warehouse, CUSTOMERS, "country"))

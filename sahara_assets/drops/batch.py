@@ -93,12 +93,13 @@ class Batch:
                 for name in views:
                     connection.unregister(name)
 
-    def query(self, plain: Path, casts: Sequence[Cast], quote: str) -> str:
+    def query(self, plain: Path, casts: Sequence[Cast], quote: str, attributes: str = "CAST(NULL AS VARCHAR)") -> str:
         """The records cast, one row each, as CTEs to select from `judged`.
 
         `judged` has `drop_number`, `_line`, `rn` (the row's number among the plain lines, null for a parsed record), `is_found` (false
-        where DuckDB did not see a line that the scan saw), `t_<column>` texts, the typed columns, `_extra`, and `failed`: the index of
-        the first cast that failed, null for a good row. A row that DuckDB saw and the scan did not has no `drop_number`.
+        where DuckDB did not see a line that the scan saw), `t_<column>` texts, the typed columns, `_extra`, `_attributes` (the SQL given
+        for it), and `failed`: the index of the first cast that failed, null for a good row. A row that DuckDB saw and the scan did not
+        has no `drop_number`.
         """
         width = len(self.layout.names)
         columns = ", ".join(f"c{i}: 'VARCHAR'" for i in range(width))
@@ -127,7 +128,10 @@ class Batch:
             ),
             texts AS (SELECT rn, is_found, drop_number, _line, _extra, {texts} FROM trimmed),
             typed AS (SELECT *, {values} FROM texts),
-            judged AS (SELECT *, CASE {failures} END AS failed, {line_hash(casts, self.care)} AS _line_hash FROM typed)
+            judged AS (
+                SELECT *, CASE {failures} END AS failed, {line_hash(casts, self.care)} AS _line_hash, {attributes} AS _attributes
+                FROM typed
+            )
         """
 
     def raw_text(self, row_numbers: Sequence[int]) -> dict[int, str]:

@@ -82,6 +82,11 @@ class Cast:
     failure: str
     remedy: str
 
+    @property
+    def sql(self) -> str:
+        """The typed column as SQL names it."""
+        return self.values[0][0]
+
     def fault(self, text: str | None) -> str:
         """What is wrong with a value that failed, and the remedy."""
         if text is not None:
@@ -124,16 +129,21 @@ def _cast(
     *,
     by_line: bool,
 ) -> Cast:
-    name, text = column.name, f"t_{column.name}"
+    own, text = column.name, f"t_{column.name}"
+    # Declared columns have names that SQL takes as they are; a shop's attribute may be called `order`.
+    name = f'"{own}"' if own in dataset.attributes else own
     filled = text
     if column.kind is Kind.TEXT:
-        value = _normalised(text, settings.normalise.get(name, []))
+        value = _normalised(text, settings.normalise.get(own, []))
+        if own in dataset.attributes:
+            # A category is a word: with a line break inside it would be another one to every tool that reads it.
+            value = rf"regexp_replace({value}, '[\x01-\x1F]+', ' ', 'g')"
         untyped, remedy = "false", _NOT_EMPTY
-        if name in dataset.identifiers:
+        if own in dataset.identifiers:
             # A short id is no such number, and asking for the sign first costs next to nothing.
             untyped = f"(contains({text}, '+') AND regexp_full_match({text}, '{LOST_ID}'))"
             remedy = "it must stand there whole, exported as text: a spreadsheet rounds a long number to 1.23E+11"
-        if name == "currency" and project.currency and (places or name in settings.constants):
+        if own == "currency" and project.currency and (places or own in settings.constants):
             value = f"upper({value})"
             known = sorted({code.upper() for code in (project.currency, *project.currency_rates)})
             untyped = f"{name} NOT IN ({', '.join(map(literal, known))})"
@@ -141,7 +151,11 @@ def _cast(
         values: tuple[tuple[str, str], ...] = ((name, value),)
         filled = name
     elif column.kind is Kind.DECIMAL:
-        value, remedy = _decimal(column, settings, project, by_line=by_line)
+        value, remedy = _decimal(column, settings, project, dataset, by_line=by_line)
+        values = ((name, value),)
+        untyped = f"{name} IS NULL"
+    elif column.kind is Kind.BOOLEAN:
+        value, remedy = _flag(own, text, settings)
         values = ((name, value),)
         untyped = f"{name} IS NULL"
     elif column.kind is Kind.INTEGER:
@@ -160,9 +174,9 @@ def _cast(
         )
         remedy = f"write it as {wanted}, from {EARLIEST[:4]} to {int(LATEST[:4]) - 1}"
     failure = f"({filled} IS NOT NULL AND {untyped})"
-    if name in dataset.required:
+    if own in dataset.required:
         failure = f"({filled} IS NULL OR {failure})"
-    return Cast(column, _text(name, places, settings), values, failure, remedy)
+    return Cast(column, _text(own, places, settings), values, failure, remedy)
 
 
 def trimmed(position: int, care: Care) -> str:
@@ -202,10 +216,23 @@ def _normalised(text: str, normalisers: Sequence[str]) -> str:
     return text
 
 
-def _decimal(column: Column, settings: DatasetSettings, project: ProjectSettings, *, by_line: bool) -> tuple[str, str]:
+def _flag(name: str, text: str, settings: DatasetSettings) -> tuple[str, str]:
+    """Yes or no as SQL, null where it is neither, and the remedy."""
+    declared = settings.attributes[name]
+    yes, no = ([word.lower() for word in words] for words in (declared.yes, declared.no))
+    value = (
+        f"(CASE WHEN lower({text}) IN ({', '.join(map(literal, yes))}) THEN true "
+        f"WHEN lower({text}) IN ({', '.join(map(literal, no))}) THEN false END)"
+    )
+    return value, f"write {' or '.join(declared.yes)} for yes, {' or '.join(declared.no)} for no"
+
+
+def _decimal(
+    column: Column, settings: DatasetSettings, project: ProjectSettings, dataset: Dataset, *, by_line: bool
+) -> tuple[str, str]:
     """A number with four decimals as SQL, and the remedy; further decimals are rounded (`2.5500000000000003` is how floats print)."""
     text = f"t_{column.name}"
-    form = number_format(settings, project, is_money=column.name != "quantity")
+    form = number_format(settings, project, is_money=column.name not in dataset.plain_numbers)
     remedy = f"write a number such as {form.example}, at most 14 digits before the {form.decimal_mark}"
     if column.name in settings.micros:
         # A division would make a float of it.
@@ -338,7 +365,7 @@ def line_hash(casts: Sequence[Cast], care: Care) -> str:
     """
     parts = []
     for cast in casts:
-        value = cast.column.name if cast.column.kind is Kind.TEXT else f"CAST({cast.column.name} AS VARCHAR)"
+        value = cast.sql if cast.column.kind is Kind.TEXT else f"CAST({cast.sql} AS VARCHAR)"
         if cast.column.kind is Kind.TEXT and care is Care.FULL:
             for code, letter in ((_ESCAPE, "g"), (_NULL, "r"), (_SEPARATOR, "u")):
                 value = f"replace({value}, {code}, {_ESCAPE} || '{letter}')"

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from sahara_assets.drops.discovery import find_drops
 from sahara_assets.drops.plan import Status, Version
 from sahara_assets.errors import DropError
+from sahara_assets.settings.attributes import attribute_of
 from sahara_assets.tables.books import DROPS, REJECTED_ROWS
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sahara_assets.settings.attributes import AttributeSettings
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
@@ -33,6 +35,11 @@ def reading_fingerprint(settings: Settings, dataset: str) -> str:
     reading = dict(document["datasets"][dataset])
     for key in ("patterns", "same_path", "hold_above", "version_column"):
         del reading[key]
+    # What an attribute is called by people does not reach the raw rows; a dataset without any is read as ever.
+    attributes = {name: _as_read(name, one) for name, one in settings.datasets[dataset].attributes.items()}
+    reading |= {"attributes": attributes}
+    if not attributes:
+        del reading["attributes"]
     project = document["project"]
     # Which currencies have a rate decides what is rejected; what the rates are does not reach the raw rows.
     around = [project["time_zone"], project["currency"], sorted(project["currency_rates"])]
@@ -40,6 +47,11 @@ def reading_fingerprint(settings: Settings, dataset: str) -> str:
     declared = [columns, DATASETS[dataset].required, DATASETS[dataset].expected, DATASETS[dataset].key]
     text = json.dumps([READER_VERSION, declared, reading, around], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _as_read(name: str, declared: AttributeSettings) -> list[object]:
+    attribute = attribute_of(name, declared)
+    return [declared.column, attribute.kind, attribute.unit == "money", declared.yes, declared.no]
 
 
 class Ledger:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sahara_assets.drops.attributes import as_read, attributes_json
 from sahara_assets.drops.batch import Batch
 from sahara_assets.drops.casts import casts_of
 from sahara_assets.drops.content import CHUNK_BYTES, Content
@@ -111,8 +112,7 @@ class DropReader:
         limits: Limits | None = None,
     ) -> None:
         self._warehouse = warehouse
-        self._dataset = dataset
-        self._settings = settings
+        self._dataset, self._settings = as_read(dataset, settings)
         self._project = project
         self._chunk_bytes = chunk_bytes
         self._batch_bytes = batch_bytes
@@ -210,7 +210,7 @@ class DropReader:
         raw = RAW_TABLES[self._dataset.name]
         typed = ", ".join(name for name in raw.column_names if name not in {"_drop_id", "_occurrence"})
         with batch.staged(self._warehouse.reader) as plain:
-            query = batch.query(plain, casts, self._settings.quote)
+            query = batch.query(plain, casts, self._settings.quote, attributes_json(self._dataset, casts))
             loaded = self._warehouse.append(
                 raw,
                 f"{query} SELECT _drop_id, {typed}, 1 AS _occurrence FROM judged JOIN _drop_ids USING (drop_number) "

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from sahara_assets.onboarding.attributes import model_of
 from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sahara_assets.onboarding.amounts import Amounts
+    from sahara_assets.onboarding.attributes import AttributeMatch
     from sahara_assets.onboarding.mapping import ColumnMatch
     from sahara_assets.onboarding.rules import RuleGuess
 
@@ -50,6 +52,7 @@ class DatasetProposal:
     paths: tuple[str, ...]
     patterns: tuple[str, ...]
     columns: tuple[ColumnMatch, ...]
+    attributes: tuple[AttributeMatch, ...]
     unmapped: tuple[str, ...]
     delimiter: Finding[str]
     quote: Finding[str]
@@ -77,6 +80,11 @@ class DatasetProposal:
         if self.amounts.undecided:
             questions.append("what its numbers mean: " + " or ".join(reading for _, reading in self.amounts.readings))
         return tuple(questions)
+
+    @property
+    def model(self) -> tuple[str, ...]:
+        """The features that customers can be clustered on by their attributes alone; none where the key was not found."""
+        return () if self.missing else model_of(self.attributes)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -190,6 +198,11 @@ def _dataset_lines(dataset: DatasetProposal) -> list[str]:
             lines.append(f"  {match.column} = {match.header!r} ({percent(match.sure)}): {match.evidence}")
         elif match.column in dataset.missing:
             lines.append(f"  {match.column} NOT FOUND{f': {match.evidence}' if match.evidence else ''}")
+    for attribute in dataset.attributes:
+        verdict = "=" if attribute.fits else "NOT TAKEN from"
+        lines.append(
+            f"  {attribute.attribute.name} {verdict} {attribute.header!r} ({percent(attribute.sure)}): {attribute.evidence}"
+        )
     dates = ", ".join(dataset.date_formats.value) or "ISO 8601"
     if dataset.date_formats.evidence:
         lines.append(f"  dates: {dates} ({percent(dataset.date_formats.sure)}): {dataset.date_formats.evidence}")

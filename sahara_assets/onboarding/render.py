@@ -20,6 +20,7 @@ from sahara_assets.onboarding.proposal import (
     shown,
 )
 from sahara_assets.onboarding.vocabulary import loose
+from sahara_assets.tables.attributes import AttributeKind
 from sahara_assets.tables.columns import Kind
 from sahara_assets.tables.datasets import DATASETS
 
@@ -122,8 +123,9 @@ def render_config(proposal: Proposal) -> str:
     for known in proposal.known:
         lines += _known_dataset(known)
     lines += _analytics(proposal)
+    customers = proposal.dataset("customers")
     if proposal.dataset("purchases") is None and "purchases" not in proposal.analytics:
-        lines += _no_purchases()
+        lines += _by_attributes(customers.model) if customers and customers.model else _no_purchases()
     lines += _rules(proposal.rules)
     lines += _unused(proposal)
     return "\n".join(lines) + "\n"
@@ -162,7 +164,7 @@ def _dataset(dataset: DatasetProposal, currency: str) -> list[str]:
     if any(
         match.header is not None and DATASETS[dataset.name].column(match.column).kind is Kind.DECIMAL
         for match in dataset.columns
-    ):
+    ) or any(match.fits and match.attribute.kind is AttributeKind.NUMBER for match in dataset.attributes):
         lines += _amounts(dataset, currency)
     if dataset.null_values.value:
         lines += [
@@ -179,11 +181,43 @@ def _dataset(dataset: DatasetProposal, currency: str) -> list[str]:
     lines += ["", f"[datasets.{dataset.name}.columns]", *_comment("our column = the header's name")]
     for match in dataset.columns:
         lines += _column(dataset, match)
+    lines += _attributes(dataset)
     if dataset.unmapped:
         lines += _comment(
             f"Not mapped, kept in _extra: {', '.join(toml_string(name[:60]) for name in dataset.unmapped)}"
         )
     return [*lines, *_normalise(dataset)]
+
+
+def _attributes(dataset: DatasetProposal) -> list[str]:
+    """What the file says of customers; what its values speak against stands as a comment."""
+    if not dataset.attributes:
+        return []
+    lines = [
+        "",
+        f"[datasets.{dataset.name}.attributes]",
+        *_comment("what else the files say of a customer; each becomes a feature"),
+    ]
+    for match in dataset.attributes:
+        line = f"{match.attribute.name} = {toml_string(match.header.strip())}"
+        lines += [*_sure(match.sure, match.evidence), line if match.fits else f"# {line}"]
+    return lines
+
+
+def _by_attributes(model: Sequence[str]) -> list[str]:
+    """Settings of a project without order lines: everyone in the customer file, by what it says of them."""
+    return [
+        "",
+        *_comment("--- purchases: NOT FOUND, so customers are measured by what their file says of them ---"),
+        "[features]",
+        'population = "customers"',
+        *_comment("Every number among the attributes; take out what your segments should not be about."),
+        f"model = {toml_list(model)}",
+        "",
+        "[preprocessing]",
+        *_comment("Amounts differ by orders of magnitude only among a few customers: these are capped."),
+        "cap_quantile = 0.95",
+    ]
 
 
 def _toml(value: str | int | Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sahara_assets.quality import analytics, contracts, drops, sales, segmentation
+from sahara_assets.quality import analytics, contracts, drops, joins, sales, segmentation
 from sahara_assets.tables.books import BUILDS
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ QUESTIONS: tuple[Question, ...] = (
     *drops.QUESTIONS,
     *analytics.QUESTIONS,
     *sales.QUESTIONS,
+    *joins.QUESTIONS,
     *segmentation.QUESTIONS,
     *contracts.QUESTIONS,
 )

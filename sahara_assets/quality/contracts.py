@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sahara_assets.features.feature_set import table_of
 from sahara_assets.quality.questions import Answer, Question
 from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
-from sahara_assets.tables.features import CUSTOMER_FEATURES
+from sahara_assets.tables.features import CUSTOMER_FEATURES, CUSTOMER_FEATURES_ONLINE
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS, SEGMENT_PROFILES
 from sahara_assets.wording import counted
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from sahara_assets.warehouse.base import Warehouse
 
 
-def _contract(table: Table) -> Callable[[Warehouse, Settings], Answer]:
+def _contract(declared: Table) -> Callable[[Warehouse, Settings], Answer]:
     """The declared key is unique and the columns that may not be null are not."""
 
-    def ask(warehouse: Warehouse, _: Settings) -> Answer:
+    def ask(warehouse: Warehouse, settings: Settings) -> Answer:
+        table = table_of(declared, settings)
         rows = warehouse.table(table)
         total = warehouse.count(table)
         if not total:
@@ -54,6 +56,7 @@ def _contracts() -> Iterator[Question]:
         PRODUCTS,
         CUSTOMERS,
         CUSTOMER_FEATURES,
+        CUSTOMER_FEATURES_ONLINE,
         CUSTOMER_SEGMENTS,
         SEGMENT_PROFILES,
     ):

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
+from sahara_assets.sales.parts_of_day import part_of_day
 from sahara_assets.tables.books import DROPS, IN
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 from sahara_assets.tables.sales import PURCHASES
 from sahara_assets.warehouse.expressions import Expression, is_one_of, money, seconds_of, starts_with_code
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
 
@@ -20,13 +23,20 @@ FUTURE_SECONDS = 86_400
 """A line dated so much later than its drop was modified cannot have happened yet."""
 
 
-def drop_ranks(warehouse: Warehouse, dataset: str) -> ibis.Table:
+def drop_ranks(warehouse: Warehouse, dataset: str, written_before: datetime | None = None) -> ibis.Table:
     """Per content: its rank (the newest has the highest) and the latest modification time of a file that delivers it.
 
     Newest is decided by the date in the file name, then modification time, path and hash; never by arrival.
+
+    Args:
+        warehouse: holds the ledger.
+        dataset: whose drops.
+        written_before: count only files that were modified before this moment, UTC.
     """
     drops = warehouse.table(DROPS)
     current = drops.filter((drops.dataset == dataset) & (drops.status == "loaded"))
+    if written_before is not None:
+        current = current.filter(current.modified_at < ibis.timestamp(written_before.isoformat(sep=" ")))
     dated = current.file_date.coalesce(ibis.date("0001-01-01"))
     ranked = current.mutate(
         rank=ibis.row_number().over(order_by=[dated, current.modified_at, current.path, current.drop_id])
@@ -34,20 +44,26 @@ def drop_ranks(warehouse: Warehouse, dataset: str) -> ibis.Table:
     return ranked.group_by("drop_id").aggregate(rank=ranked["rank"].max(), modified_at=ranked.modified_at.max())
 
 
-def superseded_lines(warehouse: Warehouse, dataset: str, version_column: str = "") -> ibis.Table:
+def superseded_lines(
+    warehouse: Warehouse,
+    dataset: str,
+    version_column: str = "",
+    written_before: datetime | None = None,
+    dated_before: tuple[str, date] | None = None,
+) -> ibis.Table:
     """The raw lines that a newer drop states again: `_drop_id`, `_line`.
 
     A line's identity is its key, or (hash of its typed columns, n-th occurrence within its drop). Two equal lines of one drop are
     two units and both stay; the same line in two overlapping drops is one. Of a keyed dataset only the newest row of a key stays:
     by the version column where one is set (a row without a version is older than any that has one), then by drop.
     """
-    raw = warehouse.table(RAW_TABLES[dataset])
-    ranks = drop_ranks(warehouse, dataset)
+    ranks = drop_ranks(warehouse, dataset, written_before)
+    raw = _delivered(warehouse, dataset, written_before, dated_before)
     identity = list(DATASETS[dataset].key) or ["_line_hash", "_occurrence"]
     repeated = raw.group_by(identity).aggregate(copies=raw.count())
     repeated = repeated.filter(repeated.copies > 1)
     copies = raw.semi_join(repeated, identity)
-    ranked = copies.join(ranks, copies["_drop_id"] == ranks.drop_id)
+    ranked = copies.join(ranks, [("_drop_id", "drop_id")])
     order: list[Expression] = [ranked["rank"].desc(), ranked["_line"].desc()]
     if version_column:
         order = [ranked[version_column].isnull().ifelse(1, 0), ranked[version_column].desc(), *order]
@@ -55,29 +71,60 @@ def superseded_lines(warehouse: Warehouse, dataset: str, version_column: str = "
     return placed.filter(placed.place > 0).select("_drop_id", "_line")
 
 
-def outdated_rows(warehouse: Warehouse, dataset: str) -> ibis.Table:
+def outdated_rows(warehouse: Warehouse, dataset: str, written_before: datetime | None = None) -> ibis.Table:
     """The raw rows of documents that a newer drop states anew: `_drop_id`, `_line`.
 
     A nested document says whole what it speaks of: an order with all its items, a session with all its hits. Where a newer drop holds the
     same order or session, everything that older drops said of it gives way, also items that are no longer part of it. Within one drop
     nothing does: what stands there twice is there twice.
     """
-    raw = warehouse.table(RAW_TABLES[dataset])
-    ranks = drop_ranks(warehouse, dataset)
-    ranked = raw.join(ranks, raw["_drop_id"] == ranks.drop_id)
+    raw = _delivered(warehouse, dataset, written_before, None)
+    ranks = drop_ranks(warehouse, dataset, written_before)
+    ranked = raw.join(ranks, [("_drop_id", "drop_id")])
     newest = ranked["rank"].max().over(group_by=list(DATASETS[dataset].document))
     placed = ranked.mutate(newest=newest)
     return placed.filter(placed["rank"] < placed.newest).select("_drop_id", "_line")
 
 
-def current_lines(warehouse: Warehouse, settings: Settings, dataset: str) -> ibis.Table:
-    """The raw lines that count, every one once."""
+def _delivered(
+    warehouse: Warehouse, dataset: str, written_before: datetime | None, dated_before: tuple[str, date] | None
+) -> ibis.Table:
+    """The raw lines of a dataset, or those of its files that were written before a moment, or that are dated before a day."""
     raw = warehouse.table(RAW_TABLES[dataset])
+    if dated_before is not None:
+        column, day = dated_before
+        raw = raw.filter(raw[column] < ibis.date(day))
+    if written_before is None:
+        return raw
+    ranks = drop_ranks(warehouse, dataset, written_before)
+    return raw.semi_join(ranks, [("_drop_id", "drop_id")])
+
+
+def current_lines(
+    warehouse: Warehouse,
+    settings: Settings,
+    dataset: str,
+    *,
+    written_before: datetime | None = None,
+    dated_before: tuple[str, date] | None = None,
+) -> ibis.Table:
+    """The raw lines that count, every one once; none of a dataset that the project does not have.
+
+    Args:
+        warehouse: holds the raw tables and the ledger.
+        settings: whether there is such a dataset, how its documents nest, and which column decides between its versions.
+        dataset: its name.
+        written_before: as if only the files were there that had been written before this moment, UTC.
+        dated_before: a date column and a day: as if the files held only lines of days before it. Of keyed datasets only.
+    """
+    raw = _delivered(warehouse, dataset, written_before, dated_before)
+    if dataset not in settings.datasets:
+        return raw.limit(0)
     reading = settings.datasets[dataset]
-    superseded = superseded_lines(warehouse, dataset, reading.version_column)
+    superseded = superseded_lines(warehouse, dataset, reading.version_column, written_before, dated_before)
     lines = raw.anti_join(superseded, ["_drop_id", "_line"])
     if reading.explode and DATASETS[dataset].document:
-        lines = lines.anti_join(outdated_rows(warehouse, dataset), ["_drop_id", "_line"])
+        lines = lines.anti_join(outdated_rows(warehouse, dataset, written_before), ["_drop_id", "_line"])
     return lines
 
 
@@ -129,29 +176,15 @@ def build_purchases(
     Returns:
         Its rows, and the step's account: rows in, rows that leave by reason, rows out.
     """
-    lines = _delivered(warehouse, settings)
-    taken = 0 if lines is None else warehouse.count(RAW_TABLES["purchases"])
-    both = [part for part in (lines, more.lines if more else None) if part is not None]
-    rows = warehouse.replace(
-        PURCHASES, _classified(warehouse, settings, ibis.union(*both) if len(both) > 1 else both[0])
-    )
+    has_own = "purchases" in settings.datasets
+    taken = warehouse.count(RAW_TABLES["purchases"]) if has_own else 0
+    rows = warehouse.replace(PURCHASES, classified(warehouse, settings, more.lines if more else None))
     others = sum(count if reason.startswith(IN) else -count for reason, count in more.account) if more else 0
-    reading = settings.datasets.get("purchases")
     again = "the same line in a newer drop that overlaps"
-    if reading is not None and reading.explode:
+    if has_own and settings.datasets["purchases"].explode:
         again += ", or its document stated anew there"
     account = [(f"{IN}raw_purchases", taken), (again, taken + others - rows)]
     return rows, [*account, *(more.account if more else ()), ("out", rows)]
-
-
-def _delivered(warehouse: Warehouse, settings: Settings) -> ibis.Table | None:
-    """The lines of the purchases dataset; None where the project has none."""
-    if "purchases" not in settings.datasets:
-        return None
-    lines = current_lines(warehouse, settings, "purchases")
-    ranks = drop_ranks(warehouse, "purchases")
-    lines = lines.join(ranks, lines["_drop_id"] == ranks.drop_id)
-    return as_lines(lines.mutate(has_document=ibis.literal(value=True)))
 
 
 def as_lines(lines: ibis.Table) -> ibis.Table:
@@ -159,10 +192,38 @@ def as_lines(lines: ibis.Table) -> ibis.Table:
     return lines.select(*LINE_COLUMNS).cast(LINE_COLUMNS)
 
 
-def _classified(warehouse: Warehouse, settings: Settings, lines: ibis.Table) -> ibis.Table:
+def _own_lines(warehouse: Warehouse, settings: Settings, written_before: datetime | None) -> ibis.Table:
+    """The lines of the purchases dataset; none where the project has none."""
+    lines = current_lines(warehouse, settings, "purchases", written_before=written_before)
+    ranks = drop_ranks(warehouse, "purchases", written_before)
+    lines = lines.join(ranks, [("_drop_id", "drop_id")])
+    return as_lines(lines.mutate(has_document=ibis.literal(value=True)))
+
+
+def classified(
+    warehouse: Warehouse,
+    settings: Settings,
+    more: ibis.Table | None = None,
+    *,
+    written_before: datetime | None = None,
+) -> ibis.Table:
+    """The rows of `purchases`, or what they would have been with the files written before a moment.
+
+    Args:
+        warehouse: holds the raw tables.
+        settings: what the lines mean.
+        more: lines from elsewhere, as `MoreLines` has them.
+        written_before: the moment, UTC.
+    """
+    if more is None:
+        lines = _own_lines(warehouse, settings, written_before)
+    elif "purchases" in settings.datasets:
+        lines = ibis.union(_own_lines(warehouse, settings, written_before), more)
+    else:
+        lines = more
     rules = settings.rules
     price = _in_project_currency(lines, settings)
-    catalogue = _catalogue_categories(warehouse, settings)
+    catalogue = _catalogue_categories(warehouse, settings, written_before)
     lines = lines.mutate(unit_price=price).left_join(catalogue, "product_id", rname="{name}_catalogue")
     cancellation = lines.has_document & starts_with_code(lines.order_id, rules.cancellation_prefixes)
     adjustment = (lines.has_document & starts_with_code(lines.order_id, rules.adjustment_prefixes)) | (
@@ -187,6 +248,7 @@ def _classified(warehouse: Warehouse, settings: Settings, lines: ibis.Table) -> 
         ordered_at=lines.ordered_at,
         ordered_at_local=lines.ordered_at_local,
         ordered_on=lines.ordered_at_local.date(),
+        part_of_day=part_of_day(warehouse, lines, settings),
         line_kind=kind,
         is_fee=is_one_of(lines.product_id, rules.fee_codes),
         is_future=seconds_of(lines.ordered_at) > seconds_of(lines.modified_at) + FUTURE_SECONDS,
@@ -211,10 +273,7 @@ def _in_project_currency(lines: ibis.Table, settings: Settings) -> Expression:
     return ibis.cases(*branches, else_=lines.unit_price)
 
 
-def _catalogue_categories(warehouse: Warehouse, settings: Settings) -> ibis.Table:
+def _catalogue_categories(warehouse: Warehouse, settings: Settings, written_before: datetime | None) -> ibis.Table:
     """Product → category by the products dataset (no rows where the project has none)."""
-    if "products" in settings.datasets:
-        products = current_lines(warehouse, settings, "products")
-    else:
-        products = warehouse.table(RAW_TABLES["products"]).limit(0)
+    products = current_lines(warehouse, settings, "products", written_before=written_before)
     return products.select("product_id", catalogue_category=products.category)

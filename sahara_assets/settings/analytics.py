@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from sahara_assets.settings.sections import Section
+from sahara_assets.settings.base import Section
 
 CustomerId = Literal["visitor_id", "client_id", "user_id"]
 

@@ -23,12 +23,15 @@ from pydantic import (
 
 from sahara_assets.errors import SaharaError, SettingsError
 from sahara_assets.settings.analytics import AnalyticsSettings
+from sahara_assets.settings.base import Section
 from sahara_assets.settings.environment import with_environment
-from sahara_assets.settings.problems import describe_problems, document_problems, listed, unknown_key
+from sahara_assets.settings.problems import describe_problems, document_problems, listed
+from sahara_assets.settings.unknown import unknown_key
 from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+from sahara_assets.settings.measuring import PartsOfDaySettings, PreprocessingSettings
 from sahara_assets.settings.sections import (
     AlertSettings,
     DatasetSettings,
@@ -37,7 +40,6 @@ from sahara_assets.settings.sections import (
     FeatureSettings,
     ProjectSettings,
     RuleSettings,
-    Section,
     SegmentationSettings,
     WarehouseSettings,
 )
@@ -68,7 +70,9 @@ class Settings(Section):
     datasets: dict[str, DatasetSettings] = Field(default_factory=_default_datasets)
     rules: RuleSettings = Field(default_factory=RuleSettings)
     analytics: AnalyticsSettings = Field(default_factory=AnalyticsSettings)
+    parts_of_day: PartsOfDaySettings = Field(default_factory=PartsOfDaySettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
+    preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
     export: ExportSettings = Field(default_factory=ExportSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings, exclude=True)

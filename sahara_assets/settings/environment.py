@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 from pydantic import BaseModel, TypeAdapter
 
-from sahara_assets.settings.problems import unknown_key
+from sahara_assets.settings.unknown import unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sahara_assets.settings.problems import Place
+    from sahara_assets.settings.unknown import Place
 
 PREFIX = "SAHARA_"
 FILE_SUFFIX = "_FILE"

@@ -11,20 +11,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
 )
 
-from sahara_assets.features.declarations import BY_NAME as FEATURES_BY_NAME
 from sahara_assets.features.declarations import DEFAULT_MODEL_FEATURES
+from sahara_assets.settings.attributes import AttributeSettings
+from sahara_assets.settings.base import Section, known_zone
 from sahara_assets.settings.buckets import Bucket, bucket_of
-from sahara_assets.settings.problems import unknown_key
+from sahara_assets.settings.measuring import WEEKDAYS, pattern_fault
+from sahara_assets.settings.unknown import unknown_key
 
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
 """The strptime directives that DuckDB reads."""
@@ -59,13 +58,6 @@ def bytes_of(size: str) -> int:
     if found is None:
         raise ValueError(f"{size!r} is not a size such as 500MB or 2GB")
     return int(float(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1))
-
-
-class Section(BaseModel):
-    """One section of the file: unknown keys are problems, values are never converted."""
-
-    # Strict, because a quoted number in the file is more likely a slip than a number; the environment's text is converted before.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def address_parts(url: str) -> SplitResult:
@@ -214,20 +206,6 @@ class DropSettings(Section):
     )
 
 
-def _checked_zone(name: str) -> str:
-    """Refuse a time zone that nobody knows."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        zones = sorted(available_timezones(), key=lambda zone: (zone.startswith(("Etc/", "posix")), zone))
-        hint = unknown_key(name, zones, noun="time zone")
-        remedy = (
-            hint if "did you mean" in hint else f"unknown time zone {name!r}; use an IANA name such as Europe/London"
-        )
-        raise ValueError(remedy) from error
-    return name
-
-
 class ProjectSettings(Section):
     """What holds for the whole project."""
 
@@ -246,7 +224,7 @@ class ProjectSettings(Section):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        return _checked_zone(name)
+        return known_zone(name)
 
 
 class DatasetSettings(Section):
@@ -345,6 +323,10 @@ class DatasetSettings(Section):
         default_factory=dict,
         description="Per id column: `strip_float_suffix` (17850.0 → 17850), `strip_leading_zeros`, `upper`, `lower`, `strip_spaces`.",
     )
+    attributes: dict[str, AttributeSettings] = Field(
+        default_factory=dict,
+        description="What else the files say of a customer, of `customers`, `accounts` and `sign_ups` only: see [attributes](#attributes).",
+    )
     same_path: Literal["replace", "append"] = Field(
         "replace",
         description="What a new version of a known path means: it replaces the old one, or adds to it (a file that is overwritten with each day's lines).",
@@ -358,6 +340,14 @@ class DatasetSettings(Section):
         le=1,
         description="A replacement that lacks more than this share of the old version's lines is held until it is allowed.",
     )
+
+    @field_validator("attributes", mode="before")
+    @classmethod
+    def _header_alone(cls, attributes: object) -> object:
+        # A well-known attribute needs nothing but its column.
+        if not isinstance(attributes, dict):
+            return attributes
+        return {name: {"column": found} if isinstance(found, str) else found for name, found in attributes.items()}
 
     @field_validator("explode", mode="before")
     @classmethod
@@ -378,7 +368,7 @@ class DatasetSettings(Section):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        return _checked_zone(name) if name else name
+        return known_zone(name) if name else name
 
     @field_validator("quote", "escape")
     @classmethod
@@ -465,6 +455,12 @@ class RuleSettings(Section):
         description="Product ids that are fees (postage, wrapping, bank charges), not merchandise; compared exactly.",
     )
     fees_count_as_spend: bool = Field(True, description="Whether fee lines count in orders, spend and features.")
+    least_joined: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the ids of one file that should be found in another (customers of the lines in the customer file, accounts of customers); below it the check `ids_join` warns. 0 asks for nothing.",
+    )
 
     @field_validator("cancellation_prefixes", "adjustment_prefixes")
     @classmethod
@@ -487,16 +483,42 @@ class FeatureSettings(Section):
     category_separator: str = Field(
         ">", description="What separates the parts of a category path; the first part counts."
     )
+    also: list[str] = Field(
+        default_factory=list,
+        description="Features on offer to compute beside those of the model, so that they describe segments: see `docs/features.md`.",
+    )
+    category_lines: dict[str, str] = Field(
+        default_factory=dict,
+        description="Counts of sale lines by category: NAME = a regular expression that the line's whole category path must hold a match of. Becomes the feature `NAME_lines`.",
+    )
+    weekend: list[str] = Field(
+        ["saturday", "sunday"],
+        min_length=1,
+        description="The days of the weekend, for `weekend_share`: local days, by their English names.",
+    )
+    population: Literal["buyers", "customers"] = Field(
+        "buyers",
+        description="Who is measured: `buyers` are customers with a sale line before the cut-off, `customers` everyone in the table `customers`. Who never bought has 0 orders and 0 spend.",
+    )
 
-    @field_validator("model")
+    @field_validator("weekend")
     @classmethod
-    def _declared(cls, names: list[str]) -> list[str]:
-        known = list(FEATURES_BY_NAME)
-        wrong = [unknown_key(name, known, noun="feature") for name in names if name not in FEATURES_BY_NAME]
-        wrong += [f"names {name!r} twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+    def _days(cls, names: list[str]) -> list[str]:
+        wrong = [name for name in names if name not in WEEKDAYS]
         if wrong:
-            raise ValueError("; ".join(wrong))
+            raise ValueError(f"{wrong[0]!r} is no day; write {', '.join(WEEKDAYS)}")
         return names
+
+    @field_validator("category_lines")
+    @classmethod
+    def _readable_everywhere(cls, patterns: dict[str, str]) -> dict[str, str]:
+        for name, pattern in patterns.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+                raise ValueError(f"{name!r} must be lower-case letters, digits and _, and begin with a letter")
+            fault = pattern_fault(pattern)
+            if fault:
+                raise ValueError(f"{name}: {pattern!r} {fault}")
+        return patterns
 
     @field_validator("cut_off", mode="before")
     @classmethod
@@ -530,6 +552,10 @@ class SegmentationSettings(Section):
     )
     minimum_share: float = Field(0.01, ge=0, le=0.5, description="Smallest share of customers that a segment may hold.")
     minimum_stability: float = Field(0.8, ge=0, le=1, description="Lowest mean adjusted Rand index over resamples.")
+    rank_by: str = Field(
+        "",
+        description="The feature by whose mean segments are numbered and given their tiers, highest first; empty: `gross_spend`, in a project without order lines its first feature of money, else how many customers a segment has.",
+    )
     outlier_quantile: float = Field(
         0.99,
         gt=0.5,

@@ -23,6 +23,8 @@ class Dataset:
     `required` columns must be in the header and hold a value in every row; `expected` ones must be in the header, but may be empty in
     a row. `key` names the columns by which a newer row replaces an older one; without a key every line counts. `document` names the
     columns that tell what a nested document states whole (an order, a session, an event): of documents the newest counts.
+    `plain_numbers` bear no currency sign. Where `takes_attributes`, further columns can be declared in the settings; `attributes` names
+    those of `columns` that were (see `drops/attributes.py`).
     """
 
     name: str
@@ -32,6 +34,9 @@ class Dataset:
     expected: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = field(default=())
+    plain_numbers: frozenset[str] = frozenset()
+    takes_attributes: bool = False
+    attributes: frozenset[str] = frozenset()
     document: tuple[str, ...] = ()
 
     @property
@@ -76,6 +81,7 @@ PURCHASES_DATASET = Dataset(
     required=("order_id", "product_id", "quantity", "unit_price", "ordered_at"),
     expected=("customer_id",),
     identifiers=("order_id", "customer_id", "product_id", "client_id", "user_id"),
+    plain_numbers=frozenset({"quantity"}),
     document=("order_id",),
 )
 
@@ -103,10 +109,38 @@ CUSTOMERS_DATASET = Dataset(
         text_column("user_id", "Analytics user id, for the audience file."),
         text_column("visitor_id", "Analytics' id of the visitor, by which sessions lead to the customer."),
         date_column("signed_up_on", "The day the customer signed up, local."),
+        text_column("account_id", "The account (company, household) that the customer belongs to."),
     ),
     required=("customer_id",),
     key=("customer_id",),
-    identifiers=("customer_id", "client_id", "user_id", "visitor_id"),
+    identifiers=("customer_id", "client_id", "user_id", "visitor_id", "account_id"),
+    takes_attributes=True,
+)
+
+ACCOUNTS_DATASET = Dataset(
+    name="accounts",
+    description="One row per account that customers belong to; a newer drop replaces an account's row.",
+    columns=(
+        text_column("account_id", "The account, as customers state it.", nullable=False),
+        text_column("country", "The account's country."),
+    ),
+    required=("account_id",),
+    key=("account_id",),
+    identifiers=("account_id",),
+    takes_attributes=True,
+)
+
+SIGN_UPS_DATASET = Dataset(
+    name="sign_ups",
+    description="One row per customer who signed up; a newer drop replaces a customer's row.",
+    columns=(
+        text_column("customer_id", "The customer, as purchases state it.", nullable=False),
+        date_column("signed_up_on", "The day the customer signed up, local.", nullable=False),
+    ),
+    required=("customer_id", "signed_up_on"),
+    key=("customer_id",),
+    identifiers=("customer_id",),
+    takes_attributes=True,
 )
 
 _WHO = (
@@ -200,8 +234,20 @@ EVENTS_DATASET = Dataset(
 )
 
 DATASETS: dict[str, Dataset] = {
-    d.name: d for d in (PURCHASES_DATASET, PRODUCTS_DATASET, CUSTOMERS_DATASET, SESSIONS_DATASET, EVENTS_DATASET)
+    dataset.name: dataset
+    for dataset in (
+        PURCHASES_DATASET,
+        PRODUCTS_DATASET,
+        CUSTOMERS_DATASET,
+        ACCOUNTS_DATASET,
+        SIGN_UPS_DATASET,
+        SESSIONS_DATASET,
+        EVENTS_DATASET,
+    )
 }
+
+ATTRIBUTES = "_attributes"
+"""The raw column that holds a row's attributes."""
 
 
 def _raw_table(dataset: Dataset) -> Table:
@@ -211,6 +257,10 @@ def _raw_table(dataset: Dataset) -> Table:
         for column in dataset.columns
         if column.kind is Kind.TIMESTAMP
     )
+    about = (
+        "Declared attributes as canonical JSON text: names by code point, numbers with four decimals and dates as text."
+    )
+    attributes = (text_column(ATTRIBUTES, about),) if dataset.takes_attributes else ()
     return Table(
         name=dataset.raw_table,
         stage="raw",
@@ -222,6 +272,7 @@ def _raw_table(dataset: Dataset) -> Table:
             integer_column("_line", "Physical line number in the drop, counted from 1 with the header."),
             *dataset.columns,
             *local,
+            *attributes,
             text_column("_extra", "Undeclared columns as canonical JSON text; null where there are none."),
             text_column(
                 "_line_hash", "MD5 of the typed declared columns: the same on every warehouse.", nullable=False

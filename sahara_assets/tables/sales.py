@@ -29,6 +29,7 @@ PURCHASES = Table(
         timestamp_column("ordered_at", "When it was ordered, UTC.", nullable=False),
         timestamp_column("ordered_at_local", "When it was ordered, in the project's time zone.", nullable=False),
         date_column("ordered_on", "The local day it was ordered.", nullable=False),
+        text_column("part_of_day", "The part of the day it was ordered in, as [parts_of_day] has it.", nullable=False),
         text_column("line_kind", "sale, return, cancellation, adjustment or free.", nullable=False),
         flag_column("is_fee", "A fee (postage, bank charge), not merchandise."),
         flag_column("is_future", "Dated more than a day after the drop was modified."),
@@ -87,18 +88,26 @@ PRODUCTS = Table(
 CUSTOMERS = Table(
     name="customers",
     stage="sales",
-    description="One row per known customer, buyers or not.",
+    description="One row per known customer, buyers or not: everyone on an order line, in the customer file or among the sign-ups.",
     columns=(
         text_column("customer_id", "The customer.", nullable=False),
-        text_column("country", "From the customer file, else the most frequent on the lines, ties to the latest."),
+        text_column(
+            "country",
+            "From the customer file, else the most frequent on the lines, ties to the latest, else the account's.",
+        ),
         text_column("client_id", "From the customer file, else the latest on the lines."),
         text_column("user_id", "From the customer file, else the latest on the lines."),
         text_column("visitor_id", "From the customer file."),
-        date_column("signed_up_on", "From the customer file."),
+        date_column("signed_up_on", "From the customer file, else from the sign-ups."),
         timestamp_column("first_ordered_at", "First sale line, UTC."),
         timestamp_column("last_ordered_at", "Latest sale line, UTC."),
         integer_column("line_count", "Lines of any kind."),
         flag_column("has_sale", "At least one sale line."),
+        text_column("account_id", "The account that the customer belongs to, from the customer file."),
+        text_column(
+            "attributes",
+            "Declared attributes as JSON text: the customer's own, else the account's, else the sign-up's. Numbers and dates are texts in it.",
+        ),
     ),
     key=("customer_id",),
 )

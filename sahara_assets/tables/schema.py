@@ -12,7 +12,7 @@ from sahara_assets.tables.activation import AUDIENCE_FILES
 from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
 from sahara_assets.tables.books import BUILDS, DROPS, REJECTED_ROWS, STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
-from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
+from sahara_assets.tables.features import CUSTOMER_FEATURES, CUSTOMER_FEATURES_ONLINE, TOP_CATEGORIES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.tables.segmentation import (
     CUSTOMER_SEGMENTS,
@@ -38,6 +38,7 @@ ALL_TABLES: tuple[Table, ...] = (
     PRODUCTS,
     CUSTOMERS,
     CUSTOMER_FEATURES,
+    CUSTOMER_FEATURES_ONLINE,
     TOP_CATEGORIES,
     K_SWEEP,
     SEGMENTATION_MODELS,

@@ -24,13 +24,14 @@ from sahara_assets.warehouse.base import Finding, arrow_schema, by_table
 from sahara_assets.warehouse.bigquery_jobs import LABELS, Jobs
 from sahara_assets.warehouse.bigquery_service import Place, connect, examine_service, told
 from sahara_assets.warehouse.server import ServerWarehouse
-from sahara_assets.warehouse.staging import staged_count
+from sahara_assets.warehouse.staging import declare, staged_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import ibis
     import pyarrow as pa
+    from sqlglot import expressions as sql
 
 _KINDS = {
     Kind.TEXT: "STRING",
@@ -42,6 +43,9 @@ _KINDS = {
     Kind.BOOLEAN: "BOOL",
 }
 _CASTS = {**_KINDS, Kind.DECIMAL: "NUMERIC(18, 4)"}
+
+_STANDARD_NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+"""What the API calls some types, and GoogleSQL."""
 
 _FEW_ROWS = 200
 """Rows up to which a query parameter is quicker than a load job, which takes a second or two whatever it holds."""
@@ -134,6 +138,24 @@ class BigQueryWarehouse(ServerWarehouse):
             ]
             there.schema = [*there.schema, *added]
             self._client.update_table(there, ["schema"])
+
+    def has_shape(self, table: Table) -> bool:
+        """Whether its columns have the declared names and types, and none must hold a value that may be null now."""
+        with told(self._place):
+            there = {f.name: f for f in self._client.get_table(f"{self._place.dataset_id}.{table.name}").schema}
+        return set(there) == set(table.column_names) and all(
+            _STANDARD_NAMES.get(there[column.name].field_type, there[column.name].field_type) == _KINDS[column.kind]
+            and (there[column.name].mode != "REQUIRED" or not column.nullable)
+            for column in table.columns
+        )
+
+    def reshape(self, table: Table) -> None:
+        """Make the table anew where it has other columns: one that was dropped cannot be relied on to come back with another type."""
+        declare(self._reader, table)
+        if not self.has_shape(table):
+            with told(self._place):
+                self._client.delete_table(f"{self._place.dataset_id}.{table.name}")
+                self._client.create_table(self._declared(table))
 
     def land(self, table: Table) -> None:
         """Move the staged rows into the table: as a parameter, or through a load job."""
@@ -295,6 +317,11 @@ class BigQueryWarehouse(ServerWarehouse):
         from ibis.backends.sql.compilers.bigquery import BigQueryCompiler
 
         return BigQueryCompiler()
+
+    def _attribute(self, document: sql.Expression, name: str) -> sql.Expression:
+        from sqlglot import expressions as sql
+
+        return sql.Anonymous(this="JSON_VALUE", expressions=[document, sql.Literal.string(f"$.{name}")])
 
 
 def quoted(name: str) -> str:

@@ -22,6 +22,7 @@ from sahara_assets.warehouse.base import (
     Warehouse,
     by_table,
     cast_to,
+    in_words_of,
     missing,
     note,
     ok,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     import ibis
     import pyarrow as pa
+    from sqlglot import expressions as sql
 
 
 def definition(column: Column) -> str:
@@ -137,6 +139,13 @@ class DuckDBWarehouse(Warehouse):
                             f"ALTER TABLE {quoted(table.name)} ADD COLUMN {quoted(column.name)} {kind}"
                         )
 
+    def has_shape(self, table: Table) -> bool:  # noqa: ARG002 - every warehouse is asked alike
+        """Always: what is written anew gets the columns that are declared then, in its own transaction."""
+        return True
+
+    def reshape(self, table: Table) -> None:
+        """Nothing to do: what is written anew gets the columns that are declared then."""
+
     def land(self, table: Table) -> None:
         """Nothing to do: what is staged is already in the table."""
 
@@ -218,7 +227,14 @@ class DuckDBWarehouse(Warehouse):
             from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 
             self._compiler = DuckDBCompiler()
-        return str(self._compiler.to_sqlglot(expression).sql("duckdb"))
+        return str(in_words_of(_attribute, self._compiler.to_sqlglot(expression)).sql("duckdb"))
+
+
+def _attribute(document: sql.Expression, name: str) -> sql.Expression:
+    """A value out of JSON text, as text."""
+    from sqlglot import expressions as sql
+
+    return sql.Anonymous(this="json_extract_string", expressions=[document, sql.Literal.string(f"$.{name}")])
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
+from sahara_assets.warehouse.base import ATTRIBUTE_FUNCTION
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 Expression = Any
@@ -50,6 +52,15 @@ def first_known(value: Expression, place: Expression) -> Expression:
 def whole_days_between(earlier: Expression, later: datetime) -> Expression:
     """Whole days from a naive timestamp to a later moment, rounded down."""
     return (int_seconds(later) - seconds_of(earlier)) // SECONDS_PER_DAY
+
+
+_WEEKS_SECONDS = 10_000 * 7 * SECONDS_PER_DAY
+"""Many whole weeks: added to a moment before 1970 it makes the seconds positive, which engines divide alike."""
+
+
+def weekday_of(moment: Expression) -> Expression:
+    """The day of the week of a naive timestamp, from 0 for Monday: the first day of 1970 was a Thursday."""
+    return ((seconds_of(moment) + _WEEKS_SECONDS) // SECONDS_PER_DAY + 3) % 7
 
 
 def int_seconds(moment: datetime) -> int:
@@ -152,3 +163,48 @@ def ids_of_both(one: ibis.Table, other: ibis.Table, column: str) -> ibis.Table:
     # Ibis refuses to unite a column that may be null with one that may not: both are made to be able to.
     text = {column: "string"}
     return ibis.union(one.select(column).cast(text), other.select(column).cast(text), distinct=True)
+
+
+# --- attributes: JSON text that `drops/attributes.py` writes ---------------------------------------------------------------------
+
+
+@ibis.udf.scalar.builtin(name=ATTRIBUTE_FUNCTION)  # type: ignore[untyped-decorator]
+def _attribute(attributes: str, key: str) -> str:  # type: ignore[empty-body]
+    """Stands for the engine's own way to read a value out of JSON text: Ibis writes JSON that neither Postgres nor BigQuery reads."""
+
+
+def attribute_text(attributes: Expression, name: str) -> Expression:
+    """The text of one attribute; null where there is none."""
+    return _attribute(attributes, name)
+
+
+def attribute_number(attributes: Expression, name: str) -> Expression:
+    """A number as DECIMAL(18,4)."""
+    return money(_attribute(attributes, name).cast("decimal(18, 4)"))
+
+
+def attribute_date(attributes: Expression, name: str) -> Expression:
+    """A day."""
+    return _attribute(attributes, name).cast("date")
+
+
+def attribute_flag(attributes: Expression, name: str) -> Expression:
+    """Yes or no; null where it is not known."""
+    return _attribute(attributes, name) == "true"
+
+
+def attributes_of(texts: Mapping[str, Expression], bare: Iterable[str]) -> Expression:
+    """Texts of attributes as one canonical JSON text; null where none has a value.
+
+    Args:
+        texts: by name; null for no value.
+        bare: the names whose values stand without quotes: flags.
+    """
+    plain = set(bare)
+    document: Expression = ibis.literal("")
+    for name in sorted(texts):
+        text = texts[name]
+        if name not in plain:
+            text = ibis.literal('"') + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        document = document + (ibis.literal(f',"{name}":') + text).coalesce("")
+    return (document == "").ifelse(ibis.null("string"), ibis.literal("{") + document.substr(1) + "}")

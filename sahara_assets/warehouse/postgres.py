@@ -13,19 +13,20 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from sahara_assets.errors import WarehouseError
-from sahara_assets.tables.columns import Kind, Table
+from sahara_assets.tables.columns import Column, Kind, Table
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets.warehouse.base import Finding, arrow_schema, by_table, cast_to, quoted, select_all
 from sahara_assets.warehouse.postgres_server import Address, connect, examine_server, told
 from sahara_assets.warehouse.server import ServerWarehouse
-from sahara_assets.warehouse.staging import staged_count, streamed_csv
+from sahara_assets.warehouse.staging import declare, staged_count, streamed_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import ibis
     import pyarrow as pa
+    from sqlglot import expressions as sql
 
 _KINDS = {
     Kind.TEXT: 'text COLLATE "C"',
@@ -36,6 +37,17 @@ _KINDS = {
     Kind.DATE: "date",
     Kind.BOOLEAN: "boolean",
 }
+_TYPES = {
+    Kind.TEXT: "text",
+    Kind.DECIMAL: "numeric",
+    Kind.INTEGER: "bigint",
+    Kind.FLOAT: "double precision",
+    Kind.TIMESTAMP: "timestamp without time zone",
+    Kind.DATE: "date",
+    Kind.BOOLEAN: "boolean",
+}
+"""What information_schema calls each kind."""
+
 _CASTS = {**_KINDS, Kind.TEXT: "text"}
 
 _NULL = r"\N"
@@ -124,8 +136,42 @@ class PostgresWarehouse(ServerWarehouse):
             # Rows of one content lie together; this finds them by a fraction of what a B-tree costs each line that is loaded.
             self._execute(f'CREATE INDEX ON {quoted(table.name)} USING brin ("_drop_id" text_bloom_ops)')
         self._execute(f"COMMENT ON TABLE {quoted(table.name)} IS %s", [table.description])
-        for column in table.columns:
+        self._comment(table, table.columns)
+
+    def _comment(self, table: Table, columns: Sequence[Column]) -> None:
+        for column in columns:
             self._execute(f"COMMENT ON COLUMN {quoted(table.name)}.{quoted(column.name)} IS %s", [column.description])
+
+    def has_shape(self, table: Table) -> bool:
+        """Whether no column must come, go or change."""
+        return not self._changes(table)[0]
+
+    def reshape(self, table: Table) -> None:
+        """Drop and add columns; one of another kind is dropped and added, one that may be null now loses its constraint."""
+        declare(self._reader, table)
+        changes, new = self._changes(table)
+        if changes:
+            with self.transaction():
+                self._execute(f"DELETE FROM {quoted(table.name)}")
+                self._execute(f"ALTER TABLE {quoted(table.name)} {', '.join(changes)}")
+                self._comment(table, new)
+
+    def _changes(self, table: Table) -> tuple[list[str], list[Column]]:
+        """What must be done to a table's columns, and the columns that are added by it."""
+        found = self._fetch(
+            "SELECT column_name, data_type, is_nullable FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
+            [self._address.schema, table.name],
+        )
+        declared = {column.name: column for column in table.columns}
+        gone = [name for name, kind, _ in found if name not in declared or _TYPES[declared[name].kind] != kind]
+        kept = {name: nullable == "YES" for name, _, nullable in found if name not in gone}
+        new = [column for column in table.columns if column.name not in kept]
+        loose = [name for name, may_be_null in kept.items() if declared[name].nullable and not may_be_null]
+        return [
+            *(f"DROP COLUMN {quoted(name)}" for name in gone),
+            *(f"ADD COLUMN {quoted(column.name)} {_KINDS[column.kind]}" for column in new),
+            *(f"ALTER COLUMN {quoted(name)} DROP NOT NULL" for name in loose),
+        ], new
 
     def land(self, table: Table) -> None:
         """Stream the staged rows into the table through COPY, as fast as the server takes them."""
@@ -296,3 +342,10 @@ class PostgresWarehouse(ServerWarehouse):
         from ibis.backends.sql.compilers.postgres import PostgresCompiler
 
         return PostgresCompiler()
+
+    def _attribute(self, document: sql.Expression, name: str) -> sql.Expression:
+        from sqlglot import expressions as sql
+
+        return sql.Anonymous(
+            this="json_extract_path_text", expressions=[sql.cast(document, "json"), sql.Literal.string(name)]
+        )

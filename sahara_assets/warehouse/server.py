@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sahara_assets.errors import WarehouseError
 from sahara_assets.tables.columns import Table
-from sahara_assets.warehouse.base import Row, Warehouse
+from sahara_assets.warehouse.base import Row, Warehouse, in_words_of
 from sahara_assets.warehouse.scratch import Scratch
 from sahara_assets.warehouse.staging import open_reader, python_value
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import duckdb
     import ibis
+    from sqlglot import expressions as sql
 
 
 class ServerWarehouse(Warehouse):
@@ -93,7 +94,8 @@ class ServerWarehouse(Warehouse):
         """An expression in the server's SQL; without parameters a % in it stands for itself."""
         if self._compiler is None:
             self._compiler = self._new_compiler()
-        return str(self._compiler.to_sqlglot(expression).sql(self._compiler.dialect))
+        tree = in_words_of(self._attribute, self._compiler.to_sqlglot(expression))
+        return str(tree.sql(self._compiler.dialect))
 
     @abstractmethod
     def _begin(self) -> None:
@@ -118,3 +120,7 @@ class ServerWarehouse(Warehouse):
     @abstractmethod
     def _new_compiler(self) -> Any:  # noqa: ANN401 - one of Ibis' compilers
         """Ibis' compiler for the server's SQL."""
+
+    @abstractmethod
+    def _attribute(self, document: sql.Expression, name: str) -> sql.Expression:
+        """The call that gives a value out of JSON text as text, null where there is none."""

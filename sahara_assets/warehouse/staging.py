@@ -38,11 +38,16 @@ def open_reader(memory_limit: str, threads: int, scratch: Scratch) -> duckdb.Duc
     reader = duckdb.connect(":memory:", config=config)
     reader.execute("SET TimeZone = 'UTC'")
     for table in ALL_TABLES:
-        columns = ", ".join(
-            f"{quoted(c.name)} {READER_KINDS[c.kind]}{'' if c.nullable else ' NOT NULL'}" for c in table.columns
-        )
-        reader.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
+        declare(reader, table)
     return reader
+
+
+def declare(reader: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Have the reader stage rows of a table with the columns that it declares; what was staged for it is gone."""
+    columns = ", ".join(
+        f"{quoted(c.name)} {READER_KINDS[c.kind]}{'' if c.nullable else ' NOT NULL'}" for c in table.columns
+    )
+    reader.execute(f"CREATE OR REPLACE TABLE {quoted(table.name)} ({columns})")
 
 
 def staged_count(reader: duckdb.DuckDBPyConnection, table: Table) -> int:
