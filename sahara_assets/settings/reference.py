@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 from sahara_assets.features.declarations import FEATURES
 from sahara_assets.settings.document import Settings
 from sahara_assets.settings.environment import environment_variables
+from sahara_assets.settings.extracts import ExtractSettings
 from sahara_assets.settings.sections import DatasetSettings
 from sahara_assets.tables.datasets import DATASETS
 
@@ -39,7 +40,7 @@ its own folder.
 The file is checked as a whole: every problem is listed at once, an unknown key with the nearest known one. A quoted number is not
 taken for a number.
 
-Every key below but those of `[datasets]` can be overridden by an environment variable. There, lists are separated by commas, tables
+Every key below but those of `[datasets]` and `[extracts]` can be overridden by an environment variable. There, lists are separated by commas, tables
 are JSON, and an empty variable overrides nothing. Each has a twin with `_FILE` behind its name, which holds the path of a file with the
 value, as containers and systemd hand over secrets: `SAHARA_WAREHOUSE_URL_FILE=/run/secrets/warehouse_url`. The two together are a
 problem, and so is a file that is empty, larger than 64 KiB or not UTF-8; line ends behind the value do not count. Secrets belong into
@@ -83,6 +84,8 @@ def render_reference() -> str:
                 _table(DatasetSettings, None, {}),
                 *(part for dataset in DATASETS.values() for part in _columns(dataset)),
             ]
+        elif section == "extracts":
+            parts += ["## `[extracts.NAME]`", _sentence(ExtractSettings), _table(ExtractSettings, None, {})]
     parts += ["## Features for `features.model`", _features()]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -145,7 +148,7 @@ def _word(annotation: Any) -> str:  # noqa: ANN401 - a type
 def _default(model: type[BaseModel], key: str, field: FieldInfo) -> str:
     if field.default is PydanticUndefined and field.default_factory is None:
         return "required"
-    value = getattr(model(), key)
+    value = field.get_default(call_default_factory=True)
     if value is None:
         return "not set"
     if model is DatasetSettings and key == "patterns":
