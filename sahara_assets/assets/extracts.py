@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from sahara_assets.assets.presentation import OWNERS
+from sahara_assets.assets.presentation import OWNERS, sample
 from sahara_assets.extracts.extracting import extract_all, last_tries
 from sahara_assets.resources import Project
 
@@ -18,7 +18,7 @@ class Extracting(dg.Config):
 @dg.asset(
     key="extracts",
     group_name="raw",
-    kinds={"sql", "mongodb", "bigquery"},
+    kinds={"sql", "mongodb", "json"},
     owners=OWNERS,
     description="What databases hold anew, as files beside the drops; one that cannot be asked is said, and tried again by the next run.",
 )
@@ -31,20 +31,7 @@ def extracts(context: dg.AssetExecutionContext, config: Extracting, project: Pro
     tries = last_tries(project.settings)
     for failed in (each for each in tries if each.error):
         context.log.warning("%s: %s", failed.name, failed.error)
-    shown = [
-        dg.TableRecord(
-            {
-                "extract": each.name,
-                "dataset": each.dataset,
-                "rows": each.rows,
-                "files": each.files,
-                "watermark": each.watermark,
-                "said": each.error or "; ".join(each.notices),
-            }
-        )
-        for each in tries
-    ]
-    metadata: dict[str, Any] = {"dagster/row_count": sum(each.rows for each in tries)}
-    if shown:
-        metadata["last_tries"] = dg.MetadataValue.table(shown)
-    return dg.MaterializeResult(metadata=metadata)
+    rows = [{**vars(each), "said": each.error or "; ".join(each.notices)} for each in tries]
+    shown = sample(rows, ["name", "dataset", "at", "rows", "files", "watermark", "said"], 50)
+    written = {"rows_written": sum(each.rows for each in tries), "files_written": sum(each.files for each in tries)}
+    return dg.MaterializeResult(metadata={**written, "last_tries": shown})

@@ -272,17 +272,18 @@ class Parts:
         """Publish the part, unless it says nothing but what the extract before said last."""
         if self._part is None:
             return
-        part, self._part = self._part, None
+        part = self._part
         digest = self._hash.hexdigest()
         watermark = self.watermark or self._aside
         assert watermark is not None  # noqa: S101 - a part has rows, and each row has one
         self._tail.reached(watermark)
         if not self.files and self.last is not None and digest in self.last.digests:
-            part.discard()
+            self.abandon()
             return
         # Of drops that disagree the newest counts, so each is younger than the one before, whatever the clock does.
         moment = max(self.now, self.folder.newest_moment() + 1)
         part.publish(moment)
+        self._part = None
         self._digests.append(digest)
         tail = self._tail.digest()
         digests = tuple(dict.fromkeys([*self._digests, *([tail] if tail else [])]))
