@@ -105,8 +105,10 @@ class SqlSource(WatermarkedSource):
         listed = ", ".join(self._own(name) for name in names)
         touched = f"SELECT {listed}, max({self._own(self._watermark)}) AS {_NEWEST} FROM {self._from} WHERE {self._since(start)} GROUP BY {listed}"
         same = " AND ".join(self._same(name, required=required) for name, required in self._document)
+        # Without statistics SQLite goes through the whole table for every document; a cross join keeps its order, and looks documents up.
+        join = "CROSS JOIN" if self._engine.dialect.name == "sqlite" else "JOIN"
         order = ", ".join([f"{_TOUCHED}.{_NEWEST}", *(f"{_TOUCHED}.{self._quote(name)}" for name in names)])
-        statement = f"SELECT {_SOURCE}.*, {_TOUCHED}.{_NEWEST} FROM {self._from} JOIN ({touched}) {_TOUCHED} ON {same} ORDER BY {order}"
+        statement = f"SELECT {_SOURCE}.*, {_TOUCHED}.{_NEWEST} FROM {self._from} {join} ({touched}) {_TOUCHED} ON {same} ORDER BY {order}"
         keys = [self._columns.index(name) for name in names]
         for _, rows in groupby(self._rows(statement, start), key=lambda row: (row[-1], *(row[key] for key in keys))):
             # A database gives the rows of a document in any order; the same rows are to be the same bytes.

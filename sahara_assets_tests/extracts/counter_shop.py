@@ -67,9 +67,7 @@ class CounterShop:
     def taken_in(self):
         """What the tables say after loading what lies there: purchases and customers, as bags."""
         self.shop.build(features=False)
-        lines = Counter(
-            (row["order_id"], row["product_id"], row["quantity"]) for row in self.shop.rows(PURCHASES)
-        )
+        lines = Counter((row["order_id"], row["product_id"], row["quantity"]) for row in self.shop.rows(PURCHASES))
         people = {row["customer_id"]: row["country"] for row in self.shop.rows(CUSTOMERS)}
         return lines, people
 

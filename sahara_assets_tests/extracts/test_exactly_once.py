@@ -115,7 +115,9 @@ class History:
 
     def take_away(self, nth):
         line_id = self._one(nth)
-        siblings = [other for other in self.lines if other != line_id and self.lines[other][0] == self.lines[line_id][0]]
+        siblings = [
+            other for other in self.lines if other != line_id and self.lines[other][0] == self.lines[line_id][0]
+        ]
         if siblings:
             del self.lines[line_id]
             self.shop.execute("DELETE FROM order_lines WHERE line_id = ?", line_id)
@@ -151,6 +153,8 @@ def test_whatever_happens_the_tables_hold_what_the_database_holds(steps, part_by
             assert history.shop.taken_in() == history.shop.truth()
             written = history.shop.files("lines"), history.shop.files("people")
             history.extract()
-            assert (history.shop.files("lines"), history.shop.files("people")) == written, "nothing new, nothing written"
+            assert (history.shop.files("lines"), history.shop.files("people")) == written, (
+                "nothing new, nothing written"
+            )
         finally:
             history.shop.close()

@@ -37,8 +37,18 @@ def shop_of(tmp_path, server):
     opened = []
 
     def shop(**extract):
-        declared = {"dataset": "purchases", "url": server.url, "collection": "orders", "watermark": "updatedAt", "lookback": "10 minutes"}
-        made = SmallShop(tmp_path, datasets={"purchases": ORDERS, "customers": {"columns": {"customer_id": "_id"}}}, extracts={"orders": {**declared, **extract}})
+        declared = {
+            "dataset": "purchases",
+            "url": server.url,
+            "collection": "orders",
+            "watermark": "updatedAt",
+            "lookback": "10 minutes",
+        }
+        made = SmallShop(
+            tmp_path,
+            datasets={"purchases": ORDERS, "customers": {"columns": {"customer_id": "_id"}}},
+            extracts={"orders": {**declared, **extract}},
+        )
         opened.append(made)
         return made
 
@@ -62,7 +72,9 @@ def extracted(shop, **options):
 
 def bought(shop):
     shop.build(features=False)
-    return Counter((row["order_id"], row["product_id"], row["quantity"], row["unit_price"]) for row in shop.rows(PURCHASES))
+    return Counter(
+        (row["order_id"], row["product_id"], row["quantity"], row["unit_price"]) for row in shop.rows(PURCHASES)
+    )
 
 
 def line(number, sku, quantity):
@@ -161,6 +173,9 @@ def test_no_server_and_no_database_are_said_in_words(shop_of, server, monkeypatc
     monkeypatch.setattr(mongo, "_PATIENCE_MSEC", 200)
     server.close()
     assert "Connection refused" in extracted(shop_of()).error
-    assert extracted(shop_of(url="mongodb://127.0.0.1:9")).error == "the URL names no database; write mongodb://HOST/DATABASE"
+    assert (
+        extracted(shop_of(url="mongodb://127.0.0.1:9")).error
+        == "the URL names no database; write mongodb://HOST/DATABASE"
+    )
     # For the fixture's own end.
     server.__init__()
