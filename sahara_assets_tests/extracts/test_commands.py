@@ -124,9 +124,14 @@ def test_a_killed_extract_leaves_whole_parts_and_the_next_goes_on_from_them(with
 
 def test_the_sensor_starts_a_run_where_there_is_a_database_and_none_is_at_work(with_database, new_project):
     sensor = extract_sensor_every(60)
-    with dg.DagsterInstance.ephemeral() as instance:
-        asked = dg.build_sensor_context(instance=instance)
-        told = sensor(asked, project=Project(config_path=str(with_database / "sahara.toml")))
-        assert len(told.run_requests) == 1
-        skipped = sensor(asked, project=Project(config_path=str(new_project / "sahara.toml")))
-        assert "no database is read" in skipped.skip_message
+
+    def told(root):
+        project = {"project": Project(config_path=str(root / "sahara.toml"))}
+        with (
+            dg.DagsterInstance.ephemeral() as instance,
+            dg.build_sensor_context(instance=instance, resources=project) as context,
+        ):
+            return sensor(context)
+
+    assert len(told(with_database).run_requests) == 1
+    assert "no database is read" in told(new_project).skip_message

@@ -22,7 +22,7 @@ from sahara_assets_tests.postgres_server import PASSWORD, binaries
 from sahara_assets_tests.small_shop import SmallShop, line
 
 NOW = datetime(2026, 1, 1)
-ORIGIN = sorted(binaries())[0]
+ORIGIN = min(binaries())
 LINES = """CREATE TABLE {schema}.order_lines (
   "Line Id" integer PRIMARY KEY, order_id text, customer_id text, product_id text, quantity numeric(12, 3), unit_price numeric(12, 4),
   ordered_at timestamptz, updated_at timestamptz, note jsonb, tags text[], seen date, photo bytea, big numeric)"""
