@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sahara_assets.errors import SaharaError
-from sahara_assets.extracts.day_tables import DayTables, extract_day_tables
 from sahara_assets.extracts.mongo import MongoSource
 from sahara_assets.extracts.parts import Folder, Parts, write_whole
 from sahara_assets.extracts.sql import SqlSource
@@ -147,6 +146,8 @@ class _Extract:
         address = self._settings.address_of(self._name)
         folder = Folder(self._settings.extracts_folder / self._name)
         if self._extract.kind == "bigquery":
+            from sahara_assets.extracts.day_tables import DayTables, extract_day_tables
+
             span = Lookback.of(self._extract).in_time()
             with closing(DayTables(self._extract)) as tables:
                 self.files, self.rows = extract_day_tables(

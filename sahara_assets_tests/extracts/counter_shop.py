@@ -19,7 +19,7 @@ CUSTOMERS_TABLE = "CREATE TABLE customers (customer_id TEXT PRIMARY KEY, country
 class CounterShop:
     """A SQLite database with a watermark that counts, and a project that reads it."""
 
-    def __init__(self, root, lookback=5):
+    def __init__(self, root, lookback=5, warehouse=None):
         self.root = root
         self.database = sqlite3.connect(root / "shop.db")
         self.database.execute(LINES)
@@ -27,6 +27,7 @@ class CounterShop:
         common = {"url": "sqlite:///shop.db", "watermark": "changed", "lookback": lookback}
         self.shop = SmallShop(
             root,
+            warehouse,
             datasets={"purchases": {}, "customers": {}},
             extracts={
                 "lines": {"dataset": "purchases", "table": "order_lines", **common},
