@@ -16,6 +16,9 @@ PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope
 .venv-second-opinion/.done: requirements/second_opinion.txt scripts/set_up
 	@scripts/set_up second_opinion && touch $@
 
+.venv-audit/.done: requirements/audit.txt scripts/set_up
+	@scripts/set_up audit && touch $@
+
 .PHONY: help
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +54,10 @@ test-bigquery: .venv/.test ## The warehouse contract against a real project: BIG
 	@test -n "$$BIGQUERY_TEST_URL" || { echo "set BIGQUERY_TEST_URL=bigquery://PROJECT/PREFIX?location=EU and have application default credentials" >&2; exit 2; }
 	$(PYTEST) -m "not long" sahara_assets_tests/warehouse -k bigquery
 
+.PHONY: audit
+audit: .venv-audit/.done ## Hold the locked packages against known vulnerabilities (needs the network; AUDIT='-s osv' asks another list)
+	@.venv-audit/bin/python scripts/audit.py $(AUDIT)
+
 .PHONY: lint
 lint: .venv/.test ## Ruff (all rules), formatting and types
 	$(VENV)/ruff check .
@@ -77,6 +84,7 @@ lock: ## Compile requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --extra sql --extra mongo --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/test.txt
 	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --extra sql --extra mongo --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/stores.txt
 	uv pip compile requirements/second_opinion.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/second_opinion.txt
+	uv pip compile requirements/audit.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/audit.txt
 
 .PHONY: clean
 clean: ## Take away what running and testing leave behind (not the warehouse, not the exports)

@@ -7,6 +7,7 @@ nobody foresaw; 3 a blocking check failed; 130 stopped by Ctrl-C. An error says 
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -47,7 +48,10 @@ def main() -> None:
         console.note("stopped; what was committed stays, the next run goes on from there")
         code = INTERRUPTED_EXIT
     except click.ClickException as error:
-        error.show()
+        # By way of a text, because a shell's `*` may have put any file's name among the arguments.
+        said = io.StringIO()
+        error.show(said)
+        console.note(said.getvalue().rstrip("\n"))
         code = USAGE_EXIT
     except Exception as error:  # noqa: BLE001 - the last resort of a program
         code = USAGE_EXIT
@@ -67,7 +71,7 @@ def _debugging() -> bool:
 def _explain(error: Exception, sentence: str) -> None:
     """Say what went wrong; with `--debug` also where."""
     if _debugging():
-        traceback.print_exception(error)
+        console.note("".join(traceback.format_exception(error)).rstrip("\n"))
         console.note(getattr(error, "details", ""))
     console.note(sentence)
 
@@ -100,7 +104,7 @@ def init(files: tuple[Path | str, ...], out: Path, force: bool, as_json: bool, c
     """Look at CSV files (or a folder of them, here or at s3://BUCKET/PREFIX or gs://BUCKET/PREFIX) and write a sahara.toml for them."""
     from sahara_assets.onboarding.fetching import propose_any
     from sahara_assets.onboarding.render import render_config
-    from sahara_assets.report.publishing import write_whole
+    from sahara_assets.report.writing import write_whole
 
     out = config or out
     if out.exists() and not force:
@@ -162,10 +166,14 @@ def peek(
 ) -> None:
     """Look into any delimited file, without a mapping or a warehouse: its dialect, header, rows, and what is no row."""
     from sahara_assets.drops.discovery import file_at
-    from sahara_assets.drops.peeking import as_document, clean_csv, given_parts, rejects_csv
+    from sahara_assets.drops.peeking import as_document, clean_csv, given_parts, rejects_csv, rows_with_formulas
     from sahara_assets.drops.tables import read_table
-    from sahara_assets.report.publishing import write_whole
+    from sahara_assets.report.writing import write_whole
 
+    outputs = [path.resolve() for path in (csv_path, rejects_path) if path is not None]
+    taken = [*outputs, file.resolve()] if isinstance(file, Path) else outputs
+    if len(set(taken)) < len(taken):
+        raise SaharaError("--csv and --rejects: must be two files, and neither of them the one that is read")
     found = file_at(file) if isinstance(file, str) else file
     table = read_table(found, given_parts(dialect), encoding=encoding)
     for path, content in ((csv_path, clean_csv), (rejects_path, rejects_csv)):
@@ -175,10 +183,21 @@ def peek(
             except OSError as error:
                 raise SaharaError(f"{path}: cannot be written ({error.strerror}); name another file") from error
             console.note(f"wrote {path}")
+    if outputs:
+        _warn_of_formulas(rows_with_formulas(table))
     if as_json:
         console.as_json(as_document(table, rows))
     else:
         printing.show_table(table, rows)
+
+
+def _warn_of_formulas(count: int) -> None:
+    """Say that a file that was written is not for opening in a spreadsheet by a double click."""
+    if count:
+        console.note(
+            f"{counted(count, 'row holds', 'rows hold')} cells that begin like a formula, which a spreadsheet would run. They stand there as they "
+            "were delivered, or they would not be the same rows: edit the file as text, or import it with every column as text"
+        )
 
 
 @cli.command(short_help="Load, rebuild, score, export what is new.")
@@ -326,7 +345,7 @@ def verify(context: click.Context, as_json: bool, config: Path | None) -> None:
 @common_options
 def rejects(csv_path: Path | None, as_json: bool, config: Path | None) -> None:
     """List rejected rows with file, line, column and reason."""
-    from sahara_assets.drops.correcting import write_corrections
+    from sahara_assets.drops.correcting import rows_with_formulas, write_corrections
     from sahara_assets.drops.ledger import ledger_rows, rejected_rows
     from sahara_assets.running import reading
 
@@ -340,6 +359,8 @@ def rejects(csv_path: Path | None, as_json: bool, config: Path | None) -> None:
             raise SaharaError(f"{csv_path}: cannot be written ({error.strerror}); name another file") from error
     for path in written:
         console.note(f"wrote {path}")
+    if written:
+        _warn_of_formulas(rows_with_formulas(rows, ledger))
     if as_json:
         console.as_json(rows)
     elif not rows:

@@ -8,6 +8,7 @@ from sahara_assets.assets import activation, analytics, extracts, features, raw,
 from sahara_assets.assets.presentation import in_warehouse
 from sahara_assets.automation import all_automation
 from sahara_assets.checks import all_checks
+from sahara_assets.logs import console_log
 from sahara_assets.resources import Project, settings_at_load
 
 STAGES = (extracts, raw, analytics, sales, features, segmentation, activation)
@@ -23,5 +24,6 @@ def defs() -> dg.Definitions:
         asset_checks=all_checks(),
         resources={"project": Project()},
         executor=dg.in_process_executor,
+        loggers={"console": console_log},
         **all_automation(),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sahara_assets import console
 from sahara_assets.drops.dialect import DELIMITER_NAMES
+from sahara_assets.untrusted import shell_word
 from sahara_assets.wording import counted, some
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def show_preview(report: LoadReport) -> None:
         f"{counted(len(planned), 'drop')} to act on, {report.unchanged:,} unchanged, {len(report.held):,} held; nothing was changed"
     )
     for path in report.held:
-        console.say(f"held: {path}; `sahara drops` says why, `sahara drops allow {path}` lets it in")
+        console.say(f"held: {path}; `sahara drops` says why, `sahara drops allow {shell_word(path)}` lets it in")
     for path in report.left_alone:
         console.say(f"still being written: {path}")
 

@@ -20,7 +20,7 @@ class SmallShop:
     `settings` are the parts of sahara.toml that differ from the defaults.
     """
 
-    def __init__(self, folder, warehouse=None, **settings):
+    def __init__(self, folder, warehouse=None, /, **settings):
         self.folder = folder / "drops"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.root = folder

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PACKAGE = ROOT / "sahara_assets"
 
 LAYERS: list[tuple[str, tuple[str, ...]]] = [
-    ("declared", ("errors", "tables.*", "wording")),
+    ("declared", ("errors", "tables.*", "wording", "untrusted")),
     ("set", ("features.declarations", "tables.features", "tables.schema", "settings.*")),
     ("kept", ("warehouse.*", "locking", "builds", "webhook")),
     (
@@ -32,7 +32,7 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("questioned", ("quality.*",)),
     ("told", ("report.*",)),
     ("staged", ("stages",)),
-    ("wired", ("resources", "failures", "launching")),
+    ("wired", ("resources", "failures", "launching", "logs")),
     ("shown", ("assets.*", "checks", "automation", "extract_sensor", "alerts")),
     ("offered", ("definitions",)),
     ("commanded", ("console", "printing", "summary", "job", "running", "commands.*", "cli")),
@@ -42,6 +42,7 @@ WITH_DAGSTER = (
     "resources",
     "failures",
     "launching",
+    "logs",
     "assets.*",
     "checks",
     "automation",

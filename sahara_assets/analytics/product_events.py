@@ -8,8 +8,8 @@ import ibis
 
 from sahara_assets.analytics.identity import with_customer
 from sahara_assets.analytics.visits import counting_rows, delivered, web_client_id
-from sahara_assets.sales.lines import IN
 from sahara_assets.tables.analytics import PRODUCT_EVENTS
+from sahara_assets.tables.books import IN
 from sahara_assets.tables.columns import Kind
 from sahara_assets.warehouse.expressions import Expression, plus_milliseconds
 

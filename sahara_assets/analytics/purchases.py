@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import ibis
 
 from sahara_assets.analytics.visits import TRAFFIC
-from sahara_assets.sales.lines import IN, MoreLines, as_lines, drop_ranks
+from sahara_assets.sales.lines import MoreLines, as_lines, drop_ranks
 from sahara_assets.tables.analytics import PRODUCT_EVENTS
+from sahara_assets.tables.books import IN
 from sahara_assets.warehouse.expressions import Expression, money_each
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import ibis
 
 from sahara_assets.analytics.identity import with_customer
 from sahara_assets.analytics.visits import counting_rows, delivered, first_rows, web_client_id
-from sahara_assets.sales.lines import IN
 from sahara_assets.tables.analytics import SESSIONS
+from sahara_assets.tables.books import IN
 from sahara_assets.tables.columns import Kind
 from sahara_assets.warehouse.expressions import Expression, count_where, first_known, money, seconds_between
 

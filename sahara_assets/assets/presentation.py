@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from sahara_assets.tables.columns import Kind, Table
+from sahara_assets.untrusted import markdown_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -117,8 +118,7 @@ def _cell(value: object) -> str:
         text = f"{value:,.3f}" if abs(float(value)) < 10 else f"{value:,.2f}"
     else:
         text = "" if value is None else "yes" if value is True else "" if value is False else str(value)
-    text = text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return markdown_cell(text if len(text) <= 80 else f"{text[:79]}…")
 
 
 def result_of(

@@ -110,12 +110,15 @@ def without_twins(named: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     """Undeclared names made unique, so that each keeps its value in `_extra`: the second `note` is `note (2)`."""
     taken = {name for name, _ in named}
     seen: set[str] = set()
+    # The last number that a name was given: a header may say one name ten thousand times.
+    numbers: dict[str, int] = {}
     unique = []
     for name, position in named:
-        called, number = name, 1
+        called, number = name, numbers.get(name, 1)
         while called in seen or (number > 1 and called in taken):
             number += 1
             called = f"{name} ({number})"
+        numbers[name] = number
         seen.add(called)
         unique.append((called, position))
     return unique

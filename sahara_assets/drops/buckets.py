@@ -102,7 +102,7 @@ class BucketFolder(DropFolder):
             objects, _ = self._store.page(self._bucket.prefix, most=1)
         self._refuse_empty(bool(objects))
 
-    def listing(self) -> Iterator[Listed]:
+    def _entries(self) -> Iterator[Listed]:
         """All pages, one after the other."""
         prefix = self._bucket.prefix
         start, token, seen = len(prefix), "", False

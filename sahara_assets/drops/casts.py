@@ -45,6 +45,9 @@ _OF_TEXTS = (
 )
 """The settings that say how a number or moment is written as text."""
 
+_LONGEST_OUTLINED = 200
+"""No number or moment is longer, and some outlines take a time that grows with the square of a text's length."""
+
 _LITERAL_UTC = re.compile(r"(?<!%)(Z| ?UTC| ?GMT)$")
 
 # RE2's own \s knows six ASCII characters and no others.
@@ -405,13 +408,13 @@ def outline_of(dataset: Dataset, layout: Layout, settings: DatasetSettings) -> R
 
 
 def _number_outline(form: NumberFormat) -> Callable[[str], bool]:
-    return lambda text: form.to_decimal(text) is not None
+    return lambda text: len(text) <= _LONGEST_OUTLINED and form.to_decimal(text) is not None
 
 
 def _moment_outline(settings: DatasetSettings) -> Callable[[str], bool]:
     """The outline of a date: its length in digits and separators where there are formats, since Python's and DuckDB's differ."""
     outlines = [_outline_of_format(form) for form in settings.date_formats or ["iso"]]
-    return lambda text: any(outline.fullmatch(text) for outline in outlines)
+    return lambda text: len(text) <= _LONGEST_OUTLINED and any(outline.fullmatch(text) for outline in outlines)
 
 
 def _outline_of_format(form: str) -> re.Pattern[str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 16 * 1024 * 1024
 """How much of a drop is held at a time: the reader's memory does not grow with the file."""
 
-LONGEST_LINE_BYTES = 256 * 1024 * 1024
+LONGEST_LINE_BYTES = 32 * 1024 * 1024
 """A file without a line end in so many bytes is no CSV."""
 
 _INSPECTED_BYTES = 4 * 1024 * 1024

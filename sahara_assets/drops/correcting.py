@@ -1,4 +1,8 @@
-"""Rejected rows as CSV files that can be corrected and delivered again."""
+"""Rejected rows as CSV files that can be corrected and delivered again.
+
+The rows are written as they stood, or they would not be the same rows when they come back. So a cell that a spreadsheet would run as a
+formula is one there too: it is counted, and the command says so. The file of reasons is for people only, and nothing in it runs.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.drops.reading import SAME_DOCUMENT
 from sahara_assets.drops.records import NO_ROW_REASONS
+from sahara_assets.untrusted import as_text_cell, is_formula
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +59,20 @@ def write_corrections(path: Path, rejects: list[Row], ledger: list[Row]) -> list
         for number, (_, rows) in enumerate(sorted(groups.items()), start=1):
             name = written[number - 1].name
             writer.writerows(
-                [name, r["dataset"], r["path"], r["line"], r["column_name"] or "", r["reason"]] for r in rows
+                [
+                    as_text_cell(str(cell))
+                    for cell in (name, r["dataset"], r["path"], r["line"], r["column_name"] or "", r["reason"])
+                ]
+                for r in rows
             )
     return [*written, reasons]
+
+
+def rows_with_formulas(rejects: list[Row], ledger: list[Row]) -> int:
+    """How many rejected rows hold a cell that a spreadsheet would run."""
+    delimiters = {(row["dataset"], row["drop_id"]): row["delimiter"] or "," for row in ledger}
+    found = 0
+    for row in rejects:
+        cells = row["raw_text"].split(delimiters.get((row["dataset"], row["drop_id"]), ","))
+        found += any(is_formula(cell.strip().strip('"')) for cell in cells)
+    return found

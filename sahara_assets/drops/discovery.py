@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -99,7 +100,7 @@ def drop_folder(settings: Settings) -> DropFolder:
     if settings.drops.bucket is not None:
         return bucket_folder(settings.drops.bucket)
     ours = (settings.export_folder, settings.extracts_folder)
-    return LocalFolder(settings.drop_folder, settings.drops.folder, without=ours)
+    return LocalFolder(settings.drop_folder, settings.drops.folder, without=ours, follow=settings.drops.follow_links)
 
 
 def bucket_folder(bucket: Bucket) -> BucketFolder:
@@ -155,7 +156,18 @@ def find_drops(settings: Settings) -> list[FoundFile]:
             found.append(FoundFile(claims[0], path, *told, folder))
     found += _extracted(settings, {file.path for file in found if file.path.startswith(EXTRACTED)})
     found.sort(key=attrgetter("dataset", "path"))
-    return found
+    return _told_apart(found)
+
+
+def _told_apart(files: list[FoundFile]) -> list[FoundFile]:
+    """A refused name is spelled out, and another file may have that spelling for its name: neither must stand for the other."""
+    counts = Counter(file.path for file in files)
+    if len(counts) == len(files):
+        return files
+    return [
+        replace(file, path=f"{file.path} (refused)") if file.fault is not None and counts[file.path] > 1 else file
+        for file in files
+    ]
 
 
 def _extracted(settings: Settings, taken: Collection[str]) -> Iterator[FoundFile]:

@@ -41,7 +41,7 @@ class ExtractedFolder(DropFolder):
     def check(self) -> None:
         """Nothing needs to be there."""
 
-    def listing(self) -> Iterator[Listed]:
+    def _entries(self) -> Iterator[Listed]:
         """Every part; what an extract keeps beside them is none."""
         if self._root.is_dir():
             for path, stat in self._folder.listing():

@@ -1,6 +1,7 @@
 """Where drops lie: what is asked of a drop folder, whatever keeps it, and the folder of a file system.
 
-Which of its files are drops is decided in `discovery.py`; folders of object stores are in `buckets.py`.
+Which of its files are drops is decided in `discovery.py`, which names and links are refused in `entries.py`; folders of object stores are
+in `buckets.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from sahara_assets.drops.entries import Follow, led_out, open_inside, shown_name
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
@@ -66,13 +68,22 @@ class DropFolder(ABC):
             DropError: it is not, or may not.
         """
 
-    @abstractmethod
     def listing(self) -> Iterator[Listed]:
         """Every file at any depth, in no order; hidden and unfinished ones are left out.
+
+        One whose name cannot be written down, or misleads whoever reads it, is listed under a spelling of it and with its fault.
 
         Raises:
             DropError: the folder is not there, or cannot be listed to its end.
         """
+        for path, stat_of in self._entries():
+            # Nearly all names are plain, and there may be a hundred thousand.
+            shown, fault = (path, None) if path.isascii() and path.isprintable() else shown_name(path)
+            yield shown, stat_of if fault is None else partial(_refused, stat_of, fault)
+
+    @abstractmethod
+    def _entries(self) -> Iterator[Listed]:
+        """The same, with names as they are."""
 
     @abstractmethod
     def open(self, path: str, signature: str) -> BinaryIO:
@@ -114,12 +125,14 @@ class LocalFolder(DropFolder):
         root: the folder, absolute.
         called: what the settings call it, for errors.
         without: folders of ours that may lie below it.
+        follow: which links may lead out of it.
     """
 
-    def __init__(self, root: Path, called: str, *, without: Iterable[Path] = ()) -> None:
+    def __init__(self, root: Path, called: str, *, without: Iterable[Path] = (), follow: Follow = "own") -> None:
         self._root = root
         self._called = called
         self._ours = {f"{ours.relative_to(root).as_posix()}/" for ours in without if root in ours.parents}
+        self._follow = follow
 
     def __str__(self) -> str:
         return f"{self._root}/"
@@ -131,7 +144,7 @@ class LocalFolder(DropFolder):
                 f"{self._called}: there is no such drop folder ({self._root}); create it, or set drops.folder in sahara.toml"
             )
 
-    def listing(self) -> Iterator[Listed]:
+    def _entries(self) -> Iterator[Listed]:
         """Walk it."""
         self.check()
         root = str(self._root)
@@ -156,37 +169,34 @@ class LocalFolder(DropFolder):
                     if name != "lost+found" and f"{prefix}{name}/" not in self._ours:
                         pending.append(f"{prefix}{name}/")
                 else:
-                    yield _told(f"{prefix}{name}", entry)
+                    yield f"{prefix}{name}", partial(self._stat, entry, f"{prefix}{name}")
 
     def open(self, path: str, signature: str) -> BinaryIO:  # noqa: ARG002 - a file system reads on what it opened
         """Open it."""
-        return (self._root / path).open("rb")
+        return open_inside(self._root, path, self._follow)
 
-
-def _told(path: str, entry: os.DirEntry[str]) -> Listed:
-    """An entry as it is handed on: with a name that can be written down."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return path.encode("utf-8", "backslashreplace").decode(), partial(
-            _stat, entry, "its name is not UTF-8; rename it"
-        )
-    return path, partial(_stat, entry)
-
-
-def _stat(entry: os.DirEntry[str], fault: str | None = None) -> Stat | None:
-    """What the file system says; None for a pipe and the like, and for what was moved away since the folder was listed."""
-    try:
-        status = entry.stat()
-    except OSError as error:
-        fault = fault or f"cannot be opened ({error.strerror}); check where it links to"
+    def _stat(self, entry: os.DirEntry[str], path: str) -> Stat | None:
+        """What the file system says; None for a pipe and the like, and for what was moved away since the folder was listed."""
+        fault = ""
         try:
-            status = entry.stat(follow_symlinks=False)
-        except OSError:
+            status = entry.stat()
+            if entry.is_symlink() and (fault := led_out(self._root, path, self._follow)):
+                # Nothing of what it leads to is told, not even its size.
+                status = entry.stat(follow_symlinks=False)
+        except OSError as error:
+            fault = f"cannot be opened ({error.strerror or error}); check where it links to"
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                return None
+        if not fault and not stat.S_ISREG(status.st_mode):
             return None
-    else:
-        if not stat.S_ISREG(status.st_mode):
-            return None
-    # The change time is in it because a file can be uploaded again with equal size and a preserved modification time.
-    signature = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
-    return Stat(status.st_size, moment(status.st_mtime_ns // 1000), signature, fault)
+        # The change time is in it because a file can be uploaded again with equal size and a preserved modification time.
+        signature = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
+        return Stat(status.st_size, moment(status.st_mtime_ns // 1000), signature, fault or None)
+
+
+def _refused(stat_of: Callable[[], Stat | None], fault: str) -> Stat | None:
+    """What there is to know of a file, and why it is not opened."""
+    told = stat_of()
+    return None if told is None else told._replace(fault=fault)

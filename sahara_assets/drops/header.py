@@ -36,6 +36,9 @@ USUAL_DELIMITERS = (",", ";", "\t", "|")
 HEADER_BYTES = 1024 * 1024
 """How much of a drop's start must be at hand to read its header, blank lines before it included."""
 
+MOST_COLUMNS = 16_384
+"""As many as a spreadsheet has; a file with more has lost its line ends, or is made to keep the reader busy."""
+
 _MOST_PREAMBLE_LINES = 100
 
 
@@ -101,6 +104,11 @@ def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_n
     start = first_line_with_text(text, after_lines(text, settings.skip_lines), settings.comment)
     if start is None:
         raise DropError(f"{file_name}: the file has no header line; the first line must name the columns")
+    first_end = text.find(NEW_LINE, start)
+    if (len(text) if first_end < 0 else first_end) - start > HEADER_BYTES:
+        raise DropError(
+            f"{file_name}: its first line has more than {HEADER_BYTES >> 20} MB; no header has. Are its line ends lost?"
+        )
     if settings.header_lines == 0:
         layout, end = _by_position(text, start, dataset, settings, file_name)
     else:
@@ -113,6 +121,10 @@ def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_n
                 f"{file_name}: the header line holds {what}; save the file as UTF-8 text with one kind of line end"
             )
         end = header.end
+    if len(layout.names) > MOST_COLUMNS:
+        raise DropError(
+            f"{file_name}: the header names {len(layout.names):,} columns; more than {MOST_COLUMNS:,} are not read. Are its line ends lost?"
+        )
     refuse_doubtful(layout.names, dict(layout.positions), settings, file_name)
     needed = _needed(layout, dataset, settings)
     if needed:
@@ -168,6 +180,9 @@ def _further_down(
         position = None if end < 0 else first_line_with_text(text, end + 1, settings.comment)
         if position is None:
             return None
+        following = text.find(NEW_LINE, position)
+        if (len(text) if following < 0 else following) - position > HEADER_BYTES:
+            continue
         layout, header = _best_bound(text, position, dataset, settings)
         if not _needed(layout, dataset, settings):
             return layout, header, position

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from sahara_assets.drops import json_text
 from sahara_assets.drops.binding import bind_paths, missing, refuse_doubtful
 from sahara_assets.drops.content import NotTextError, clean_chunks
 from sahara_assets.drops.encodings import why_not_text
@@ -168,6 +169,10 @@ class _JsonSource(Source):
 
     def _value(self, raw: bytes) -> Json | NotJsonError:
         """The JSON value of a record's text, or what is wrong with it."""
+        if len(raw) > json_text.LONGEST_ELEMENT_BYTES:
+            return NotJsonError(
+                f"the record has more than {json_text.LONGEST_ELEMENT_BYTES >> 20} MB; no record is so long"
+            )
         if b"\0" in raw:
             return NotJsonError("the row holds a NUL byte; remove it")
         try:

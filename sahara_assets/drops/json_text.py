@@ -13,7 +13,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,8 +32,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Json: TypeAlias = "str | bool | dict[str, Json] | list[Json] | None"
 """What `parse` gives; a number is a `Number`, which is a text."""
 
-LONGEST_ELEMENT_BYTES = 32 * 1024 * 1024
-"""An array's element that runs on for so long is no row: a bracket is missing."""
+LONGEST_ELEMENT_BYTES = 16 * 1024 * 1024
+"""A record of so many bytes is no row, in an array or on a line; in an array a bracket is missing. As Python objects it takes fifty times as much."""
 
 
 class Number(str):
@@ -89,16 +89,26 @@ def _constant(name: str) -> None:
         raise NotJsonError(f"{name} is no JSON number; write null")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=Number, parse_int=Number, parse_constant=_constant, strict=True
+_EXACT: dict[str, Any] = {"object_pairs_hook": _object, "parse_float": Number, "parse_int": Number, "strict": True}
+_DECODER = json.JSONDecoder(**_EXACT, parse_constant=_constant)
+# As DuckDB spells them where it makes texts of numbers.
+_TOLERANT = json.JSONDecoder(
+    **_EXACT, parse_constant={"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}.__getitem__
 )
 
+DEEPEST = 100
+"""How many objects and lists may lie inside one another. What walks through a value does so by recursion, which Python ends at a thousand."""
 
-def parse(text: str) -> Json:
+
+def parse(text: str, *, constants: bool = False) -> Json:
     """The value of a JSON text: objects, lists, text, `Number`, booleans and None.
 
+    Args:
+        text: the text.
+        constants: whether NaN and the infinities, which are no JSON, become the texts `nan`, `inf` and `-inf`.
+
     Raises:
-        NotJsonError: it is no JSON, names something twice, or holds NUL or half a letter.
+        NotJsonError: it is no JSON, is nested too deeply, names something twice, or holds NUL or half a letter.
 
     >>> parse('{"price": 0.10, "id": 12345678901234567890}')
     {'price': '0.10', 'id': '12345678901234567890'}
@@ -106,15 +116,30 @@ def parse(text: str) -> Json:
     {'_id': '5f1', 'at': '2011-12-01T08:35:00.000000Z', 'vat': None}
     """
     try:
-        value: Json = _DECODER.decode(text)
+        value: Json = (_TOLERANT if constants else _DECODER).decode(text)
     except json.JSONDecodeError as error:
         raise NotJsonError(f"this is no JSON: {error.msg} (character {error.pos + 1})") from error
     except RecursionError as error:
-        raise NotJsonError("this is nested too deeply") from error
+        raise NotJsonError(_TOO_DEEP) from error
+    # Whoever nests deeper than that needs as many brackets, and hardly any text has them.
+    if text.count("[") + text.count("{") > DEEPEST and _is_deeper(value, DEEPEST):
+        raise NotJsonError(_TOO_DEEP)
     if "\\u" in text and (bad := next((t for t in _texts(value) if _SURROGATE.search(t)), None)) is not None:
         what = "NUL" if "\0" in bad else "half a letter (a surrogate without its partner)"
         raise NotJsonError(f"a text holds {what}; remove it")
     return value
+
+
+_TOO_DEEP = f"this is nested more than {DEEPEST} deep"
+
+
+def _is_deeper(value: Json, depth: int) -> bool:
+    """Whether objects and lists lie inside one another more often than that."""
+    if not isinstance(value, dict | list):
+        return False
+    return depth == 0 or any(
+        _is_deeper(inner, depth - 1) for inner in (value.values() if isinstance(value, dict) else value)
+    )
 
 
 def _texts(value: Json) -> Iterator[str]:

@@ -121,8 +121,13 @@ def inspect_file(settings: Settings, file: FoundFile) -> Content:
         DropError: it cannot be read.
     """
     reading = settings.datasets[file.dataset]
-    limits = Limits(settings.drops.largest_unpacked_bytes, settings.drops.largest_ratio)
-    return inspect_content(file, reading.encoding, file_format=reading.format, limits=limits)
+    return inspect_content(file, reading.encoding, file_format=reading.format, limits=limits_of(settings))
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How much may come out of a drop."""
+    memory = settings.warehouse.memory_limit or Limits.memory
+    return Limits(settings.drops.largest_unpacked_bytes, settings.drops.largest_ratio, memory)
 
 
 def has_vanished(error: Exception) -> bool:

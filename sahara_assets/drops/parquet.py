@@ -23,7 +23,8 @@ from sahara_assets.drops.flattening import merged
 from sahara_assets.drops.header import Layout
 from sahara_assets.drops.json_rows import EXTRA
 from sahara_assets.drops.json_text import Json, canonical, parse
-from sahara_assets.drops.packing import open_unpacked
+from sahara_assets.drops.packing import Limits, open_unpacked
+from sahara_assets.drops.parquet_bounds import ROWS_AT_ONCE, connect, refuse_bombs
 from sahara_assets.drops.parquet_fields import (
     NESTED,
     Columns,
@@ -33,6 +34,7 @@ from sahara_assets.drops.parquet_fields import (
     rows_sql,
     text_sql,
 )
+from sahara_assets.drops.parquet_footer import UnreadableFooterError, schema_shape
 from sahara_assets.drops.paths import alternatives
 from sahara_assets.drops.plain import Care
 from sahara_assets.drops.records import BrokenRecord, ParsedRecord, Records
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from duckdb.sqltypes import DuckDBPyType
 
-_ROWS = 10_000
 _SAMPLED_ROWS = 60
 _COPIED_BYTES = 4 * 1024 * 1024
 _NUMBERS = frozenset(
@@ -72,6 +73,7 @@ class ParquetSource(Source):
         self._query = ""
         self._exploded = order.settings.explode
         self._merges = False
+        self._is_harmless = False
         self._row = 0
         self._text = ""
 
@@ -90,12 +92,17 @@ class ParquetSource(Source):
             if stream.read(4) != PARQUET_MAGIC:
                 raise SourceRefusedError(f'{name}: this is no Parquet file; set format = "auto", or export Parquet')
         try:
-            self._connection = _connect()
+            with self._file.open("rb") as stream:
+                schema_shape(stream)
+            self._connection = connect(Path(self._scratch.name), order.limits)
             tops, self._count = _columns(self._connection, self._file)
-        except duckdb.Error as error:
+            names_bytes = sum(len(field.own.encode()) for top in tops for field in top.with_inner())
+            refuse_bombs(self._connection, self._file, [top.type for top in tops], names_bytes, order)
+        except (duckdb.Error, UnreadableFooterError) as error:
             raise SourceRefusedError(
-                f"{name}: the Parquet file cannot be read ({_first_line(error)}); export it again"
+                f"{name}: the Parquet file cannot be read ({_why(error)}); export it again"
             ) from error
+        self._is_harmless = True
         self._header = canonical([top.name for top in tops])
         columns = columns_of(tops, self._exploded)
         if isinstance(columns, str):
@@ -151,12 +158,12 @@ class ParquetSource(Source):
         )
 
     def records(self) -> Iterator[Records]:
-        """The rows, ten thousand at a time."""
+        """The rows, two thousand at a time."""
         assert self._connection is not None  # noqa: S101 - bind came first
         name, seen = self._order.path.name, 0
         width = len(self.layout.names) - 1
         try:
-            for batch in self._connection.execute(self._query).to_arrow_reader(_ROWS):
+            for batch in self._connection.execute(self._query).to_arrow_reader(ROWS_AT_ONCE):
                 lines, faults, texts, *columns = (column.to_pylist() for column in batch.columns)
                 extras = columns[width]
                 if self._merges:
@@ -169,7 +176,7 @@ class ParquetSource(Source):
                 yield records
         except duckdb.Error as error:
             raise DropError(
-                f"{name}: the Parquet file cannot be read to its end ({_first_line(error)}); export it again"
+                f"{name}: the Parquet file cannot be read to its end ({_why(error)}); export it again"
             ) from error
         if seen != self._count:
             raise DropError(
@@ -195,7 +202,7 @@ class ParquetSource(Source):
         """What nobody maps, of all levels together, as canonical JSON: lists of objects come with their names in the schema's order."""
         told: dict[str, Json] = {}
         for level, text in enumerate(levels):
-            value = None if text is None else parse(text)
+            value = None if text is None else parse(text, constants=True)
             if not isinstance(value, dict):
                 continue
             if level:
@@ -207,7 +214,7 @@ class ParquetSource(Source):
     def refused(self) -> Refused:
         """The schema's names, and the rows that the file says it has."""
         samples = {}
-        if self._count:
+        if self._count and self._is_harmless:
             with suppress(DropError):
                 names, rows, _ = peek(self._file, _SAMPLED_ROWS)
                 samples = Refused.sampled(names, rows)
@@ -216,9 +223,11 @@ class ParquetSource(Source):
     def _copy(self) -> None:
         """Copy the file, unpacked, and make sure that it is the one that was inspected."""
         digest = hashlib.sha256()
-        path = self._order.path
-        with open_unpacked(path) as stream, self._file.open("wb") as target:
-            while chunk := stream.read(_COPIED_BYTES):
+        path, left = self._order.path, self._order.content.size_bytes
+        # What was inspected is known to keep within the limits; a file that has grown since is not copied to its end.
+        with open_unpacked(path, Limits(1 << 62, 1 << 62)) as stream, self._file.open("wb") as target:
+            while left >= 0 and (chunk := stream.read(_COPIED_BYTES)):
+                left -= len(chunk)
                 digest.update(chunk)
                 try:
                     target.write(chunk)
@@ -228,13 +237,6 @@ class ParquetSource(Source):
                     ) from error
         if digest.hexdigest() != self._order.content.drop_id:
             raise DropError(f"{path.name}: changed while it was read; the next run takes it in")
-
-
-def _connect() -> DuckDBPyConnection:
-    # One thread: rows come in their order without being held back, and memory stays that of a row group.
-    connection = duckdb.connect(":memory:", config={"threads": 1})
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
 
 
 def _columns(connection: DuckDBPyConnection, file: Path) -> tuple[list[Field], int]:
@@ -267,7 +269,10 @@ def peek(path: Path, most_rows: int) -> tuple[list[str], list[list[str | None]],
                 with open_unpacked(path) as packed, file.open("wb") as target:
                     while chunk := packed.read(_COPIED_BYTES):
                         target.write(chunk)
-            connection = opened.enter_context(_connect())
+            with file.open("rb") as unpacked:
+                schema_shape(unpacked)
+            scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="sahara-"))
+            connection = opened.enter_context(connect(Path(scratch), Limits()))
             tops, count = _columns(connection, file)
             fields = [field for top in tops for field in top.with_inner() if not field.inner]
             third = max(most_rows // 3, 1)
@@ -281,10 +286,8 @@ def peek(path: Path, most_rows: int) -> tuple[list[str], list[list[str | None]],
                 f"SELECT {texts} FROM read_parquet({literal(str(file))}, file_row_number = true) AS rows({names}, rn) "
                 f"WHERE {'true' if count <= most_rows else wanted} ORDER BY rn"
             ).fetchall()
-        except duckdb.Error as error:
-            raise DropError(
-                f"{path.name}: the Parquet file cannot be read ({_first_line(error)}); export it again"
-            ) from error
+        except (duckdb.Error, UnreadableFooterError) as error:
+            raise DropError(f"{path.name}: the Parquet file cannot be read ({_why(error)}); export it again") from error
     return [field.name for field in fields], [list(row) for row in rows], count
 
 
@@ -316,8 +319,11 @@ def _top_names(schema: list[tuple[str, int | None]]) -> list[str]:
     return names
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0]
+def _why(error: Exception) -> str:
+    said = str(error).split("\n", 1)[0]
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return f"{said}; deliver it in smaller row groups, or raise warehouse.memory_limit"
+    return said
 
 
 def _is_typed(kind: Kind, type_: DuckDBPyType) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sahara_assets.drops.header import Layout
-    from sahara_assets.drops.packing import Openable
+    from sahara_assets.drops.packing import Limits, Openable
     from sahara_assets.drops.records import BrokenRecord, Records
     from sahara_assets.settings.sections import DatasetSettings, ProjectSettings
     from sahara_assets.tables.datasets import Dataset
@@ -96,6 +96,7 @@ class DropReader:
         project: time zone and currency.
         chunk_bytes: how much of a file to hold at a time.
         batch_bytes: how much text to cast at a time.
+        limits: how much may come out of a drop.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class DropReader:
         *,
         chunk_bytes: int = CHUNK_BYTES,
         batch_bytes: int = BATCH_BYTES,
+        limits: Limits | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._dataset = dataset
@@ -114,6 +116,7 @@ class DropReader:
         self._project = project
         self._chunk_bytes = chunk_bytes
         self._batch_bytes = batch_bytes
+        self._limits = limits
         self._readings: dict[str, Reading] = {}
         self._batches: dict[tuple[tuple[str, ...], str, frozenset[str]], Batch] = {}
 
@@ -150,7 +153,14 @@ class DropReader:
             reading.layout = source.layout
 
     def _source(self, reading: Reading) -> Source:
-        return open_source(reading.path, reading.content, self._dataset, self._settings, chunk_bytes=self._chunk_bytes)
+        return open_source(
+            reading.path,
+            reading.content,
+            self._dataset,
+            self._settings,
+            chunk_bytes=self._chunk_bytes,
+            limits=self._limits,
+        )
 
     def _refuse(self, reading: Reading, source: Source, why: str) -> None:
         """Refuse a drop whole."""

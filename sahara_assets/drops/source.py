@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from sahara_assets.drops.content import CHUNK_BYTES, Content
+from sahara_assets.drops.packing import Limits
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Order:
         dataset: what the drop should hold.
         settings: how it is read.
         chunk_bytes: how much of a file to hold at a time.
+        limits: how much may come out of it.
     """
 
     path: Openable
@@ -47,6 +49,7 @@ class Order:
     dataset: Dataset
     settings: DatasetSettings
     chunk_bytes: int = CHUNK_BYTES
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sahara_assets.quality.questions import Answer, Question
-from sahara_assets.sales.lines import IN
 from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
-from sahara_assets.tables.books import STEP_COUNTS
+from sahara_assets.tables.books import IN, STEP_COUNTS
 from sahara_assets.wording import counted
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from sahara_assets.onboarding.dates import looks_like_date
 from sahara_assets.tables.books import REJECTED_ROWS
 from sahara_assets.tables.columns import Kind
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
+from sahara_assets.untrusted import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +45,7 @@ class Rename:
     @property
     def sentence(self) -> str:
         """As a person would say it, with the remedy."""
-        return f'{self.name!r} may be {self.column} now ({self.evidence}): set {self.column} = "{self.name}" under [datasets.….columns]'
+        return f"{self.name!r} may be {self.column} now ({self.evidence}): set {self.column} = {json_text(self.name)} under [datasets.….columns]"
 
 
 def column_drift(rows: Sequence[Row]) -> tuple[dict[str, tuple[list[str], list[str]]], list[str]]:

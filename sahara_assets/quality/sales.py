@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.builds import built
 from sahara_assets.quality.questions import Answer, Question, counts_by
-from sahara_assets.sales.lines import IN
 from sahara_assets.tables.analytics import PRODUCT_EVENTS
-from sahara_assets.tables.books import STEP_COUNTS
+from sahara_assets.tables.books import IN, STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.features import CUSTOMER_FEATURES
 from sahara_assets.tables.sales import PURCHASES

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from sahara_assets.drops.extracted import EXTRACTED
-from sahara_assets.tables.books import DROPS
+from sahara_assets.tables.books import DROPS, IN
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 from sahara_assets.tables.sales import PURCHASES
 from sahara_assets.warehouse.expressions import Expression, any_row, is_one_of, money, seconds_of, starts_with_code
@@ -16,9 +16,6 @@ from sahara_assets.warehouse.expressions import Expression, any_row, is_one_of, 
 if TYPE_CHECKING:
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
-
-IN = "in: "
-"""How the lines of an account begin that say what came in."""
 
 FUTURE_SECONDS = 86_400
 """A line dated so much later than its drop was modified cannot have happened yet."""

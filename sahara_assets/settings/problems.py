@@ -88,12 +88,27 @@ def _describe(problem: dict[str, Any], model: type[BaseModel]) -> tuple[Place, s
     if problem["type"] == "value_error":
         return place, str(problem["msg"]).removeprefix("Value error, ")
     words = _WORDS.get(problem["type"], str(problem["msg"])).format(**problem.get("ctx", {}))
+    if _is_secret(model, place):
+        return place, words
     found = (
         "a table"
         if isinstance(problem["input"], dict)
         else json.dumps(problem["input"], default=str, ensure_ascii=False)
     )
     return place, f"{words} (found {found})"
+
+
+def _is_secret(model: type[BaseModel], place: Place) -> bool:
+    """Whether a setting is kept out of what is shown; then so is what was found in its place."""
+    current: Any = model
+    for part in place:
+        field = getattr(current, "model_fields", {}).get(part)
+        if field is None:
+            return False
+        if not field.repr:
+            return True
+        current = field.annotation
+    return False
 
 
 def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
@@ -115,6 +130,7 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
         document: what was set.
         defaults: the same for what was not.
     """
+    yield from _with_nul(document)
     datasets = document.get("datasets")
     if isinstance(datasets, dict):
         rule = _section(document, "analytics").get("purchases", "none")
@@ -141,6 +157,20 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
     project = _section(document, "project")
     if isinstance(project.get("currency_rates"), dict) and project["currency_rates"] and not project.get("currency"):
         yield ("project", "currency_rates"), "needs project.currency: the one that the rates lead to"
+
+
+def _with_nul(value: object, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """No database holds a NUL, and a statement would end there."""
+    if isinstance(value, str) and "\0" in value:
+        yield place, "holds a NUL; remove it"
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _with_nul(inner, place)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if "\0" in name:
+                yield place, "has a name that holds a NUL; remove it"
+            yield from _with_nul(inner, (*place, name))
 
 
 def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
@@ -36,6 +36,10 @@ DATE_FORMAT_NAMES = ("iso", *EPOCHS)
 
 Encoding = Literal["auto", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1", "iso-8859-15"]
 _BIGQUERY_OPTIONS = frozenset({"location", "announce_bytes", "maximum_bytes"})
+_ENCODE = "write % / ? # @ [ ] in the user or password as %25 %2F %3F %23 %40 %5B %5D"
+_HOST = r"(\[[0-9A-Fa-f:.%]+\]|[\w.%-]*)(:[0-9]*)?"
+_HOSTS = re.compile(rf"{_HOST}(,{_HOST})*")
+_SECRET_OPTIONS = frozenset({"password", "sslpassword"})
 _POSTGRES = frozenset({"postgresql", "postgres"})
 """libpq takes both words."""
 
@@ -62,6 +66,24 @@ class Section(BaseModel):
 
     # Strict, because a quoted number in the file is more likely a slip than a number; the environment's text is converted before.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def address_parts(url: str) -> SplitResult:
+    """The parts of a warehouse's URL.
+
+    Raises:
+        ValueError: they cannot be told apart; the URL is not quoted, because a password may stand in any of them.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError(f"is no address; {_ENCODE}") from None
+    if parts.scheme != "duckdb" and "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        # A / ? or # in the password ends it there, and the rest would pass for a database's name.
+        raise ValueError(f"has an @ behind its host; {_ENCODE}")
+    if re.search(r"%(?![0-9A-Fa-f]{2})", parts.netloc):
+        raise ValueError(f"has a % that begins no code; {_ENCODE}")
+    return parts
 
 
 def _checked_bigquery(url: str, options: dict[str, str]) -> str:
@@ -97,11 +119,13 @@ class WarehouseSettings(Section):
     @field_validator("url")
     @classmethod
     def _known(cls, url: str, info: ValidationInfo) -> str:
-        parts = urlsplit(url)
+        parts = address_parts(url)
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
-        if (parts.password or "password" in options) and not _is_from_environment(info, "warehouse"):
+        if (parts.password or _SECRET_OPTIONS & set(options)) and not _is_from_environment(info, "warehouse"):
             raise ValueError("holds a password; put the whole URL into the environment as SAHARA_WAREHOUSE_URL")
         if parts.scheme in _POSTGRES:
+            if not _HOSTS.fullmatch(parts.netloc.rpartition("@")[2]):
+                raise ValueError(f"names no host and port; {_ENCODE}")
             schema = options.get("schema", "sahara")
             if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema) or schema.startswith("pg_"):
                 raise ValueError(f"schema {schema!r} must be lower-case letters, digits and _, and not begin with pg_")
@@ -110,7 +134,9 @@ class WarehouseSettings(Section):
             return _checked_bigquery(url, options)
         if parts.scheme != "duckdb":
             known = "duckdb:///FILE, postgresql://HOST/DATABASE and bigquery://PROJECT/DATASET"
-            raise ValueError(f"no warehouse for {parts.scheme or url!r}; this version knows {known}")
+            # Without :// the word before a colon may be a user, and what follows a password.
+            named = f" for {parts.scheme}://" if url.startswith(f"{parts.scheme}://") else ""
+            raise ValueError(f"no warehouse{named}; this version knows {known}")
         if parts.netloc or not parts.path.strip("/"):
             raise ValueError("names no file; write duckdb:///sahara.duckdb, with three slashes")
         if parts.query or parts.fragment:
@@ -137,6 +163,10 @@ class DropSettings(Section):
     folder: str = Field(
         "data",
         description="The folder that is watched: a path relative to sahara.toml, `s3://BUCKET/PREFIX` or `gs://BUCKET/PREFIX`.",
+    )
+    follow_links: Literal["own", "all", "none"] = Field(
+        "own",
+        description="Which links that lead out of the folder are read: those made by the user who runs Sahara or by root (`own`), every one (`all`) or `none`. With `all`, whoever may make links there can have any file read that this user may read.",
     )
     settle_seconds: float = Field(
         0.0,

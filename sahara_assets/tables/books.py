@@ -73,6 +73,9 @@ STEP_COUNTS = Table(
     key=("table_name", "position"),
 )
 
+IN = "in: "
+"""How the reasons of a step's account begin that say what came in."""
+
 BUILDS = Table(
     name="builds",
     stage="raw",

@@ -189,7 +189,7 @@ class BigQueryWarehouse(ServerWarehouse):
         self._staging.append(name)
         with tempfile.TemporaryDirectory(prefix="sahara-") as folder, told(self._place):
             path = Path(folder) / "staged.parquet"
-            self._reader.execute(f"COPY \"{table.name}\" TO '{path}' (FORMAT parquet, COMPRESSION snappy)")
+            self._reader.table(table.name).write_parquet(str(path), compression="snappy")
             self._client.create_table(staging)
             with path.open("rb") as stream:
                 job = self._client.load_table_from_file(
@@ -270,7 +270,7 @@ class BigQueryWarehouse(ServerWarehouse):
         with suppress(WarehouseError):
             self._jobs.roll_back()
         self._client.close()
-        self._reader.close()
+        super().close()
 
     # --- the server ------------------------------------------------------------------------------------------------------------------
 

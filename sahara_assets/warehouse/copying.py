@@ -97,7 +97,7 @@ class _Sum:
     def __init__(self, table: Table) -> None:
         self.rows = 0
         self.checksum = 0
-        self._connection = duckdb.connect(":memory:")
+        self._connection = duckdb.connect(":memory:", config={"temp_directory": ""})
         self._columns = ", ".join(quoted(name) for name in table.column_names)
 
     def add(self, batch: pa.Table) -> None:

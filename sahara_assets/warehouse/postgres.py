@@ -226,7 +226,7 @@ class PostgresWarehouse(ServerWarehouse):
         """End the session, and with it the hold on the schema."""
         if self._connection is not None:
             self._connection.close()
-        self._reader.close()
+        super().close()
 
     # --- the connection --------------------------------------------------------------------------------------------------------------
 

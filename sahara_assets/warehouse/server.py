@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sahara_assets.errors import WarehouseError
 from sahara_assets.tables.columns import Table
 from sahara_assets.warehouse.base import Row, Warehouse
+from sahara_assets.warehouse.scratch import Scratch
 from sahara_assets.warehouse.staging import open_reader, python_value
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class ServerWarehouse(Warehouse):
     """
 
     def __init__(self, *, memory_limit: str, threads: int) -> None:
-        self._reader = open_reader(memory_limit, threads)
+        self._scratch = Scratch()
+        self._reader = open_reader(memory_limit, threads, self._scratch)
         self._compiler: Any = None
         self._depth = 0
 
@@ -35,6 +37,11 @@ class ServerWarehouse(Warehouse):
     def reader(self) -> duckdb.DuckDBPyConnection:
         """DuckDB in memory, with the declared tables empty but for what is staged."""
         return self._reader
+
+    def close(self) -> None:
+        """Let go of the DuckDB and of what it spilled."""
+        self._reader.close()
+        self._scratch.close()
 
     @property
     def is_in_transaction(self) -> bool:

@@ -78,7 +78,8 @@ def test_what_is_written_canonically_reads_as_the_same_value(value):
         ('{"a": "\\u0000"}', "holds NUL"),
         ('{"a": "\\ud800"}', "half a letter"),
         ('{"\\udc00": 1}', "half a letter"),
-        ("[" * 100_000, "nested too deeply"),
+        ("[" * 100_000, "nested more than 100 deep"),
+        ("[" * 101 + "]" * 101, "nested more than 100 deep"),
     ],
 )
 def test_what_means_nothing_certain_is_no_json(text, why):
