@@ -33,6 +33,7 @@ STEPS = st.one_of(
     CHANGES,
     CHANGES,
     st.tuples(st.just("extract")),
+    st.tuples(st.just("commit late"), ORDERS, ORDERS, st.integers(0, LOOKBACK - 1)),
     st.tuples(st.just("die"), st.integers(1, 25)),
     st.tuples(st.just("load")),
     st.tuples(st.just("from the start")),
@@ -100,6 +101,12 @@ class History:
     def add_late(self, order, ticks):
         self._put(self.next_line, order, "mug", 1, self.clock - ticks)
         self.next_line += 1
+
+    def commit_late(self, order, other, ticks):
+        """An extract reads what another transaction wrote later and committed sooner."""
+        self.add(other, "cup", 2)
+        self.extract()
+        self.add_late(order, ticks)
 
     def _one(self, nth):
         return sorted(self.lines)[nth % len(self.lines)] if self.lines else None
