@@ -27,7 +27,7 @@ help: ## This list
 setup: .venv/.runtime ## Build .venv from the locked requirements
 
 .PHONY: setup-stores
-setup-stores: .venv/.stores ## The same with what reads drops from s3:// and gs://
+setup-stores: .venv/.stores ## The same with what reads drops from s3:// and gs://, and MongoDB
 
 .PHONY: demo
 demo: .venv/.runtime ## Set up, then run the whole pipeline on the sample shop in data/
@@ -81,8 +81,8 @@ sample: .venv/.runtime ## Write data/ anew
 .PHONY: lock
 lock: ## Compile requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/runtime.txt
-	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/test.txt
-	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/stores.txt
+	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --extra sql --extra mongo --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/test.txt
+	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --extra sql --extra mongo --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/stores.txt
 	uv pip compile requirements/second_opinion.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/second_opinion.txt
 	uv pip compile requirements/audit.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/audit.txt
 

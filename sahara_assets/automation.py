@@ -39,7 +39,7 @@ LOOKED_AT = 50
 """How many past runs a tick looks at."""
 
 _TIME_TO_START = timedelta(minutes=5)
-_AT_WORK = (
+AT_WORK = (
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,
@@ -245,9 +245,8 @@ def settled_files(settings: Settings, now: datetime) -> list[FoundFile]:
     Raises:
         DropError: the folder is not there.
     """
-    settled_before = now.replace(tzinfo=None) - timedelta(seconds=settings.drops.settle_seconds)
-    waits = settings.drops.settle_seconds > 0
-    return [file for file in find_drops(settings) if not waits or file.modified_at <= settled_before]
+    moment, settle = now.replace(tzinfo=None), settings.drops.settle_seconds
+    return [file for file in find_drops(settings) if not file.may_grow(settle, moment)]
 
 
 def unknown_files(settings: Settings, files: list[FoundFile]) -> list[FoundFile]:
@@ -295,7 +294,7 @@ def history_of(instance: dg.DagsterInstance, signature: str) -> History:
         failed.append(record)
     found = History(
         runs=instance.get_runs_count(filters=filters),
-        at_work=bool(records) and records[0].dagster_run.status in _AT_WORK,
+        at_work=bool(records) and records[0].dagster_run.status in AT_WORK,
         failures=len(failed),
         last_success=_end(records[0])
         if records and records[0].dagster_run.status is dg.DagsterRunStatus.SUCCESS
@@ -381,8 +380,11 @@ def _is_free(settings: Settings) -> bool:
 
 def all_automation() -> dict[str, Any]:
     """Jobs, sensors and schedules as `Definitions` takes them."""
+    from sahara_assets.extract_sensor import extract_sensor_every
+
+    drops = settings_at_load().drops
     return {
         "jobs": [sahara_run, sahara_retrain],
-        "sensors": [drop_sensor_every(settings_at_load().drops.watch_seconds), alerts],
+        "sensors": [drop_sensor_every(drops.watch_seconds), extract_sensor_every(drops.extract_seconds), alerts],
         "schedules": [monthly_retrain],
     }

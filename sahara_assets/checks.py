@@ -10,6 +10,7 @@ from sahara_assets.quality.questions import Question
 from sahara_assets.resources import Project
 
 STAGE_OF_ASSET = {
+    "extracts": "extract",
     "drops": "raw",
     "rejected_rows": "raw",
     "sessions": "analytics",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sahara_assets import console, printing
+from sahara_assets.commands.extract import extract
 from sahara_assets.commands.features import features
 from sahara_assets.commands.options import Command, FileOrAddress, common_options, json_option, settings_of
 from sahara_assets.commands.warehouse import warehouse
@@ -236,8 +237,12 @@ def run(dry_run: bool, retrain: bool, rebuild: bool, strict: bool, as_json: bool
         console.as_json(summary)
     else:
         printing.show_summary(summary, settings)
-    if strict and (summary.rejected_count or summary.refused_drops or summary.warnings):
+    failed = any(each.error for each in summary.extracts)
+    if strict and (failed or summary.rejected_count or summary.refused_drops or summary.warnings):
         raise click.exceptions.Exit(STRICT_EXIT)
+
+
+cli.add_command(extract)
 
 
 @cli.group(invoke_without_command=True, short_help="What was delivered; forget and allow.")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dagster as dg
 
-from sahara_assets.assets import activation, analytics, features, raw, sales, segmentation
+from sahara_assets.assets import activation, analytics, extracts, features, raw, sales, segmentation
 from sahara_assets.assets.presentation import in_warehouse
 from sahara_assets.automation import all_automation
 from sahara_assets.checks import all_checks
 from sahara_assets.logs import console_log
 from sahara_assets.resources import Project, settings_at_load
 
-STAGES = (raw, analytics, sales, features, segmentation, activation)
+STAGES = (extracts, raw, analytics, sales, features, segmentation, activation)
 
 
 @dg.definitions

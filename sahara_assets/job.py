@@ -100,10 +100,11 @@ def execute_job(
     config_path: Path | None,
     *,
     retrain: bool,
+    extract: bool,
     progress: Callable[[str, int, int], None] | None,
     debug: bool,
 ) -> str:
-    """Run the job in this process, and turn its failure into the error behind it; returns the run's id."""
+    """Run the job in this process, with or without asking databases and training anew, and turn its failure into the error behind it; returns the run's id."""
     import dagster as dg
 
     from sahara_assets.automation import bury_killed_runs, holder_tag
@@ -120,7 +121,7 @@ def execute_job(
                 instance=instance,
                 resources={"project": Project(config_path=str(config_path.resolve()) if config_path else "")},
                 run_config={
-                    "ops": {"train": {"config": {"retrain": retrain}}},
+                    "ops": {"train": {"config": {"retrain": retrain}}, "extracts": {"config": {"ask": extract}}},
                     "loggers": {"console": {"config": {"log_level": "DEBUG" if debug else "CRITICAL"}}},
                 },
                 tags=holder_tag(),

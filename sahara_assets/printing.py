@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sahara_assets.drops.loading import LoadReport
     from sahara_assets.drops.tables import Table
     from sahara_assets.drops.verifying import Verified
+    from sahara_assets.extracts.extracting import Extracted
     from sahara_assets.quality.questions import Verdict
     from sahara_assets.settings.document import Settings
     from sahara_assets.summary import Summary
@@ -98,6 +99,16 @@ def _spelled(value: object) -> str:
     )
 
 
+def told_extract(each: Extracted) -> str:
+    """One extract's outcome as a line."""
+    what = "nothing new"
+    if each.files:
+        what = f"{counted(each.rows, 'row')} in {counted(each.files, 'file')}"
+    said = "; ".join([what] * (bool(each.files) or not each.error) + [f"failed: {each.error}"] * bool(each.error))
+    upto = f", up to {each.watermark}" if each.watermark else ""
+    return "; ".join([f"{each.name} → {each.dataset}: {said}{upto}", *each.notices])
+
+
 def show_summary(summary: Summary, settings: Settings) -> None:
     """The end of a run: drops, rows, rejects, the model and why, the segments, what to look at, and what was written."""
     if summary.anything_new:
@@ -124,6 +135,10 @@ def show_summary(summary: Summary, settings: Settings) -> None:
     if summary.segments:
         console.heading("Segments")
         show_segments(summary.segments, settings)
+    if summary.extracts:
+        console.heading("Databases")
+        for each in summary.extracts:
+            console.paragraph(told_extract(each), indent="  ")
     remarks = [*(verdict.text for verdict in summary.warnings), *summary.notices]
     if remarks:
         console.heading("Worth a look")

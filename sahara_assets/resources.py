@@ -54,6 +54,7 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
     config_path: str = ""
     _settings: Settings | None = PrivateAttr(default=None)
     _warehouse: object = PrivateAttr(default=None)
+    _held: bool = PrivateAttr(default=False)
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
     _now: datetime | None = PrivateAttr(default=None)
 
@@ -65,6 +66,7 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
         finally:
             self._stack.close()
             self._warehouse = None
+            self._held = False
 
     @property
     def settings(self) -> Settings:
@@ -73,11 +75,17 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._settings = load_settings(Path(self.config_path) if self.config_path else None)
         return self._settings
 
+    def hold(self) -> None:
+        """Hold the project's lock from now to the end of the run."""
+        if not self._held:
+            self._stack.enter_context(hold_lock(self.settings))
+            self._held = True
+
     @property
     def warehouse(self) -> Warehouse:
         """The warehouse, with the project's lock held from now to the end of the run."""
         if self._warehouse is None:
-            self._stack.enter_context(hold_lock(self.settings))
+            self.hold()
             self._warehouse = self._stack.enter_context(open_warehouse(self.settings))
         return self._warehouse  # type: ignore[return-value]
 

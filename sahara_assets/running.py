@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,11 @@ from sahara_assets.warehouse.duckdb import DuckDBWarehouse
 from sahara_assets.warehouse.opening import open_warehouse, require_warehouse, warehouse_exists
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from sahara_assets.drops.verifying import Verified
+    from sahara_assets.extracts.extracting import Extracted
     from sahara_assets.quality.questions import Verdict
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
@@ -142,6 +144,27 @@ def _stop_where_blocked(verdicts: list[Verdict], *, before_asset: str) -> None:
         )
 
 
+def extract_now(
+    settings: Settings,
+    *,
+    names: Iterable[str] = (),
+    anew: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[Extracted]:
+    """Ask the databases for what is new, with the project's lock held; what lies there then is taken in by a run.
+
+    Raises:
+        SaharaError: there is no extract of that name, or another run holds the project.
+    """
+    from sahara_assets.extracts.extracting import extract_all
+
+    if not settings.extracts and not names:
+        return []
+    with hold_lock(settings):
+        now = datetime.now(tz=UTC).replace(tzinfo=None)
+        return extract_all(settings, now=now, names=names, anew=anew, progress=progress)
+
+
 def run_everything(
     settings: Settings,
     config_path: Path | None,
@@ -150,7 +173,9 @@ def run_everything(
     progress: Callable[[str, int, int], None] | None = None,
     debug: bool = False,
 ) -> Summary:
-    """Load what is new, rebuild what depends on it, score, export.
+    """Ask the databases, load what is new, rebuild what depends on it, score, export.
+
+    A database that cannot be asked is said in the summary, and stops nothing.
 
     Raises:
         BlockedError: a blocking check failed; what it guards was not rebuilt.
@@ -159,16 +184,17 @@ def run_everything(
     from sahara_assets.stages import purchases_are_current
 
     drop_folder(settings).check()  # a folder that is not there is said before anything is made
+    extracted = extract_now(settings, progress=progress)
     with hold_lock(settings), open_warehouse(settings) as warehouse:
         before = _overall_fingerprint(warehouse, settings)
         if not retrain and _nothing_to_do(warehouse, settings, before):
-            return summarise(warehouse, settings)
-    run_id = execute_job(settings, config_path, retrain=retrain, progress=progress, debug=debug)
+            return replace(summarise(warehouse, settings), extracts=extracted)
+    run_id = execute_job(settings, config_path, retrain=retrain, extract=False, progress=progress, debug=debug)
     with hold_lock(settings), open_warehouse(settings) as warehouse:
         # Between the job's lock and this one somebody may have forgotten a drop: then the next run has work to do.
         if purchases_are_current(warehouse, settings):
             _remember_completion(warehouse, settings, this_moment(run_id))
-        return summarise(warehouse, settings, run_id=run_id)
+        return replace(summarise(warehouse, settings, run_id=run_id), extracts=extracted)
 
 
 def _overall_fingerprint(warehouse: Warehouse, settings: Settings) -> str:

@@ -11,6 +11,7 @@ from sahara_assets.drops.plan import Status
 from sahara_assets.quality.questions import Verdict
 
 if TYPE_CHECKING:
+    from sahara_assets.extracts.extracting import Extracted
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
@@ -28,6 +29,7 @@ class Summary:
         audience_files, report: paths of what was written.
         notices: what the export wants to be known.
         verdicts: the checks.
+        extracts: what became of the databases that were asked.
     """
 
     anything_new: bool
@@ -42,6 +44,7 @@ class Summary:
     report: str = ""
     notices: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    extracts: list[Extracted] = field(default_factory=list)
 
     @property
     def warnings(self) -> list[Verdict]:

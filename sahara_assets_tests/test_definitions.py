@@ -46,7 +46,7 @@ def test_every_asset_introduces_itself(name):
     assert spec.kinds
     assert list(spec.owners) == ["team:sahara"]
     assert spec.group_name in STORY
-    if name != "report":  # a page, not a table
+    if name not in {"report", "extracts"}:  # a page and files, not tables
         schema = spec.metadata["dagster/column_schema"]
         assert schema.columns
         for column in schema.columns:
@@ -105,4 +105,4 @@ def test_assets_name_the_warehouse_that_they_are_in(url, kind, monkeypatch):
 
 def test_broken_settings_do_not_keep_the_code_from_loading(monkeypatch):
     monkeypatch.setenv("SAHARA_DROPS_WATCH_SECONDS", "never")
-    assert {sensor.name for sensor in defs().sensors} == {"drop_sensor", "alerts"}
+    assert {sensor.name for sensor in defs().sensors} == {"drop_sensor", "extract_sensor", "alerts"}

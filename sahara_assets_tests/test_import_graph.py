@@ -30,13 +30,13 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("kept", ("warehouse.*", "locking", "builds", "webhook")),
     (
         "made",
-        ("drops.*", "analytics.*", "sales.*", "features.*", "segmentation.*", "exports.*", "generate.*", "onboarding.*", "settings.reference", "tables.reference"),
+        ("drops.*", "extracts.*", "analytics.*", "sales.*", "features.*", "segmentation.*", "exports.*", "generate.*", "onboarding.*", "settings.reference", "tables.reference"),
     ),
     ("questioned", ("quality.*",)),
     ("told", ("report.*",)),
     ("staged", ("stages",)),
     ("wired", ("resources", "failures", "launching", "logs")),
-    ("shown", ("assets.*", "checks", "automation", "alerts")),
+    ("shown", ("assets.*", "checks", "automation", "extract_sensor", "alerts")),
     ("offered", ("definitions",)),
     ("commanded", ("console", "printing", "summary", "job", "running", "commands.*", "cli")),
 ]  # fmt: skip
@@ -49,6 +49,7 @@ WITH_DAGSTER = (
     "assets.*",
     "checks",
     "automation",
+    "extract_sensor",
     "alerts",
     "definitions",
     "job",
@@ -70,6 +71,9 @@ NEVER_AT_IMPORT = {
     "aiobotocore",
     "aiohttp",
     "requests",
+    "sqlalchemy",
+    "pymongo",
+    "bson",
 }
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
 from sahara_assets.drops.ledger import reading_fingerprint
+from sahara_assets.extracts.extracting import extract_all
 from sahara_assets.quality.checklist import QUESTIONS, run_checks
 from sahara_assets.settings.document import load_settings
 from sahara_assets.warehouse.opening import open_warehouse
@@ -151,6 +155,28 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
 }  # fmt: skip
 
 # The same for what only a project with analytics is asked.
+EXTRACT = """
+[extracts.people]
+dataset = "customers"
+url = "env:SHOP_DB_URL"
+table = "customers"
+watermark = "changed"
+lookback = 5
+
+[datasets.customers]
+
+[datasets.purchases]
+"""
+EXTRACT_FAULTS: dict[str, tuple[list[tuple[str, int | None]], str, str]] = {
+    "extracts_succeed": ([], "sqlite:///gone.db", "1 extract failed, and the next run tries again: people: "),
+    "rows_are_found": (
+        [("ann", 1), ("bob", None)],
+        "sqlite:///shop.db",
+        "people: 1 row has no changed, by which alone rows are found",
+    ),
+}
+"""Rows of a database, where it is said to be, and what is found."""
+
 ANALYTICS_FAULTS: dict[str, tuple[list[str], set[str], str]] = {
     "sessions_account_balances": (
         ["UPDATE step_counts SET row_count = row_count + 1 WHERE table_name = 'sessions' AND position = 1"],
@@ -233,7 +259,7 @@ def test_clean_data_pass_every_check(clean):
 
 
 def test_every_check_has_its_planted_fault():
-    assert set(FAULTS) | set(ANALYTICS_FAULTS) == {question.name for question in QUESTIONS}
+    assert set(FAULTS) | set(ANALYTICS_FAULTS) | set(EXTRACT_FAULTS) == {question.name for question in QUESTIONS}
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
@@ -299,9 +325,30 @@ def test_a_planted_fault_of_analytics_fails_its_check_and_no_other(name, visited
     assert words in verdicts[name].text
 
 
+@pytest.mark.parametrize("name", sorted(EXTRACT_FAULTS))
+def test_a_planted_fault_of_an_extract_fails_its_check_and_no_other(name, clean, tmp_path):
+    rows, url, words = EXTRACT_FAULTS[name]
+    root = tmp_path / "project"
+    shutil.copytree(clean, root)
+    with (root / "sahara.toml").open("a") as file:
+        file.write(EXTRACT)
+    with closing(sqlite3.connect(root / "shop.db")) as database:
+        database.execute("CREATE TABLE customers (customer_id TEXT, changed INTEGER)")
+        database.executemany("INSERT INTO customers VALUES (?, ?)", rows)
+        database.commit()
+    settings = load_settings(root / "sahara.toml", {"SHOP_DB_URL": url})
+    (outcome,) = extract_all(settings, now=datetime(2026, 1, 1))
+    assert outcome.name == "people"
+    verdicts = asked(root)
+    assert {verdict.name for verdict in verdicts.values() if not verdict.passed} == {name}
+    assert words in verdicts[name].text
+
+
 def test_which_checks_block_is_a_decision_and_not_an_accident():
     blocking = {question.name for question in QUESTIONS if question.blocking}
     assert {question.name for question in QUESTIONS} - blocking == {
+        "extracts_succeed",
+        "rows_are_found",
         "no_rejected_drops",
         "no_rejected_rows",
         "no_drift",
@@ -320,4 +367,4 @@ def test_which_checks_block_is_a_decision_and_not_an_accident():
 
 def test_before_anything_is_built_only_the_books_are_asked(tmp_path):
     (tmp_path / "sahara.toml").write_text("")
-    assert {verdict.asset for verdict in asked(tmp_path).values()} == {"drops", "rejected_rows"}
+    assert {verdict.asset for verdict in asked(tmp_path).values()} == {"extracts", "drops", "rejected_rows"}

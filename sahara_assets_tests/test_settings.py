@@ -269,6 +269,8 @@ _OVERRIDES = {
     "SAHARA_DROPS_LARGEST_UNPACKED": ("500MB", "500MB"),
     "SAHARA_DROPS_LARGEST_RATIO": ("50", 50),
     "SAHARA_DROPS_WATCH_SECONDS": ("5", 5),
+    "SAHARA_DROPS_EXTRACTS_FOLDER": ("out", "out"),
+    "SAHARA_DROPS_EXTRACT_SECONDS": ("60", 60),
     "SAHARA_ALERTS_WEBHOOK_URL": ("https://hooks.example.com/x", "https://hooks.example.com/x"),
     "SAHARA_ALERTS_UI_URL": ("https://dagster.example.com/", "https://dagster.example.com"),
     "SAHARA_ALERTS_TIMEOUT_SECONDS": ("2.5", 2.5),

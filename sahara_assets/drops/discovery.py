@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from sahara_assets.drops.buckets import BucketFolder
+from sahara_assets.drops.extracted import EXTRACTED, ExtractedFolder
 from sahara_assets.drops.folders import DropFolder, LocalFolder
 from sahara_assets.drops.gcs import connect_gcs
 from sahara_assets.drops.s3 import connect_s3
@@ -17,6 +18,7 @@ from sahara_assets.errors import DropError
 from sahara_assets.settings.buckets import bucket_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
     from sahara_assets.settings.buckets import Bucket
@@ -55,6 +57,11 @@ class FoundFile:
         """The last part of its path."""
         return self.path.rsplit("/", 1)[-1]
 
+    def may_grow(self, settle_seconds: float, now: datetime) -> bool:
+        """Whether it may still be being written: it was changed less than so many seconds before now (naive UTC)."""
+        settles = settle_seconds > 0 and self.folder.settles
+        return settles and self.modified_at > now - timedelta(seconds=settle_seconds)
+
     @property
     def file_date(self) -> date | None:
         """The date in the file's name, where it has one."""
@@ -92,12 +99,8 @@ def drop_folder(settings: Settings) -> DropFolder:
     """The folder that the settings name; nothing is asked of it yet."""
     if settings.drops.bucket is not None:
         return bucket_folder(settings.drops.bucket)
-    return LocalFolder(
-        settings.drop_folder,
-        settings.drops.folder,
-        without=settings.export_folder,
-        follow=settings.drops.follow_links,
-    )
+    ours = (settings.export_folder, settings.extracts_folder)
+    return LocalFolder(settings.drop_folder, settings.drops.folder, without=ours, follow=settings.drops.follow_links)
 
 
 def bucket_folder(bucket: Bucket) -> BucketFolder:
@@ -128,7 +131,7 @@ def file_at(address: str) -> FoundFile:
 def find_drops(settings: Settings) -> list[FoundFile]:
     """Every file in the drop folder that a dataset's patterns match, by dataset and path.
 
-    Hidden files and files that are still being written (`.tmp`, `.part`, …) are left alone. A file that cannot be opened is found
+    What extracts have written is among them, wherever the drop folder lies. Hidden files and files that are still being written (`.tmp`, `.part`, …) are left alone. A file that cannot be opened is found
     all the same, with its fault, so that it is reported rather than overlooked.
 
     Raises:
@@ -151,6 +154,7 @@ def find_drops(settings: Settings) -> list[FoundFile]:
             )
         if (told := stat()) is not None:
             found.append(FoundFile(claims[0], path, *told, folder))
+    found += _extracted(settings, {file.path for file in found if file.path.startswith(EXTRACTED)})
     found.sort(key=attrgetter("dataset", "path"))
     return _told_apart(found)
 
@@ -164,6 +168,21 @@ def _told_apart(files: list[FoundFile]) -> list[FoundFile]:
         replace(file, path=f"{file.path} (refused)") if file.fault is not None and counts[file.path] > 1 else file
         for file in files
     ]
+
+
+def _extracted(settings: Settings, taken: Collection[str]) -> Iterator[FoundFile]:
+    """What the declared extracts have written."""
+    if not settings.extracts:
+        return
+    folder = ExtractedFolder(settings.extracts_folder)
+    for path, stat in folder.listing():
+        extract = settings.extracts.get(path.removeprefix(EXTRACTED).partition("/")[0])
+        if extract is None:
+            continue
+        if path in taken:
+            raise DropError(f"{path}: lies in the drop folder too, under the name of an extract's; rename that folder")
+        if (told := stat()) is not None:
+            yield FoundFile(extract.dataset, path, *told, folder)
 
 
 def glob_to_regex(pattern: str) -> re.Pattern[str]:

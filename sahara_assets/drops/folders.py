@@ -18,7 +18,7 @@ from sahara_assets.drops.entries import Follow, led_out, open_inside, shown_name
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart", "~")
@@ -52,7 +52,13 @@ where it turns out to be no file, or to be gone."""
 
 
 class DropFolder(ABC):
-    """A folder that is watched for drops."""
+    """A folder that is watched for drops.
+
+    Attributes:
+        settles: whether a file may lie there before it is whole, so that `drops.settle_seconds` holds for it.
+    """
+
+    settles = True
 
     @abstractmethod
     def check(self) -> None:
@@ -118,14 +124,14 @@ class LocalFolder(DropFolder):
     Args:
         root: the folder, absolute.
         called: what the settings call it, for errors.
-        without: a folder of ours that may lie below it.
+        without: folders of ours that may lie below it.
         follow: which links may lead out of it.
     """
 
-    def __init__(self, root: Path, called: str, *, without: Path, follow: Follow = "own") -> None:
+    def __init__(self, root: Path, called: str, *, without: Iterable[Path] = (), follow: Follow = "own") -> None:
         self._root = root
         self._called = called
-        self._ours = f"{without.relative_to(root).as_posix()}/" if root in without.parents else None
+        self._ours = {f"{ours.relative_to(root).as_posix()}/" for ours in without if root in ours.parents}
         self._follow = follow
 
     def __str__(self) -> str:
@@ -160,7 +166,7 @@ class LocalFolder(DropFolder):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     # Not a folder of the shop's: every new disk has one that only root may list.
-                    if name != "lost+found" and f"{prefix}{name}/" != self._ours:
+                    if name != "lost+found" and f"{prefix}{name}/" not in self._ours:
                         pending.append(f"{prefix}{name}/")
                 else:
                     yield f"{prefix}{name}", partial(self._stat, entry, f"{prefix}{name}")

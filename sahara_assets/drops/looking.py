@@ -6,7 +6,6 @@ Which files there are is found in `discovery.py`, what follows is decided in `pl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.content import Content, inspect_content
@@ -69,14 +68,12 @@ def look_around(warehouse: Warehouse, settings: Settings, *, now: datetime) -> l
         DropError: the drop folder is not there.
     """
     found = find_drops(settings)
-    settle = settings.drops.settle_seconds
-    settled_before = now - timedelta(seconds=settle)
     works = []
     for name, dataset in DATASETS.items():
         if name not in settings.datasets:
             continue
         files = [file for file in found if file.dataset == name]
-        unsettled = [file.path for file in files if settle and file.modified_at > settled_before]
+        unsettled = [file.path for file in files if file.may_grow(settings.drops.settle_seconds, now)]
         works.append(_look_at(warehouse, settings, dataset, files, unsettled))
     return works
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
+from sahara_assets.drops.extracted import EXTRACTED
 from sahara_assets.sales.parts_of_day import part_of_day
 from sahara_assets.tables.books import DROPS, IN
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 from sahara_assets.tables.sales import PURCHASES
-from sahara_assets.warehouse.expressions import Expression, is_one_of, money, seconds_of, starts_with_code
+from sahara_assets.warehouse.expressions import Expression, any_row, is_one_of, money, seconds_of, starts_with_code
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -41,7 +42,18 @@ def drop_ranks(warehouse: Warehouse, dataset: str, written_before: datetime | No
     ranked = current.mutate(
         rank=ibis.row_number().over(order_by=[dated, current.modified_at, current.path, current.drop_id])
     )
-    return ranked.group_by("drop_id").aggregate(rank=ranked["rank"].max(), modified_at=ranked.modified_at.max())
+    return ranked.group_by("drop_id").aggregate(
+        rank=ranked["rank"].max(),
+        modified_at=ranked.modified_at.max(),
+        extracted=any_row(ranked.path.startswith(EXTRACTED)),
+    )
+
+
+def has_extracts(warehouse: Warehouse, dataset: str) -> bool:
+    """Whether what counts of a dataset comes from extracts, all or in part."""
+    drops = warehouse.table(DROPS)
+    mine = drops.filter((drops.dataset == dataset) & (drops.status == "loaded") & drops.path.startswith(EXTRACTED))
+    return bool(warehouse.rows(mine.aggregate(n=mine.count()))[0]["n"])
 
 
 def superseded_lines(
@@ -71,17 +83,23 @@ def superseded_lines(
     return placed.filter(placed.place > 0).select("_drop_id", "_line")
 
 
-def outdated_rows(warehouse: Warehouse, dataset: str, written_before: datetime | None = None) -> ibis.Table:
+def outdated_rows(
+    warehouse: Warehouse, dataset: str, *, nested: bool, written_before: datetime | None = None
+) -> ibis.Table:
     """The raw rows of documents that a newer drop states anew: `_drop_id`, `_line`.
 
     A nested document says whole what it speaks of: an order with all its items, a session with all its hits. Where a newer drop holds the
     same order or session, everything that older drops said of it gives way, also items that are no longer part of it. Within one drop
-    nothing does: what stands there twice is there twice.
+    nothing does: what stands there twice is there twice. An extract states whole documents too, also where its rows are flat; of a flat
+    file nobody knows, so it replaces nothing unless all drops of the dataset are nested.
     """
     raw = _delivered(warehouse, dataset, written_before, None)
     ranks = drop_ranks(warehouse, dataset, written_before)
     ranked = raw.join(ranks, [("_drop_id", "drop_id")])
-    newest = ranked["rank"].max().over(group_by=list(DATASETS[dataset].document))
+    states_whole = (
+        ranked["rank"] if nested else ranked.extracted.ifelse(ranked["rank"], ibis.null(ranked["rank"].type()))
+    )
+    newest = states_whole.max().over(group_by=list(DATASETS[dataset].document))
     placed = ranked.mutate(newest=newest)
     return placed.filter(placed["rank"] < placed.newest).select("_drop_id", "_line")
 
@@ -123,8 +141,11 @@ def current_lines(
     reading = settings.datasets[dataset]
     superseded = superseded_lines(warehouse, dataset, reading.version_column, written_before, dated_before)
     lines = raw.anti_join(superseded, ["_drop_id", "_line"])
-    if reading.explode and DATASETS[dataset].document:
-        lines = lines.anti_join(outdated_rows(warehouse, dataset, written_before), ["_drop_id", "_line"])
+    nested = bool(reading.explode)
+    if DATASETS[dataset].document and (nested or has_extracts(warehouse, dataset)):
+        lines = lines.anti_join(
+            outdated_rows(warehouse, dataset, nested=nested, written_before=written_before), ["_drop_id", "_line"]
+        )
     return lines
 
 
@@ -181,7 +202,7 @@ def build_purchases(
     rows = warehouse.replace(PURCHASES, classified(warehouse, settings, more.lines if more else None))
     others = sum(count if reason.startswith(IN) else -count for reason, count in more.account) if more else 0
     again = "the same line in a newer drop that overlaps"
-    if has_own and settings.datasets["purchases"].explode:
+    if has_own and (settings.datasets["purchases"].explode or has_extracts(warehouse, "purchases")):
         again += ", or its document stated anew there"
     account = [(f"{IN}raw_purchases", taken), (again, taken + others - rows)]
     return rows, [*account, *(more.account if more else ()), ("out", rows)]

@@ -25,7 +25,8 @@ from sahara_assets.errors import SaharaError, SettingsError
 from sahara_assets.settings.analytics import AnalyticsSettings
 from sahara_assets.settings.base import Section
 from sahara_assets.settings.environment import with_environment
-from sahara_assets.settings.problems import describe_problems, document_problems, listed
+from sahara_assets.settings.extracts import FROM_ENVIRONMENT, ExtractSettings, addresses_of, extract_problems
+from sahara_assets.settings.problems import INTERNAL, describe_problems, document_problems, listed
 from sahara_assets.settings.unknown import unknown_key
 from sahara_assets.tables.datasets import DATASETS
 
@@ -68,6 +69,7 @@ class Settings(Section):
     warehouse: WarehouseSettings = Field(default_factory=WarehouseSettings)
     drops: DropSettings = Field(default_factory=DropSettings)
     datasets: dict[str, DatasetSettings] = Field(default_factory=_default_datasets)
+    extracts: dict[str, ExtractSettings] = Field(default_factory=dict)
     rules: RuleSettings = Field(default_factory=RuleSettings)
     analytics: AnalyticsSettings = Field(default_factory=AnalyticsSettings)
     parts_of_day: PartsOfDaySettings = Field(default_factory=PartsOfDaySettings)
@@ -77,6 +79,7 @@ class Settings(Section):
     export: ExportSettings = Field(default_factory=ExportSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings, exclude=True)
     root: Annotated[Path, Field(exclude=True)] = Path()
+    addresses: Annotated[dict[str, str], Field(exclude=True, repr=False)] = Field(default_factory=dict)
 
     @field_validator("datasets")
     @classmethod
@@ -106,6 +109,27 @@ class Settings(Section):
     def export_folder(self) -> Path:
         """The folder of audience files and report, absolute."""
         return (self.root / self.export.folder).resolve()
+
+    @property
+    def extracts_folder(self) -> Path:
+        """The folder of what extracts wrote, absolute."""
+        return (self.root / self.drops.extracts_folder).resolve()
+
+    def address_of(self, extract: str) -> str:
+        """The URL that an extract reads from, secrets included.
+
+        Raises:
+            SaharaError: it stands in a variable that is not set.
+        """
+        url = self.extracts[extract].url
+        if not url.startswith(FROM_ENVIRONMENT):
+            return url
+        if extract not in self.addresses:
+            variable = url.removeprefix(FROM_ENVIRONMENT)
+            raise SaharaError(
+                f"extracts.{extract}.url: {variable} is not set; put the database's URL into it, or its file's path into {variable}_FILE"
+            )
+        return self.addresses[extract]
 
     @property
     def lock_path(self) -> Path:
@@ -195,19 +219,23 @@ def parse_settings(
         SettingsError: the document holds problems; all of them are listed, unknown keys with the nearest known one.
     """
     overridden, variables, problems = with_environment(document, environment or {}, Settings)
-    if overridden.pop("root", None) is not None:
-        problems.append(
-            ((), unknown_key("root", [name for name in Settings.model_fields if name != "root"], noun="key"))
-        )
+    for ours in INTERNAL:
+        if overridden.pop(ours, None) is not None:
+            known = [name for name in Settings.model_fields if name not in INTERNAL]
+            problems.append(((), unknown_key(ours, known, noun="key")))
+    addresses, faults = addresses_of(overridden, environment or {})
+    problems.extend(faults)
     settings: Settings | None = None
     try:
         settings = Settings.model_validate(
-            overridden | {"root": root},
+            overridden | {"root": root, "addresses": addresses},
             context={"variables": variables},
         )
     except ValidationError as error:
         problems.extend(describe_problems(error, Settings))
-    problems.extend(document_problems(overridden, Settings().model_dump()))
+    defaults = Settings().model_dump()
+    problems.extend(document_problems(overridden, defaults))
+    problems.extend(extract_problems(overridden, overridden.get("datasets", defaults["datasets"])))
     if problems or settings is None:
         raise SettingsError(source, listed(problems, variables))
     return settings

@@ -48,6 +48,9 @@ _WORDS = {
     "string_too_short": "must not be empty",
     "missing": "is missing",
 }
+INTERNAL = ("root", "addresses")
+"""What the settings carry that nobody writes into the file."""
+
 _AUDIENCE_COLUMNS = ("client_id", "stream_id", "user_id")
 
 
@@ -107,7 +110,7 @@ def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
         annotation = fields[part].annotation if fields and part in fields else current
         arguments = [a for a in get_args(annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
         current = arguments[-1] if arguments else annotation
-    return [name for name in getattr(current, "model_fields", {}) if name != "root"]
+    return [name for name in getattr(current, "model_fields", {}) if name not in INTERNAL]
 
 
 def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:

@@ -19,6 +19,7 @@ from sahara_assets.features.declared import on_offer
 from sahara_assets.settings.attributes import AttributeSettings
 from sahara_assets.settings.document import Settings
 from sahara_assets.settings.environment import environment_variables
+from sahara_assets.settings.extracts import ExtractSettings
 from sahara_assets.settings.measuring import PreprocessingSettings, TreatmentSettings
 from sahara_assets.settings.sections import DatasetSettings
 from sahara_assets.tables.attributes import WELL_KNOWN
@@ -43,7 +44,7 @@ its own folder.
 The file is checked as a whole: every problem is listed at once, an unknown key with the nearest known one. A quoted number is not
 taken for a number.
 
-Every key below but those of `[datasets]` can be overridden by an environment variable. There, lists are separated by commas, tables
+Every key below but those of `[datasets]` and `[extracts]` can be overridden by an environment variable. There, lists are separated by commas, tables
 are JSON, and an empty variable overrides nothing. Each has a twin with `_FILE` behind its name, which holds the path of a file with the
 value, as containers and systemd hand over secrets: `SAHARA_WAREHOUSE_URL_FILE=/run/secrets/warehouse_url`. The two together are a
 problem, and so is a file that is empty, larger than 64 KiB or not UTF-8; line ends behind the value do not count. Secrets belong into
@@ -94,6 +95,8 @@ def render_reference() -> str:
                 *_attributes(),
                 *(part for dataset in DATASETS.values() for part in _columns(dataset)),
             ]
+        elif section == "extracts":
+            parts += ["## `[extracts.NAME]`", _sentence(ExtractSettings), _table(ExtractSettings, None, {})]
     parts += ["## Features for `features.model`", _features()]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 

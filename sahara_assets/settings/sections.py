@@ -175,6 +175,11 @@ class DropSettings(Section):
         description="A packed file that unpacks to more than so many times its size, and to more than 64 MB, is refused as a bomb.",
     )
 
+    extracts_folder: str = Field(
+        "extracts",
+        description="Where `[extracts]` write what they read, a folder of this machine relative to sahara.toml; it is watched like `folder`.",
+    )
+
     @field_validator("folder")
     @classmethod
     def _place(cls, folder: str) -> str:
@@ -203,6 +208,13 @@ class DropSettings(Section):
         le=86_400,
         exclude=True,
         description="How often Dagster's sensor looks into the folder, at most; Dagster reads it when it loads the code.",
+    )
+    extract_seconds: int = Field(
+        3600,
+        ge=30,
+        le=604_800,
+        exclude=True,
+        description="How often Dagster starts a run to ask the databases of `[extracts]`; Dagster reads it when it loads the code.",
     )
 
 
