@@ -6,10 +6,11 @@ believed.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from sahara_assets.errors import SaharaError
@@ -139,7 +140,16 @@ class Watermark:
         33
         """
         if self.kind in {"whole number", "number"}:
-            return Watermark(self.kind, self.value - lookback.in_units())
+            units = lookback.in_units()
+            if isinstance(self.value, Decimal):
+                # The usual context keeps 28 digits and rounds half of the time upwards, past rows that must be read again.
+                return Watermark(
+                    self.kind, Context(prec=1_000, rounding=ROUND_FLOOR).subtract(self.value, Decimal(units))
+                )
+            lower = self.value - units
+            if isinstance(lower, float) and units:
+                lower = math.nextafter(lower, -math.inf)
+            return Watermark(self.kind, lower)
         span = lookback.in_time()
         if self.kind == "date":
             return Watermark(self.kind, _back(self.value, timedelta(days=-(-span // timedelta(days=1)))))

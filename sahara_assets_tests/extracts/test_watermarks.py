@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from bson import ObjectId
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sahara_assets.extracts.watermarks import ExtractError, Lookback, Watermark
@@ -40,6 +40,7 @@ def test_a_watermark_is_read_as_it_was_written(value):
 
 
 @given(VALUES)
+@example(Decimal("-65185120076305237111852582901081178.112"))
 def test_the_next_extract_begins_at_the_watermark_itself_or_below(value):
     found = Watermark.of(value)
     assert found.lower(NOTHING).value <= found.value
