@@ -382,9 +382,11 @@ def all_automation() -> dict[str, Any]:
     """Jobs, sensors and schedules as `Definitions` takes them."""
     from sahara_assets.extract_sensor import extract_sensor_every
 
-    drops = settings_at_load().drops
+    settings = settings_at_load()
+    # A shop without databases is spared a sensor that has nothing to do, on the page of every asset.
+    asking = [extract_sensor_every(settings.drops.extract_seconds)] if settings.extracts else []
     return {
         "jobs": [sahara_run, sahara_retrain],
-        "sensors": [drop_sensor_every(drops.watch_seconds), extract_sensor_every(drops.extract_seconds), alerts],
+        "sensors": [drop_sensor_every(settings.drops.watch_seconds), *asking, alerts],
         "schedules": [monthly_retrain],
     }

@@ -105,4 +105,4 @@ def test_assets_name_the_warehouse_that_they_are_in(url, kind, monkeypatch):
 
 def test_broken_settings_do_not_keep_the_code_from_loading(monkeypatch):
     monkeypatch.setenv("SAHARA_DROPS_WATCH_SECONDS", "never")
-    assert {sensor.name for sensor in defs().sensors} == {"drop_sensor", "extract_sensor", "alerts"}
+    assert {sensor.name for sensor in defs().sensors} == {"drop_sensor", "alerts"}

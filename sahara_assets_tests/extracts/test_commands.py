@@ -12,6 +12,7 @@ from contextlib import closing
 import dagster as dg
 import pytest
 
+from sahara_assets.definitions import defs
 from sahara_assets.extract_sensor import extract_sensor_every
 from sahara_assets.resources import Project
 from sahara_assets_tests.commands import clean_environment, sahara
@@ -135,3 +136,9 @@ def test_the_sensor_starts_a_run_where_there_is_a_database_and_none_is_at_work(w
 
     assert len(told(with_database).run_requests) == 1
     assert "no database is read" in told(new_project).skip_message
+
+
+def test_only_a_project_with_databases_has_the_sensor(with_database, new_project, monkeypatch):
+    for root, has_it in ((with_database, True), (new_project, False)):
+        monkeypatch.setenv("SAHARA_CONFIG", str(root / "sahara.toml"))
+        assert ("extract_sensor" in {sensor.name for sensor in defs().sensors}) == has_it
