@@ -135,6 +135,10 @@ def show_summary(summary: Summary, settings: Settings) -> None:
     if summary.segments:
         console.heading("Segments")
         show_segments(summary.segments, settings)
+    if summary.predictions:
+        console.heading("Predictions")
+        for sentence in summary.predictions:
+            console.paragraph(sentence, indent="  ")
     if summary.extracts:
         console.heading("Databases")
         for each in summary.extracts:

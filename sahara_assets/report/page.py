@@ -24,6 +24,7 @@ from urllib.parse import quote
 
 from sahara_assets.report import charts, wording
 from sahara_assets.report.drop_charts import IN_USE, KEPT_OUT, counted_drops, drop_history, reason_kind, reject_reasons
+from sahara_assets.report.prediction_charts import calibration_plot, gains_plot, importance_bars, lift_bars
 from sahara_assets.report.profiles import differences_of, in_words, shown_features, told_differences
 from sahara_assets.report.svg import DARK, LIGHT, STYLE, STYLE_ELEMENT, colour_variables
 from sahara_assets.report.sweep_chart import sweep_plot
@@ -59,6 +60,25 @@ class Check(NamedTuple):
 
 
 @dataclass(frozen=True)
+class RepeatBuyers:
+    """What the report says of who will buy again.
+
+    Attributes:
+        said: what the scores come to, or why there are none.
+        sentences: how good the model is, a plain sentence each; by `gains`, `ranking`, `calibration`, `accuracy`, `importance`.
+        base_rate: share of the report's customers who bought again.
+        tenths, importances, parts: `repeat_buyer_deciles`, `repeat_buyer_importances` and `repeat_buyer_training`.
+    """
+
+    said: str
+    sentences: Mapping[str, str]
+    base_rate: float = 0.0
+    tenths: Rows = ()
+    importances: Rows = ()
+    parts: Rows = ()
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything the report says, as rows keyed by the columns that `tables/` declares.
 
@@ -81,6 +101,8 @@ class ReportData:
         step_counts: the table, by table and position.
         audience_files: the table; `export_folder` says where they are.
         checks: the last result of each check.
+        repeat_buyers: what is said of the model of `[repeat_buyers]`; None where that is off.
+        predicted_segments: the sentence on segments predicted from attributes; empty where that is off.
     """
 
     project_name: str
@@ -103,6 +125,8 @@ class ReportData:
     audience_files: Rows = ()
     export_folder: str = ""
     checks: Sequence[Check] = ()
+    repeat_buyers: RepeatBuyers | None = None
+    predicted_segments: str = ""
 
 
 def render_report(data: ReportData) -> str:
@@ -183,6 +207,14 @@ def _drawn(data: ReportData) -> dict[str, dict[str, str]]:
         "drops": lambda width: drop_history(data.drops, width=width),
         "rejects": lambda width: reject_reasons(data.reject_summary, width=width),
     }
+    again = data.repeat_buyers
+    if again is not None and again.tenths:
+        drawings |= {
+            "gains": lambda width: gains_plot(again.tenths, again.base_rate, width=width),
+            "lift": lambda width: lift_bars(again.tenths, width=width),
+            "calibration": lambda width: calibration_plot(again.tenths, width=width),
+            "importances": lambda width: importance_bars(again.importances, width=width),
+        }
     widths = {"wide": charts.WIDE, "medium": charts.MEDIUM, "narrow": charts.NARROW}
     return {name: {size: draw(width) for size, width in widths.items()} for name, draw in drawings.items()}
 

@@ -33,6 +33,7 @@ from sahara_assets.tables.datasets import DATASETS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 from sahara_assets.settings.measuring import PartsOfDaySettings, PreprocessingSettings
+from sahara_assets.settings.repeat_buyers import RepeatBuyerSettings, SegmentLabelSettings
 from sahara_assets.settings.sections import (
     AlertSettings,
     DatasetSettings,
@@ -76,6 +77,8 @@ class Settings(Section):
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
+    repeat_buyers: RepeatBuyerSettings = Field(default_factory=RepeatBuyerSettings)
+    segment_labels: SegmentLabelSettings = Field(default_factory=SegmentLabelSettings)
     export: ExportSettings = Field(default_factory=ExportSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings, exclude=True)
     root: Annotated[Path, Field(exclude=True)] = Path()
