@@ -17,6 +17,7 @@ from sahara_assets.learning.logistic import FURTHEST, Logistic, fit_logistic, pr
 from sahara_assets.learning.trees import Leaf, Node, Trees, grow
 from sahara_assets.segmentation.preprocess import FittedNumber, Preprocessing, apply, fit_preprocessing
 from sahara_assets.segmentation.scoring import columns_query
+from sahara_assets.warehouse.expressions import double
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -144,27 +145,24 @@ def scored(classifier: Classifier, source: ir.Table) -> ir.Table:
 
     columns = columns_query(classifier.preprocessing, source)
     if isinstance(classifier.learner, Logistic):
-        total: ir.Value = ibis.literal(classifier.learner.intercept, "float64")
+        total: ir.Value = double(classifier.learner.intercept)
         for index, weight in enumerate(classifier.learner.weights):
-            total = total + columns[f"x{index}"] * ibis.literal(weight, "float64")
+            total = total + columns[f"x{index}"] * double(weight)
         found = columns.select("customer_id", log_odds=total)
     else:
         grown = classifier.learner.trees
         leaves = columns.select(
             "customer_id", **{f"t{index}": _cases(tree, columns) for index, tree in enumerate(grown)}
         )
-        total = ibis.literal(classifier.learner.base, "float64")
+        total = double(classifier.learner.base)
         for index in range(len(grown)):
             total = total + leaves[f"t{index}"]
         found = leaves.select("customer_id", log_odds=total)
     calibration = classifier.calibration
-    corrected = found.mutate(
-        corrected=ibis.literal(calibration.intercept, "float64")
-        + ibis.literal(calibration.slope, "float64") * found.log_odds
-    )
-    limit = ibis.literal(FURTHEST, "float64")
+    corrected = found.mutate(corrected=double(calibration.intercept) + double(calibration.slope) * found.log_odds)
+    limit = double(FURTHEST)
     clipped = ibis.greatest(ibis.least(corrected.corrected, limit), -limit)
-    one = ibis.literal(1, "float64")
+    one = double(1)
     return corrected.select("customer_id", "log_odds", probability=one / (one + (-clipped).exp()))
 
 
@@ -172,8 +170,8 @@ def _cases(tree: Node, columns: ir.Table) -> ir.Value:
     import ibis
 
     if isinstance(tree, Leaf):
-        return ibis.literal(tree.value, "float64")
-    met = columns[f"x{tree.column}"] <= ibis.literal(tree.at_most, "float64")
+        return double(tree.value)
+    met = columns[f"x{tree.column}"] <= double(tree.at_most)
     return ibis.ifelse(met, _cases(tree.yes, columns), _cases(tree.no, columns))
 
 

@@ -91,15 +91,13 @@ def fit_logistic(matrix: FloatArray, labels: npt.NDArray[np.bool_], penalty: flo
             spread = chance * (1.0 - chance)
             curvature = design.T @ (design * spread[:, None]) + np.diag(ridge + 1e-12)
             step = np.linalg.solve(curvature, gradient)
-            # Halved until it helps: far from the optimum a whole Newton step may overshoot.
-            size = 1.0
-            while size > 1e-10 and loss(weights - size * step) > now:
+            # Halved until it helps: far from the optimum a whole step may overshoot. Near it, rounding makes losses incomparable.
+            size, slack = 1.0, 1e-12 * abs(now)
+            while size > 1e-10 and loss(weights - size * step) > now + slack:
                 size /= 2.0
             weights = weights - size * step
-            before, now = now, loss(weights)
-            if np.abs(size * step).max() <= 1e-12 * (1.0 + np.abs(weights).max()) or before - now <= 1e-15 * abs(
-                before
-            ):
+            now = loss(weights)
+            if np.abs(step).max() <= 1e-12 * (1.0 + np.abs(weights).max()):
                 break
     rounded = [float(f"{weight:.10g}") for weight in weights]
     return Logistic(rounded[0], tuple(rounded[1:]))

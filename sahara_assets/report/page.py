@@ -24,7 +24,6 @@ from urllib.parse import quote
 
 from sahara_assets.report import charts, wording
 from sahara_assets.report.drop_charts import IN_USE, KEPT_OUT, counted_drops, drop_history, reason_kind, reject_reasons
-from sahara_assets.report.prediction_charts import calibration_plot, gains_plot, importance_bars, lift_bars
 from sahara_assets.report.profiles import differences_of, in_words, shown_features, told_differences
 from sahara_assets.report.svg import DARK, LIGHT, STYLE, STYLE_ELEMENT, colour_variables
 from sahara_assets.report.sweep_chart import sweep_plot
@@ -34,6 +33,8 @@ from sahara_assets.tables.schema import ALL_TABLES
 if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
+
+    from sahara_assets.report.predictions import RepeatBuyers
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -57,25 +58,6 @@ class Check(NamedTuple):
     passed: bool
     severity: str
     text: str
-
-
-@dataclass(frozen=True)
-class RepeatBuyers:
-    """What the report says of who will buy again.
-
-    Attributes:
-        said: what the scores come to, or why there are none.
-        sentences: how good the model is, a plain sentence each; by `gains`, `ranking`, `calibration`, `accuracy`, `importance`.
-        base_rate: share of the report's customers who bought again.
-        tenths, importances, parts: `repeat_buyer_deciles`, `repeat_buyer_importances` and `repeat_buyer_training`.
-    """
-
-    said: str
-    sentences: Mapping[str, str]
-    base_rate: float = 0.0
-    tenths: Rows = ()
-    importances: Rows = ()
-    parts: Rows = ()
 
 
 @dataclass(frozen=True)
@@ -207,14 +189,7 @@ def _drawn(data: ReportData) -> dict[str, dict[str, str]]:
         "drops": lambda width: drop_history(data.drops, width=width),
         "rejects": lambda width: reject_reasons(data.reject_summary, width=width),
     }
-    again = data.repeat_buyers
-    if again is not None and again.tenths:
-        drawings |= {
-            "gains": lambda width: gains_plot(again.tenths, again.base_rate, width=width),
-            "lift": lambda width: lift_bars(again.tenths, width=width),
-            "calibration": lambda width: calibration_plot(again.tenths, width=width),
-            "importances": lambda width: importance_bars(again.importances, width=width),
-        }
+    drawings |= data.repeat_buyers.drawings() if data.repeat_buyers else {}
     widths = {"wide": charts.WIDE, "medium": charts.MEDIUM, "narrow": charts.NARROW}
     return {name: {size: draw(width) for size, width in widths.items()} for name, draw in drawings.items()}
 

@@ -13,19 +13,14 @@ from sahara_assets.builds import Built, Run, built, record
 from sahara_assets.drops.ledger import ledger_rows, rejected_rows
 from sahara_assets.errors import SaharaError
 from sahara_assets.quality.checklist import run_checks
-from sahara_assets.report.page import Check, RepeatBuyers, ReportData, render_report
+from sahara_assets.report.page import Check, ReportData, render_report
+from sahara_assets.report.predictions import said_of, told_repeat_buyers
 from sahara_assets.report.writing import write_whole
 from sahara_assets.segmentation.registry import champion
 from sahara_assets.tables.activation import AUDIENCE_FILES
 from sahara_assets.tables.books import STEP_COUNTS
 from sahara_assets.tables.features import TOP_CATEGORIES
-from sahara_assets.tables.prediction import (
-    PREDICTED_SEGMENTS,
-    REPEAT_BUYER_DECILES,
-    REPEAT_BUYER_IMPORTANCES,
-    REPEAT_BUYER_SCORES,
-    REPEAT_BUYER_TRAINING,
-)
+from sahara_assets.tables.prediction import PREDICTED_SEGMENTS
 from sahara_assets.tables.segmentation import K_SWEEP, SEGMENT_CHANGES, SEGMENT_PROFILES
 
 if TYPE_CHECKING:
@@ -67,39 +62,7 @@ def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]
             Check(check.name, check.passed, "error" if check.blocking else "warn", check.text) for check in verdicts
         ],
         repeat_buyers=told_repeat_buyers(warehouse, settings),
-        predicted_segments=_said(warehouse, PREDICTED_SEGMENTS.name) if settings.segment_labels.enabled else "",
-    )
-
-
-def _said(warehouse: Warehouse, name: str) -> str:
-    """The sentence that a build left."""
-    found = built(warehouse, name)
-    return str(found.details.get("said", "")) if found else ""
-
-
-def told_repeat_buyers(warehouse: Warehouse, settings: Settings) -> RepeatBuyers | None:
-    """What is said of who will buy again; None where nobody asked."""
-    from sahara_assets.repeat_buyers import registry, wording
-
-    if not settings.repeat_buyers.enabled:
-        return None
-    said, model = _said(warehouse, REPEAT_BUYER_SCORES.name), registry.champion(warehouse)
-    if model is None:
-        return RepeatBuyers(said or "There is no model yet.", {})
-    importances = warehouse.rows(REPEAT_BUYER_IMPORTANCES)
-    return RepeatBuyers(
-        said,
-        {
-            "gains": wording.gains_sentence(model.metrics),
-            "ranking": wording.ranking_sentence(model.metrics),
-            "calibration": wording.calibration_sentence(model.metrics),
-            "accuracy": wording.accuracy_sentence(model.metrics),
-            "importance": wording.importance_sentence(importances),
-        },
-        model.metrics["base_rate"],
-        warehouse.rows(REPEAT_BUYER_DECILES),
-        importances,
-        warehouse.rows(REPEAT_BUYER_TRAINING),
+        predicted_segments=said_of(warehouse, PREDICTED_SEGMENTS) if settings.segment_labels.enabled else "",
     )
 
 
