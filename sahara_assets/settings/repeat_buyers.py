@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 
 DEFAULT_FEATURES = (
     "recency_days",
-    "tenure_days",
     "order_count",
     "gross_spend",
     "average_order_value",
     "distinct_products",
-    "mean_days_between_orders",
     "return_rate",
 )
-"""What every shop with order lines knows of a buyer, without two names for one thing."""
+"""What every shop with order lines knows of a buyer and means the same at every cut-off, however long the shop has been watched by then."""
 
 
 class RepeatBuyerSettings(Section):
