@@ -37,6 +37,7 @@ from sahara_assets.tables.prediction import (
 
 if TYPE_CHECKING:
     from sahara_assets.repeat_buyers.registry import Registered
+    from sahara_assets.repeat_buyers.training_set import TrainingSet
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
 
@@ -55,6 +56,13 @@ _NOT_OF_TRAINING = {
     "decile_property",
     "contact_property",
 }
+
+_handed_over: dict[str, TrainingSet] = {}
+"""The last training set by its fingerprint, from the step that made it to the one that learns from it: its queries take long to write.
+
+A fingerprint stands for inputs, settings and code, so that there is nothing in it that a set made anew would not have; a process that
+died between the two steps makes it again.
+"""
 
 
 def training_fingerprint(settings: Settings) -> str:
@@ -100,6 +108,8 @@ def build_training(warehouse: Warehouse, settings: Settings, run: Run, inputs: s
         of_champion = Built(REPEAT_BUYER_TRAINING.name, current.row["training_set"], 0, rebuilt=False)
         return known or of_champion
 
+    fingerprint = combine(inputs, training_fingerprint(settings), code_fingerprint(*_CODE))
+
     def build() -> tuple[int, dict[str, Any]]:
         warehouse.clear(REPEAT_BUYER_TRAINING)
         warehouse.clear(REPEAT_BUYER_GUARD)
@@ -109,10 +119,11 @@ def build_training(warehouse: Warehouse, settings: Settings, run: Run, inputs: s
             usable_features(guard)
         except TooLittleError as error:
             return 0, {CANNOT: str(error)}
+        _handed_over.clear()
+        _handed_over[fingerprint] = found
         warehouse.replace(REPEAT_BUYER_GUARD, guard)
         return warehouse.replace(REPEAT_BUYER_TRAINING, found.rows), {"horizon_days": found.periods.horizon.days}
 
-    fingerprint = combine(inputs, training_fingerprint(settings), code_fingerprint(*_CODE))
     return rebuild(warehouse, run, REPEAT_BUYER_TRAINING.name, fingerprint, build)
 
 
@@ -137,7 +148,7 @@ def build_model(warehouse: Warehouse, settings: Settings, run: Run) -> tuple[Reg
         return current, None
     reason = why_train(warehouse, settings, retrain=True)
     try:
-        found = build_training_set(warehouse, settings)
+        found = _handed_over.pop(made.fingerprint, None) or build_training_set(warehouse, settings)
         learned = learn(found, settings)
     except TooLittleError:
         return current, None

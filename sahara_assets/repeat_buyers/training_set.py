@@ -16,7 +16,7 @@ import numpy as np
 
 from sahara_assets.features.expressions import cut_off_of
 from sahara_assets.features.feature_set import feature_set
-from sahara_assets.features.past import basis_as_of, features_of
+from sahara_assets.features.past import basis_as_of, features_of, lines_as_of
 from sahara_assets.repeat_buyers.periods import ROLES, Periods, TooLittleError, plan_periods
 from sahara_assets.sales.subjects import is_counted_sale
 from sahara_assets.tables.sales import PURCHASES
@@ -139,10 +139,12 @@ def build_training_set(warehouse: Warehouse, settings: Settings) -> TrainingSet:
 
 
 def customers_as_of(warehouse: Warehouse, settings: Settings, cut_off: datetime, until: datetime) -> pa.Table:
-    """Everyone who had bought before a cut-off, with their features as of it and whether they bought again before `until`; by customer id."""
+    """Everyone who had bought before a cut-off, with the settings' features as of it and whether they bought again before `until`; by customer id."""
     buyers = of_buyers(settings)
-    names = feature_set(buyers).by_name
-    features = features_of(basis_as_of(warehouse, buyers, cut_off))
+    declared, names = feature_set(buyers).by_name, settings.repeat_buyers.features
+    # What files say of customers is put together as of the cut-off only where a feature asks for it.
+    as_of = basis_as_of if any(declared[name].table != "purchases" for name in names) else lines_as_of
+    features = features_of(as_of(warehouse, buyers, cut_off), names)
     lines = warehouse.table(PURCHASES)
     later = lines.filter(
         is_counted_sale(lines, settings)

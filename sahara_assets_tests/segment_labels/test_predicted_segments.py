@@ -21,10 +21,11 @@ ATTRIBUTES = {"household_income": "Income", "education": "School"}
 LABELS = {"enabled": True, "minimum_customers": 40}
 
 
-def _shop(folder, *, telling=True, attributes=ATTRIBUTES, labels=LABELS, customers=120):
+def shop_of_attributes(folder, warehouse=None, /, *, telling=True, attributes=ATTRIBUTES, labels=LABELS, customers=120):
     """Rich customers buy much and often, poor ones once; some of either have not bought yet."""
     shop = SmallShop(
         folder,
+        warehouse,
         datasets={"purchases": {}, "customers": {"attributes": attributes}},
         segmentation={"k": 2, "k_min": 2, "k_max": 2},
         segment_labels=labels,
@@ -69,7 +70,7 @@ def verdicts_of(shop):
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    return _shop(tmp_path_factory.mktemp("told"))
+    return shop_of_attributes(tmp_path_factory.mktemp("told"))
 
 
 def test_whoever_has_attributes_and_no_segment_gets_the_likeliest(told):
@@ -111,7 +112,7 @@ def test_how_good_it_is_is_said_against_the_commonest_segment(told):
     ids=["noise", "none declared", "none known", "too few"],
 )
 def test_nothing_is_written_where_attributes_say_nothing(changed, words, tmp_path):
-    shop = _shop(tmp_path, **changed)
+    shop = shop_of_attributes(tmp_path, **changed)
     assert shop.rows(PREDICTED_SEGMENTS) == shop.rows(SEGMENT_CLASSIFIER) == []
     verdict = verdicts_of(shop)["segments_from_attributes"]
     assert (verdict.passed, verdict.blocking) == (False, False)
@@ -120,7 +121,7 @@ def test_nothing_is_written_where_attributes_say_nothing(changed, words, tmp_pat
 
 
 def test_a_project_that_does_not_ask_gets_nothing(tmp_path):
-    shop = _shop(tmp_path, labels={})
+    shop = shop_of_attributes(tmp_path, labels={})
     assert shop.rows(PREDICTED_SEGMENTS) == []
     assert "segments_from_attributes" not in verdicts_of(shop)
 
