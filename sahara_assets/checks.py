@@ -29,6 +29,7 @@ STAGE_OF_ASSET = {
     "repeat_buyer_scores": "prediction",
     "predicted_segments": "prediction",
     "audience_files": "activation",
+    "repeat_buyer_audience": "activation",
 }
 
 

@@ -20,6 +20,7 @@ from sahara_assets.repeat_buyers.accounts import measure_accounts
 from sahara_assets.segmentation.registry import champion, swept_with_champion
 from sahara_assets.tables.books import REJECTED_ROWS, STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.tables.prediction import PREDICTED_SEGMENTS, SEGMENT_CLASSIFIER
 from sahara_assets.tables.sales import CUSTOMERS
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS, SEGMENT_PROFILES
 from sahara_assets_tests.commands import sahara
@@ -219,6 +220,21 @@ def test_its_segments_are_as_clear_as_published(personality):
         == "each of 2,216 customers has one segment; 24 customers have none for lack of a value"
     )
     assert [name for name, verdict in verdicts.items() if verdict.blocking and not verdict.passed] == []
+
+
+@pytest.mark.real_data
+def test_its_segments_are_learned_from_who_a_customer_is_for_those_who_have_none(personality):
+    """The fifth document's labels → classifier: household and schooling, but nothing of what was bought."""
+    who = ["age_years", "education", "marital_status", "children", "teenagers", "household_income"]
+    labels = personality.settings.segment_labels.model_copy(update={"enabled": True, "attributes": who})
+    settings = personality.settings.model_copy(update={"segment_labels": labels})
+    stages.predicted_segments(personality.warehouse, settings, RUN)
+    (measured,) = personality.rows(SEGMENT_CLASSIFIER)
+    assert measured["customer_count"] == 2216
+    assert 0.5 < measured["majority_share"] < 0.75 < measured["accuracy"] < 0.95
+    predicted = {row["customer_id"] for row in personality.rows(PREDICTED_SEGMENTS)}
+    assert len(predicted) == 24
+    assert not predicted & {row["customer_id"] for row in personality.rows(CUSTOMER_SEGMENTS)}
 
 
 @pytest.mark.real_data

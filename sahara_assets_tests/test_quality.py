@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from sahara_assets import stages
+from sahara_assets.builds import Run
 from sahara_assets.drops.ledger import reading_fingerprint
 from sahara_assets.extracts.extracting import extract_all
 from sahara_assets.quality.checklist import QUESTIONS, run_checks
@@ -250,6 +252,7 @@ PREDICTION_FAULTS: dict[str, tuple[list[str], set[str], str]] = {
         {"every_buyer_scored"},
         "customer_id repeats in 1 row",
     ),
+    "repeat_buyer_audience_keeps_the_format": ([], set(), "faults: audience_ga4.csv"),
     "segments_from_attributes": (
         ["DELETE FROM segment_classifier"],
         set(),
@@ -379,6 +382,7 @@ def predicted(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallShop, Smal
     """A shop that is told who will buy again, and one that is told segments from attributes."""
     buyers = shop_of_habits(tmp_path_factory.mktemp("buyers"))
     predict(buyers)
+    stages.repeat_buyer_audience(buyers.warehouse, buyers.settings, Run("test", datetime(2026, 1, 1)))
     return buyers, shop_of_attributes(tmp_path_factory.mktemp("people"))
 
 
@@ -392,6 +396,10 @@ def test_clean_predictions_pass_every_check(predicted):
 def test_a_planted_fault_of_a_prediction_fails_its_check_and_no_other(name, predicted):
     statements, others, words = PREDICTION_FAULTS[name]
     shop = predicted["segment" in name or "predicted" in name]
+    audience = shop.settings.export_folder / "repeat_buyers" / "audience_ga4.csv"
+    written = b"" if statements else audience.read_bytes()
+    if written:
+        audience.write_bytes(written.replace(b"user_id", b"userid", 1))
     shop.warehouse.reader.execute("BEGIN")
     try:
         for statement in statements:
@@ -399,6 +407,8 @@ def test_a_planted_fault_of_a_prediction_fails_its_check_and_no_other(name, pred
         verdicts = {verdict.name: verdict for verdict in run_checks(shop.warehouse, shop.settings)}
     finally:
         shop.warehouse.reader.execute("ROLLBACK")
+        if written:
+            audience.write_bytes(written)
     failed = {verdict.name for verdict in verdicts.values() if not verdict.passed}
     assert failed & set(PREDICTION_FAULTS) == {name, *others}
     assert words in verdicts[name].text

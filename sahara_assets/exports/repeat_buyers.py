@@ -53,6 +53,8 @@ def publish_repeat_buyers(
     Raises:
         AudienceError: no file can be written from these customers; the last one stays.
     """
+    import ibis
+
     folder, known = folder_of(settings), built(warehouse, NAME)
     scores = warehouse.table(REPEAT_BUYER_SCORES)
     wanted = settings.repeat_buyers.enabled and settings.repeat_buyers.audience
@@ -71,7 +73,7 @@ def publish_repeat_buyers(
         "customer_id",
         segment=joined.decile,
         segment_name="Decile " + joined.decile.cast("string"),
-        tier=CONTACT,
+        tier=ibis.literal(CONTACT),
         **{name: joined[name] for name in CUSTOMER_COLUMNS if name in people.columns and name != "customer_id"},
     ).select(*CUSTOMER_COLUMNS)
     plan = plan_audiences(warehouse.arrow(rows), properties_of(settings))

@@ -16,7 +16,7 @@ from sahara_assets.tables.prediction import (
     SEGMENT_CLASSIFIER,
 )
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
-from sahara_assets.wording import counted
+from sahara_assets.wording import counted, some
 
 if TYPE_CHECKING:
     from sahara_assets.settings.document import Settings
@@ -120,6 +120,23 @@ def _every_buyer_scored(warehouse: Warehouse, settings: Settings) -> Answer:
     return True, f"SQL and NumPy agree on {counted(len(chances), 'buyer')}", {"largest_difference": gap}
 
 
+def _audience_keeps_the_format(warehouse: Warehouse, settings: Settings) -> Answer:
+    from sahara_assets.exports.lint import lint
+    from sahara_assets.exports.repeat_buyers import audience_paths, folder_of, properties_of
+
+    if not audience_paths(settings, warehouse):
+        return True, "no audience of repeat buyers is written", {}
+    findings = lint(folder_of(settings), properties_of(settings))
+    if findings:
+        shown = [f"{f.file}{f':{f.line}' if f.line else ''}: {f.message}" for f in findings]
+        return (
+            False,
+            f"{counted(len(findings), 'fault')}: {some(shown, 3)}. `sahara run` writes it anew",
+            {"faults": shown[:50]},
+        )
+    return True, "the audience of repeat buyers keeps to the format's rules", {}
+
+
 def _segments_worth_it(warehouse: Warehouse, settings: Settings) -> Answer:
     if not settings.segment_labels.enabled:
         return True, "segment_labels is not enabled", {}
@@ -177,6 +194,13 @@ QUESTIONS: tuple[Question, ...] = (
         "Nobody with a segment has a predicted one.",
         True,
         _only_without_segment,
+    ),
+    Question(
+        "repeat_buyer_audience_keeps_the_format",
+        "repeat_buyer_audience",
+        "The audience of repeat buyers keeps to the format's rules.",
+        True,
+        _audience_keeps_the_format,
     ),
 )
 """The checks on this part of the pipeline, in the order they are told."""

@@ -10,6 +10,8 @@ import pytest
 from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.errors import BlockedError
+from sahara_assets.exports.lint import lint
+from sahara_assets.exports.repeat_buyers import audience_is_current, properties_of
 from sahara_assets.quality.checklist import run_checks
 from sahara_assets.repeat_buyers.registry import champion, model_of
 from sahara_assets.summary import told_predictions
@@ -91,6 +93,34 @@ def test_every_buyer_is_scored_once_and_the_likeliest_tenth_is_to_be_contacted(t
     (said,) = told_predictions(trained.warehouse, trained.settings)
     assert said.startswith("Repeat buyers: model version 1, ")
     assert "times chance" in said
+
+
+def audience_of(shop):
+    """The lines of the audience file, header first; None where there is none."""
+    file = shop.settings.export_folder / "repeat_buyers" / "audience_ga4.csv"
+    return file.read_text().splitlines() if file.is_file() else None
+
+
+def test_those_within_the_budget_are_written_as_an_audience_and_taken_away_when_it_is_off(tmp_path):
+    shop = shop_of_habits(tmp_path)
+    predict(shop)
+    first = stages.repeat_buyer_audience(shop.warehouse, shop.settings, RUN)
+    within = sorted(row["customer_id"] for row in shop.rows(REPEAT_BUYER_SCORES) if row["is_contact"])
+    header, *rows = audience_of(shop)
+    assert header == "user_id,sahara_repeat_decile,sahara_repeat_contact"
+    assert rows == [f"{name},Decile 1,contact" for name in within]
+    assert lint(shop.settings.export_folder / "repeat_buyers", properties_of(shop.settings)) == []
+    assert (first.rebuilt, first.row_count) == (True, len(within))
+    assert not stages.repeat_buyer_audience(shop.warehouse, shop.settings, RUN).rebuilt
+    assert audience_is_current(shop.settings, shop.warehouse)
+    (shop.settings.export_folder / "repeat_buyers" / "audience_ga4.csv").write_text("changed by hand")
+    assert not audience_is_current(shop.settings, shop.warehouse)
+    stages.repeat_buyer_audience(shop.warehouse, shop.settings, RUN)
+    assert audience_of(shop) == [header, *rows]
+    shop.set(repeat_buyers={**WANTED, "audience": False})
+    stages.repeat_buyer_audience(shop.warehouse, shop.settings, RUN)
+    assert audience_of(shop) is None
+    assert audience_is_current(shop.settings, shop.warehouse)
 
 
 def test_a_second_run_trains_nothing_and_builds_nothing(trained):
