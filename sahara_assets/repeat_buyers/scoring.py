@@ -87,4 +87,4 @@ def budget_words(wanted: RepeatBuyerSettings) -> str:
         return f"everyone whose probability × {wanted.contact_value:g} is at least {wanted.contact_cost:g}"
     if wanted.contact_customers is not None:
         return f"the {wanted.contact_customers:,} likeliest"
-    return f"the likeliest {DEFAULT_SHARE if wanted.contact_share is None else wanted.contact_share:.0%}"
+    return f"the likeliest {100 * (DEFAULT_SHARE if wanted.contact_share is None else wanted.contact_share):g} %"

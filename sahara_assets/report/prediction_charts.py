@@ -28,7 +28,7 @@ def calibration_plot(tenths: Sequence[Row], *, width: float = WIDE) -> str:
     )
     board, x, y = _unit_square(title, description, width, "expected share", "share who bought again")
     board.line(x(0), y(0), x(1), y(1), "s-faded", width=1.5)
-    board.text(x(0.97), y(0.97) + 22, "as expected", "muted small end")
+    board.text(x(1), 16, "grey: as expected", "muted small end")
     ordered = sorted(tenths, key=lambda row: float(row["mean_probability"]))
     places = [(x(float(row["mean_probability"])), y(float(row["repeat_share"]))) for row in ordered]
     if len(places) > 1:
@@ -57,7 +57,8 @@ def gains_plot(tenths: Sequence[Row], base_rate: float, *, width: float = WIDE) 
     for part, held in reached[1:]:
         board.circle(x(part), y(held), 4, "first", rim=2, hint=f"{share(part)} of customers hold {share(held)}")
     board.text(x(0.72), y(0.72) + 22, "chance", "muted small")
-    board.text(x(min(max(base_rate, 0.0), 0.8)) + 8, y(1) + 18, "perfect order", "muted small")
+    if width >= NARROW_BELOW:
+        board.text(x(min(max(base_rate, 0.0), 0.8)) + 8, y(1) + 18, "perfect order", "muted small")
     return board.svg()
 
 
@@ -97,7 +98,7 @@ def _unit_square(title: str, description: str, width: float, across: str, upward
     board.text(0, 16, upwards, "muted")
     for mark in _MARKS:
         board.line(left, y(mark), right, y(mark))
-        board.text(left - 8, y(mark) + 4, f"{mark:.0%}", "muted small end")
-        board.text(x(mark), bottom + 18, f"{mark:.0%}", "muted small middle")
+        board.text(left - 8, y(mark) + 4, f"{100 * mark:.0f} %", "muted small end")
+        board.text(x(mark), bottom + 18, f"{100 * mark:.0f} %", "muted small middle")
     board.text(right, height - 8, across, "muted end")
     return board, x, y

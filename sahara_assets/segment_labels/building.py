@@ -92,8 +92,8 @@ def _learned(warehouse: Warehouse, settings: Settings, cut_off: datetime) -> tup
     names = [name for name in names if has_attributes(told, [name]).any()]
     found = validate(told, segments, names, declarations, penalty=wanted.regularisation, seed=seed, folds=wanted.folds)
     measured = (
-        f"cross-validated, {found.accuracy:.1%} of {counted(found.customers, 'customer')} are put into their segment "
-        f"(± {found.standard_error * NEEDED_ERRORS:.1%}); always naming the commonest would be right for {found.majority_share:.1%}"
+        f"cross-validated, {100 * found.accuracy:.1f} % of {counted(found.customers, 'customer')} are put into their segment "
+        f"(± {100 * found.standard_error * NEEDED_ERRORS:.1f} points); always naming the commonest would be right for {100 * found.majority_share:.1f} %"
     )
     if not found.beats_the_majority:
         return [], [], f"No segment is predicted, because attributes do not tell them: {measured}."
