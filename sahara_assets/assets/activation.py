@@ -29,7 +29,9 @@ def audience_files(context: dg.AssetExecutionContext, project: Project) -> dg.Ma
 def repeat_buyer_audience(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Write the file unless the one on disk is current."""
     built = stages.repeat_buyer_audience(project.warehouse, project.settings, project.run(context.run.run_id))
-    return result_of(built, folder=dg.MetadataValue.path(str(project.settings.export_folder / "repeat_buyers")))
+    folder = project.settings.export_folder / "repeat_buyers"
+    rows = [{"file_name": name, "customers": built.row_count} for name in built.details.get("files", [])]
+    return result_of(built, folder=dg.MetadataValue.path(str(folder)), written=sample(rows, ["file_name", "customers"]))
 
 
 @dg.asset(

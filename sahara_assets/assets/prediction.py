@@ -83,8 +83,9 @@ def repeat_buyer_assets(context: dg.AssetExecutionContext, project: Project) -> 
     """Keep the champion, or learn from a new training set, choose, calibrate and measure."""
     warehouse = project.warehouse
     model, reason = stages.repeat_buyer_model(warehouse, project.settings, project.run(context.run.run_id))
+    models = sample(warehouse.rows(REPEAT_BUYER_MODELS), ["version", "kind", "stage", "verdict", "trained_at"], 20)
     version = dg.DataVersion(f"{model.version}-{model.classifier.kind}" if model else "none")
-    said: dict[str, Any] = {"model": _OFF if not project.settings.repeat_buyers.enabled else "no model yet"}
+    said: dict[str, Any] = {"said": _OFF if not project.settings.repeat_buyers.enabled else "no model yet"}
     if model:
         said = {
             "model_version": model.version,
@@ -98,7 +99,7 @@ def repeat_buyer_assets(context: dg.AssetExecutionContext, project: Project) -> 
         }
     yield dg.MaterializeResult(
         asset_key="repeat_buyer_model",
-        metadata={"dagster/row_count": warehouse.count(REPEAT_BUYER_MODELS), **said},
+        metadata={"dagster/row_count": warehouse.count(REPEAT_BUYER_MODELS), "models": models, **said},
         data_version=version,
     )
     tenths, importances = warehouse.rows(REPEAT_BUYER_DECILES), warehouse.rows(REPEAT_BUYER_IMPORTANCES)
@@ -110,11 +111,14 @@ def repeat_buyer_assets(context: dg.AssetExecutionContext, project: Project) -> 
             "gains": picture("Gains", gains_plot(tenths, model.metrics["base_rate"])),
             "lift": picture("Lift", lift_bars(tenths)),
             "gains_say": wording.gains_sentence(model.metrics),
-            "tenths": sample(tenths, REPEAT_BUYER_DECILES.column_names),
         }
     yield dg.MaterializeResult(
         asset_key=REPEAT_BUYER_DECILES.name,
-        metadata={"dagster/row_count": len(tenths), **drawn},
+        metadata={
+            "dagster/row_count": len(tenths),
+            "tenths": sample(tenths, REPEAT_BUYER_DECILES.column_names),
+            **drawn,
+        },
         data_version=version,
     )
     ordered = sorted(importances, key=lambda row: int(row["rank"]))
@@ -124,7 +128,11 @@ def repeat_buyer_assets(context: dg.AssetExecutionContext, project: Project) -> 
     }
     yield dg.MaterializeResult(
         asset_key=REPEAT_BUYER_IMPORTANCES.name,
-        metadata={"dagster/row_count": len(importances), **(told if ordered else {})},
+        metadata={
+            "dagster/row_count": len(importances),
+            "ranking": sample(ordered, REPEAT_BUYER_IMPORTANCES.column_names, 30),
+            **(told if ordered else {}),
+        },
         data_version=version,
     )
 
