@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sahara_assets.errors import SaharaError
-from sahara_assets.features.expressions import Basis, before, customer_features, top_categories
+from sahara_assets.features.expressions import Basis, before, customer_features, sessions_before, top_categories
 from sahara_assets.features.feature_set import FeatureSet, feature_set
 from sahara_assets.learning import measures
 from sahara_assets.learning.classifier import fit_classifier
@@ -147,7 +147,8 @@ def account_table(warehouse: Warehouse, settings: Settings, cut_off: datetime, n
     )
     accounts = files_of(warehouse, settings).accounts
     people = accounts.select(customer_id=accounts.account_id, country=accounts.country, attributes=accounts[ATTRIBUTES])
-    basis = Basis(before(warehouse.table(PURCHASES), cut_off), people, cut_off, anyone)
+    lines = before(warehouse.table(PURCHASES), cut_off)
+    basis = Basis(lines, people, sessions_before(warehouse, cut_off), cut_off, anyone)
     return warehouse.arrow(customer_features(basis, only, top=top_categories(basis)).order_by("customer_id"))
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sahara_assets.errors import TryAgainError
-from sahara_assets.tables.columns import Kind, Table
+from sahara_assets.tables.columns import Column, Kind, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,16 +24,12 @@ if TYPE_CHECKING:
     import duckdb
     import ibis
     import pyarrow as pa
-    from sqlglot import expressions as sql
 
 Row = dict[str, Any]
 T = TypeVar("T")
 
 _PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """How long to wait before each new try where the connection was lost."""
-
-ATTRIBUTE_FUNCTION = "sahara_attribute"
-"""What `expressions.py` has Ibis call where a value is read out of JSON text; every warehouse puts its own function there."""
 
 BATCH_ROWS = 100_000
 """Rows that one part of a table holds when it travels in parts."""
@@ -58,6 +54,11 @@ _IBIS_KINDS = {
     Kind.DATE: "date",
     Kind.BOOLEAN: "boolean",
 }
+
+
+def ibis_kinds(columns: Iterable[Column]) -> dict[str, str]:
+    """What Ibis calls each column's kind."""
+    return {column.name: _IBIS_KINDS[column.kind] for column in columns}
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,10 @@ class Warehouse(ABC):
     def count(self, table: Table) -> int:
         """How many rows the table has."""
 
+    def how_many(self, rows: ibis.Table) -> int:
+        """How many rows an expression has."""
+        return int(self.rows(rows.aggregate(n=rows.count()))[0]["n"])
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the warehouse; closing twice is harmless."""
@@ -199,7 +204,7 @@ class Warehouse(ABC):
         """The table as an Ibis expression."""
         import ibis
 
-        return ibis.table({column.name: _IBIS_KINDS[column.kind] for column in table.columns}, name=table.name)
+        return ibis.table(ibis_kinds(table.columns), name=table.name)
 
     def in_transaction(self, work: Callable[[], T], *, before_another_try: Callable[[], None] | None = None) -> T:
         """Do something in a transaction; where the warehouse goes away in its middle, connect again and do it again.
@@ -285,24 +290,6 @@ def quoted(name: str) -> str:
     '"a""b"'
     """
     return '"' + name.replace('"', '""') + '"'
-
-
-def in_words_of(engine: Callable[[sql.Expression, str], sql.Expression], tree: sql.Expression) -> sql.Expression:
-    """A compiled query with each attribute read as an engine does it.
-
-    Args:
-        engine: from a JSON text and a name to the call that gives the value as text, null where there is none.
-        tree: what Ibis compiled.
-    """
-    from sqlglot import expressions as sql
-
-    def translated(node: sql.Expression) -> sql.Expression:
-        if isinstance(node, sql.Anonymous) and node.name.lower() == ATTRIBUTE_FUNCTION:
-            document, name = node.expressions
-            return engine(document, name.name)
-        return node
-
-    return tree.transform(translated)
 
 
 def select_all(table: Table) -> str:
