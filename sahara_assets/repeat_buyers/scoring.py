@@ -49,7 +49,7 @@ def scoring_query(classifier: Classifier, source: ir.Table, customers: int, want
     rounded = found.mutate(billionths=(found.probability * ibis.literal(10**9, "float64")).round().cast("int64"))
     place = ibis.row_number().over(order_by=[rounded.billionths.desc(), rounded.customer_id.asc()])
     ranked = rounded.mutate(place=place)
-    if wanted.contact_cost is not None and wanted.contact_value is not None:
+    if wanted.contact_cost is not None:
         value, cost = ibis.literal(wanted.contact_value, "float64"), ibis.literal(wanted.contact_cost, "float64")
         within = ranked.probability * value >= cost
     else:
@@ -83,7 +83,7 @@ def budget_words(wanted: RepeatBuyerSettings) -> str:
     >>> budget_words(RepeatBuyerSettings(contact_cost=2.0, contact_value=10.0))
     'everyone whose probability × 10 is at least 2'
     """
-    if wanted.contact_cost is not None and wanted.contact_value is not None:
+    if wanted.contact_cost is not None:
         return f"everyone whose probability × {wanted.contact_value:g} is at least {wanted.contact_cost:g}"
     if wanted.contact_customers is not None:
         return f"the {wanted.contact_customers:,} likeliest"

@@ -82,10 +82,10 @@ class RepeatBuyerSettings(Section):
     contact_cost: float | None = Field(
         None,
         gt=0,
-        description="Budget: what it costs to contact one; with `contact_value`, everyone whose probability × value is worth it.",
+        description="Budget: what it costs to contact one; everyone whose probability × `contact_value` is at least as much.",
     )
-    contact_value: float | None = Field(
-        None, gt=0, description="Budget: what a customer who buys again is worth; with `contact_cost`."
+    contact_value: float = Field(
+        1.0, gt=0, description="What a customer who buys again is worth, in the unit of `contact_cost`."
     )
     audience: bool = Field(
         True,
@@ -187,10 +187,6 @@ def _wrong(names: object, known: Mapping[str, Feature]) -> Iterator[str]:
 
 
 def _budget_problems(found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
-    worth = [key for key in ("contact_cost", "contact_value") if found.get(key) is not None]
-    ways = [key for key in ("contact_share", "contact_customers") if found.get(key) is not None]
-    if len(worth) == 1:
-        other = "contact_value" if worth[0] == "contact_cost" else "contact_cost"
-        yield ("repeat_buyers", worth[0]), f"says nothing without {other}"
-    if len(ways) + bool(worth) > 1:
-        yield ("repeat_buyers",), f"sets more than one budget ({', '.join([*ways, *worth])}); leave one"
+    ways = [key for key in ("contact_share", "contact_customers", "contact_cost") if found.get(key) is not None]
+    if len(ways) > 1:
+        yield ("repeat_buyers",), f"sets more than one budget ({', '.join(ways)}); leave one"

@@ -25,7 +25,8 @@ UNTIL = T + timedelta(days=30)
 @pytest.fixture
 def four(tmp_path):
     """Four customers around a cut-off, of whom each is a trap."""
-    shop = SmallShop(tmp_path, repeat_buyers=WANTED, rules={"fee_codes": [], "cancellation_prefixes": ["C"]})
+    wanted = {**WANTED, "features": [*WANTED["features"], "return_rate"]}
+    shop = SmallShop(tmp_path, repeat_buyers=wanted, rules={"fee_codes": [], "cancellation_prefixes": ["C"]})
     shop.deliver(
         "purchases/all.csv",
         [
