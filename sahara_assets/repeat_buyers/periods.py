@@ -58,7 +58,7 @@ def plan_periods(first: datetime, end: datetime, wanted: RepeatBuyerSettings) ->
     >>> from sahara_assets.settings.repeat_buyers import RepeatBuyerSettings
     >>> found = plan_periods(datetime(2024, 1, 1), datetime(2025, 1, 1), RepeatBuyerSettings())
     >>> [f"{moment:%d %b}" for moment in (*found.train, found.choose, found.report)]
-    ['07 Mar', '06 Apr', '05 Jul', '03 Oct']
+    ['06 Feb', '07 Mar', '06 Apr', '05 Jul', '03 Oct']
     """
     report = datetime.fromisoformat(wanted.report_cut_off) if wanted.report_cut_off else None
     if wanted.horizon_days:
