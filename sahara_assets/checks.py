@@ -24,7 +24,12 @@ STAGE_OF_ASSET = {
     "k_sweep": "segmentation",
     "customer_segments": "segmentation",
     "segment_profiles": "segmentation",
+    "repeat_buyer_training": "prediction",
+    "repeat_buyer_model": "prediction",
+    "repeat_buyer_scores": "prediction",
+    "predicted_segments": "prediction",
     "audience_files": "activation",
+    "repeat_buyer_audience": "activation",
 }
 
 

@@ -129,6 +129,7 @@ def use_model(settings: Settings, k: int) -> int | None:
         stages.customer_segments(warehouse, settings, run)
         stages.segment_profiles(warehouse, settings, run)
         _stop_where_blocked(run_checks(warehouse, settings), before_asset="audience_files")
+        stages.predicted_segments(warehouse, settings, run)
         stages.audience_files(warehouse, settings, run)
         stages.report(warehouse, settings, run)
         if complete:
@@ -251,6 +252,7 @@ def _remember_completion(warehouse: Warehouse, settings: Settings, run: Run) -> 
 def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -> bool:
     """Whether the last completed run left exactly what this one would."""
     from sahara_assets.exports.files import is_current
+    from sahara_assets.exports.repeat_buyers import audience_is_current
     from sahara_assets.report.publishing import REPORT_NAME
 
     last = built(warehouse, RUN)
@@ -260,6 +262,8 @@ def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -
         return False
     audience = built(warehouse, "audience_files")
     report = settings.export_folder / REPORT_NAME
+    if not audience_is_current(settings, warehouse):
+        return False
     if audience is None or not is_current(settings.export_folder, audience.fingerprint) or not report.is_file():
         return False
     now = datetime.now(tz=UTC).replace(tzinfo=None)

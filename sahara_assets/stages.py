@@ -1,7 +1,7 @@
 """Every derived table and file, with what it is made from: the pipeline without Dagster.
 
 Each function builds one thing unless it is current, and says what it did. Assets and command line call these; how a thing is built
-lives with its subject (`analytics/`, `sales/`, `features/`, `segmentation/`, `exports/`, `report/`).
+lives with its subject (`analytics/`, `sales/`, `features/`, `segmentation/`, `repeat_buyers/`, `segment_labels/`, `exports/`, `report/`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sahara_assets.repeat_buyers.registry import Registered as RepeatBuyerModel
     from sahara_assets.segmentation.registry import Registered
     from sahara_assets.settings.document import Settings
     from sahara_assets.tables.columns import Table
@@ -281,6 +282,65 @@ def segment_profiles(warehouse: Warehouse, settings: Settings, run: Run) -> Buil
     from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 
     return build_segment_profiles(warehouse, settings, run, _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint)
+
+
+def repeat_buyer_training(warehouse: Warehouse, settings: Settings, run: Run, *, retrain: bool) -> Built:
+    """What the repeat buyer models are made from, where there is a reason to train them."""
+    from sahara_assets.repeat_buyers.building import build_training
+
+    inputs = combine(_needed(warehouse, PURCHASES.name).fingerprint, _needed(warehouse, CUSTOMERS.name).fingerprint)
+    return build_training(warehouse, settings, run, inputs, retrain=retrain)
+
+
+def repeat_buyer_model(
+    warehouse: Warehouse, settings: Settings, run: Run
+) -> tuple[RepeatBuyerModel | None, str | None]:
+    """The champion among the repeat buyer models, trained where a new training set was made.
+
+    Returns:
+        The champion, None where there is none, and why it was trained in this run (None where it was not).
+    """
+    from sahara_assets.repeat_buyers.building import build_model
+
+    return build_model(warehouse, settings, run)
+
+
+def repeat_buyer_scores(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """How likely every buyer buys again."""
+    from sahara_assets.repeat_buyers.building import build_scores
+
+    return build_scores(warehouse, settings, run, _needed(warehouse, CUSTOMER_FEATURES.name).fingerprint)
+
+
+def repeat_buyer_audience(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """The audience file of those whom the budget reaches, unless the one on disk is the one this build would write."""
+    from sahara_assets.exports.repeat_buyers import publish_repeat_buyers
+    from sahara_assets.tables.prediction import REPEAT_BUYER_SCORES
+
+    scores = built(warehouse, REPEAT_BUYER_SCORES.name)
+    fingerprint = combine(
+        scores.fingerprint if scores else "",
+        _needed(warehouse, CUSTOMERS.name).fingerprint,
+        settings.fingerprint(
+            "export",
+            "repeat_buyers.audience",
+            "repeat_buyers.decile_property",
+            "repeat_buyers.contact_property",
+        ),
+        code_fingerprint("exports"),
+    )
+    return publish_repeat_buyers(warehouse, settings, run, fingerprint, cut_off(warehouse))
+
+
+def predicted_segments(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """The likeliest segment of everyone who has attributes and no segment."""
+    from sahara_assets.segment_labels.building import build_predicted_segments
+    from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
+
+    inputs = combine(
+        _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint, _needed(warehouse, CUSTOMERS.name).fingerprint
+    )
+    return build_predicted_segments(warehouse, settings, run, inputs, cut_off(warehouse))
 
 
 def audience_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:

@@ -9,6 +9,7 @@ from sahara_assets.builds import built
 from sahara_assets.drops.ledger import ledger_rows
 from sahara_assets.drops.plan import Status
 from sahara_assets.quality.questions import Verdict
+from sahara_assets.tables.prediction import PREDICTED_SEGMENTS, REPEAT_BUYER_SCORES
 
 if TYPE_CHECKING:
     from sahara_assets.extracts.extracting import Extracted
@@ -30,6 +31,7 @@ class Summary:
         notices: what the export wants to be known.
         verdicts: the checks.
         extracts: what became of the databases that were asked.
+        predictions: a sentence each on repeat buyers and predicted segments, where the settings ask for them.
     """
 
     anything_new: bool
@@ -45,6 +47,7 @@ class Summary:
     notices: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     extracts: list[Extracted] = field(default_factory=list)
+    predictions: list[str] = field(default_factory=list)
 
     @property
     def warnings(self) -> list[Verdict]:
@@ -54,6 +57,7 @@ class Summary:
 
 def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = None) -> Summary:
     """What the tables say now, and what the run of that id loaded (None where there was nothing to do)."""
+    from sahara_assets.exports.repeat_buyers import audience_paths
     from sahara_assets.report.publishing import REPORT_NAME
     from sahara_assets.segmentation.registry import champion
     from sahara_assets.tables.activation import AUDIENCE_FILES
@@ -87,8 +91,22 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
         if model
         else {},
         segments=warehouse.rows(SEGMENT_PROFILES),
-        audience_files=[str(settings.export_folder / row["file_name"]) for row in warehouse.rows(AUDIENCE_FILES)],
+        audience_files=[
+            *(str(settings.export_folder / row["file_name"]) for row in warehouse.rows(AUDIENCE_FILES)),
+            *audience_paths(settings, warehouse),
+        ],
         report=str(settings.export_folder / REPORT_NAME),
         notices=list(audience.details.get("notices", [])) if audience else [],
         verdicts=[Verdict(**found) for found in report.details["verdicts"]] if report else [],
+        predictions=told_predictions(warehouse, settings),
     )
+
+
+def told_predictions(warehouse: Warehouse, settings: Settings) -> list[str]:
+    """What is predicted, a sentence each; nothing where the settings ask for nothing."""
+    asked = {
+        REPEAT_BUYER_SCORES.name: settings.repeat_buyers.enabled,
+        PREDICTED_SEGMENTS.name: settings.segment_labels.enabled,
+    }
+    found = [built(warehouse, name) for name, wanted in asked.items() if wanted]
+    return [str(one.details["said"]) for one in found if one is not None and one.details.get("said")]

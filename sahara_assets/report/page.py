@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
+    from sahara_assets.report.predictions import RepeatBuyers
+
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
 
@@ -81,6 +83,8 @@ class ReportData:
         step_counts: the table, by table and position.
         audience_files: the table; `export_folder` says where they are.
         checks: the last result of each check.
+        repeat_buyers: what is said of the model of `[repeat_buyers]`; None where that is off.
+        predicted_segments: the sentence on segments predicted from attributes; empty where that is off.
     """
 
     project_name: str
@@ -103,6 +107,8 @@ class ReportData:
     audience_files: Rows = ()
     export_folder: str = ""
     checks: Sequence[Check] = ()
+    repeat_buyers: RepeatBuyers | None = None
+    predicted_segments: str = ""
 
 
 def render_report(data: ReportData) -> str:
@@ -183,6 +189,7 @@ def _drawn(data: ReportData) -> dict[str, dict[str, str]]:
         "drops": lambda width: drop_history(data.drops, width=width),
         "rejects": lambda width: reject_reasons(data.reject_summary, width=width),
     }
+    drawings |= data.repeat_buyers.drawings() if data.repeat_buyers else {}
     widths = {"wide": charts.WIDE, "medium": charts.MEDIUM, "narrow": charts.NARROW}
     return {name: {size: draw(width) for size, width in widths.items()} for name, draw in drawings.items()}
 

@@ -14,11 +14,13 @@ from sahara_assets.drops.ledger import ledger_rows, rejected_rows
 from sahara_assets.errors import SaharaError
 from sahara_assets.quality.checklist import run_checks
 from sahara_assets.report.page import Check, ReportData, render_report
+from sahara_assets.report.predictions import said_of, told_repeat_buyers
 from sahara_assets.report.writing import write_whole
 from sahara_assets.segmentation.registry import champion
 from sahara_assets.tables.activation import AUDIENCE_FILES
 from sahara_assets.tables.books import STEP_COUNTS
 from sahara_assets.tables.features import TOP_CATEGORIES
+from sahara_assets.tables.prediction import PREDICTED_SEGMENTS
 from sahara_assets.tables.segmentation import K_SWEEP, SEGMENT_CHANGES, SEGMENT_PROFILES
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]
         checks=[
             Check(check.name, check.passed, "error" if check.blocking else "warn", check.text) for check in verdicts
         ],
+        repeat_buyers=told_repeat_buyers(warehouse, settings),
+        predicted_segments=said_of(warehouse, PREDICTED_SEGMENTS) if settings.segment_labels.enabled else "",
     )
 
 
