@@ -24,6 +24,11 @@ STAGE_OF_ASSET = {
     "k_sweep": "segmentation",
     "customer_segments": "segmentation",
     "segment_profiles": "segmentation",
+    "bought_together": "recommendations",
+    "popular_products": "recommendations",
+    "product_recommendations": "recommendations",
+    "product_audiences": "recommendations",
+    "promotion_files": "activation",
     "audience_files": "activation",
 }
 

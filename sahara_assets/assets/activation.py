@@ -20,7 +20,16 @@ def audience_files(context: dg.AssetExecutionContext, project: Project) -> dg.Ma
 
 
 @dg.asset(
-    deps=["segment_profiles", "k_sweep", "segment_changes", "drops", "rejected_rows", "audience_files"],
+    deps=[
+        "segment_profiles",
+        "k_sweep",
+        "segment_changes",
+        "drops",
+        "rejected_rows",
+        "audience_files",
+        "product_recommendations",
+        "promotion_files",
+    ],
     group_name=AUDIENCE_FILES.stage,
     description="One HTML file for people: segments first, then how they were found and what the data were like.",
     kinds={"html"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sahara_assets.quality import analytics, contracts, drops, extracts, joins, sales, segmentation
+from sahara_assets.quality import analytics, contracts, drops, extracts, joins, recommendations, sales, segmentation
 from sahara_assets.tables.books import BUILDS
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ QUESTIONS: tuple[Question, ...] = (
     *sales.QUESTIONS,
     *joins.QUESTIONS,
     *segmentation.QUESTIONS,
+    *recommendations.QUESTIONS,
     *contracts.QUESTIONS,
 )
 
@@ -32,4 +33,5 @@ def run_checks(warehouse: Warehouse, settings: Settings) -> list[Verdict]:
     """Ask every question whose asset has been built."""
     done = {row["name"] for row in warehouse.rows(BUILDS)}
     done |= {"extracts", "drops", "rejected_rows"} | ({"k_sweep"} if "segmentation_models" in done else set())
+    done |= {"product_audiences"} if "product_recommendations" in done else set()
     return [question.answer(warehouse, settings) for question in QUESTIONS if question.asset in done]

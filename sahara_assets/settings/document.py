@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 from sahara_assets.settings.dataset import DatasetSettings
 from sahara_assets.settings.drop_folder import DropSettings
 from sahara_assets.settings.measuring import PartsOfDaySettings, PreprocessingSettings
+from sahara_assets.settings.recommendations import RecommendationSettings, no_recommendations
 from sahara_assets.settings.sections import (
     AlertSettings,
     ExportSettings,
@@ -76,6 +77,7 @@ class Settings(Section):
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
+    recommendations: RecommendationSettings = Field(default_factory=no_recommendations)
     export: ExportSettings = Field(default_factory=ExportSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings, exclude=True)
     root: Annotated[Path, Field(exclude=True)] = Path()
