@@ -44,7 +44,7 @@ FEWEST_CUSTOMERS = 10
 """Customers with something new after the cut, below which a comparison would be chance."""
 
 FACTORS = (15, 32, 64)
-REGULARISATIONS = (1.0, 10.0, 30.0, 100.0)
+REGULARISATIONS = (10.0, 30.0, 100.0)
 
 
 @dataclass(frozen=True)

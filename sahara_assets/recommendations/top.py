@@ -51,15 +51,17 @@ def top(scores: Scores, most: int) -> tuple[Any, Any, Any]:
     ([1, 2], [3.0, 3.0])
     """
     height, width = scores.shape
-    # The wider the blocks, the cheaper the pass, and the more of them hold none of the best.
-    block = max(1, width // max(8 * most, 1))
-    full = width - width % block
-    largest = scores[:, :full].reshape(height, -1, block).max(axis=2) if full else scores[:, :0]
-    if largest.shape[1] >= most:
+    # Columns are grouped by their remainder, so that the maxima are taken of whole stretches of memory at a time.
+    groups = max(most, min(width, 8 * most))
+    deep = width // groups
+    bound = np.full(height, -np.inf, np.float32)
+    if deep > 1:
+        largest = scores[:, : deep * groups].reshape(height, deep, groups).max(axis=1)
         bound = np.partition(largest, -most, axis=1)[:, -most] - np.float32(_STEP)
-    else:
-        bound = np.full(height, -np.inf, np.float32)
-    rows, columns = np.nonzero((scores >= bound[:, None]) & (scores > -np.inf))
+    places = np.flatnonzero(scores >= bound[:, None])
+    rows, columns = np.divmod(places, width)
+    possible = scores[rows, columns] > -np.inf
+    rows, columns = rows[possible], columns[possible]
     values = np.round(scores[rows, columns].astype(np.float64), DECIMALS)
     order = np.lexsort((columns, -values, rows))
     rows, columns, values = rows[order], columns[order], values[order]

@@ -51,7 +51,7 @@ class RecommendationSettings(Section):
         description="What a purchase weighs: `own_purchases` counts the customer's orders with the product, older ones less; `units_sold` is the rating of the Ecom system, the units that everybody has bought of the product.",
     )
     half_life_days: float = Field(
-        180.0,
+        90.0,
         ge=0,
         description="After so many days an order weighs half, under `own_purchases` and for what is popular; 0: orders of any age weigh the same.",
     )
@@ -62,9 +62,9 @@ class RecommendationSettings(Section):
         None, gt=0, description="Its regularisation (λ); several are tried where it is not set."
     )
     confidence: float = Field(
-        40.0,
+        2.0,
         gt=0,
-        description="How much more than an absent one a purchase of weight 1 counts (α; confidence is 1 + α · weight).",
+        description="How much more than an absent one a purchase of weight 1 counts (α; confidence is 1 + α · weight). BigQuery ML's default is 40.",
     )
     iterations: int = Field(15, ge=1, le=200, description="Rounds of alternating least squares.")
     methods: list[Method] = Field(
