@@ -135,6 +135,7 @@ def show_summary(summary: Summary, settings: Settings) -> None:
     if summary.segments:
         console.heading("Segments")
         show_segments(summary.segments, settings)
+    _show_recommendations(summary)
     if summary.extracts:
         console.heading("Databases")
         for each in summary.extracts:
@@ -148,6 +149,16 @@ def show_summary(summary: Summary, settings: Settings) -> None:
     console.say(f"  report    {summary.report}")
     for path in summary.audience_files:
         console.say(f"  audience  {path}")
+    for path in summary.promotion_files:
+        console.say(f"  promotion {path}")
+
+
+def _show_recommendations(summary: Summary) -> None:
+    found = summary.recommendations
+    if found:
+        console.heading("Recommendations")
+        done = f"{counted(found['recommendations'], 'product')} for {counted(found['customers'], 'customer')}: {found['reason']}"
+        console.paragraph(done, indent="  ")
 
 
 def show_segments(rows: Sequence[Row], settings: Settings) -> None:

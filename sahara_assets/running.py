@@ -251,6 +251,7 @@ def _remember_completion(warehouse: Warehouse, settings: Settings, run: Run) -> 
 def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -> bool:
     """Whether the last completed run left exactly what this one would."""
     from sahara_assets.exports.files import is_current
+    from sahara_assets.exports.promotions import NAME, are_there
     from sahara_assets.report.publishing import REPORT_NAME
 
     last = built(warehouse, RUN)
@@ -261,6 +262,9 @@ def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -
     audience = built(warehouse, "audience_files")
     report = settings.export_folder / REPORT_NAME
     if audience is None or not is_current(settings.export_folder, audience.fingerprint) or not report.is_file():
+        return False
+    promotions = built(warehouse, NAME)
+    if promotions is not None and not are_there(settings.export_folder, promotions.details["files"]):
         return False
     now = datetime.now(tz=UTC).replace(tzinfo=None)
     planned = plan_load(warehouse, settings, now=now)

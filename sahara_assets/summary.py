@@ -30,6 +30,8 @@ class Summary:
         notices: what the export wants to be known.
         verdicts: the checks.
         extracts: what became of the databases that were asked.
+        recommendations: method, why, customers and products; empty where nothing is recommended.
+        promotion_files: paths of what was written for promotions.
     """
 
     anything_new: bool
@@ -45,6 +47,8 @@ class Summary:
     notices: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     extracts: list[Extracted] = field(default_factory=list)
+    recommendations: dict[str, Any] = field(default_factory=dict)
+    promotion_files: list[str] = field(default_factory=list)
 
     @property
     def warnings(self) -> list[Verdict]:
@@ -65,6 +69,7 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
     this_run = [row for row in rows if run_id is not None and row["run_id"] == run_id]
     model = champion(warehouse)
     audience, report = built(warehouse, "audience_files"), built(warehouse, "report")
+    promotions = built(warehouse, "promotion_files")
     return Summary(
         anything_new=run_id is not None,
         loaded={
@@ -91,4 +96,26 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
         report=str(settings.export_folder / REPORT_NAME),
         notices=list(audience.details.get("notices", [])) if audience else [],
         verdicts=[Verdict(**found) for found in report.details["verdicts"]] if report else [],
+        recommendations=_recommendations(warehouse, settings),
+        promotion_files=[str(settings.export_folder / name) for name in promotions.details["files"]]
+        if promotions
+        else [],
     )
+
+
+def _recommendations(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
+    """What is recommended, by what, and why by that."""
+    from sahara_assets.recommendations.model import champion
+
+    made = built(warehouse, "product_recommendations")
+    model = champion(warehouse) if settings.recommendations.enabled else None
+    if model is None or made is None:
+        return {}
+    return {
+        "version": model.model.version,
+        "method": model.model.method,
+        "reason": model.reason,
+        "customers": made.details["customers"],
+        "recommendations": made.row_count,
+        "audiences": made.details["audiences"],
+    }

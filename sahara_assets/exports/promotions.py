@@ -42,7 +42,7 @@ def publish_promotions(warehouse: Warehouse, settings: Settings, run: Run, finge
     """
     folder = settings.export_folder
     known = built(warehouse, NAME)
-    if known is not None and known.fingerprint == fingerprint and _lie_there(folder, known.details["files"]):
+    if known is not None and known.fingerprint == fingerprint and are_there(folder, known.details["files"]):
         return known
     files: dict[str, str] = {}
     notices: list[str] = []
@@ -103,7 +103,8 @@ def _content(audience: str, rows: list[Row], export: ExportSettings, notices: li
     return content, file.rows.num_rows
 
 
-def _lie_there(folder: Path, files: dict[str, str]) -> bool:
+def are_there(folder: Path, files: dict[str, str]) -> bool:
+    """Whether files (name → SHA-256) lie in a folder, byte for byte."""
     try:
         return all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha256 for name, sha256 in files.items())
     except OSError:

@@ -46,5 +46,6 @@ def two_tastes(customers=60, products=12, orders=6, seed=3):
 def as_lines(rows):
     """The same as the lines of a purchases file."""
     return [
-        line(order, customer, product, at=f"{START + timedelta(days=day, hours=10)}") for customer, order, product, day in rows
+        line(order, customer, product, at=f"{START + timedelta(days=day, hours=10)}")
+        for customer, order, product, day in rows
     ]

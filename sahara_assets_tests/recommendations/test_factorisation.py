@@ -38,7 +38,9 @@ def test_the_number_of_threads_changes_nothing_in_what_the_library_finds(weights
     held = sparse.csr_matrix(weights, dtype=np.float32)
     held.data = (1.0 + 2.0 * weights.data).astype(np.float32)
     with threadpool_limits(limits=1, user_api="blas"):
-        many = AlternatingLeastSquares(factors=4, regularization=0.5, alpha=1.0, iterations=15, num_threads=3, random_state=7)
+        many = AlternatingLeastSquares(
+            factors=4, regularization=0.5, alpha=1.0, iterations=15, num_threads=3, random_state=7
+        )
         many.fit(held, show_progress=False)
     assert np.array_equal(many.item_factors.astype(np.float64), item_factors(weights, **LEARNT))
 

@@ -61,8 +61,16 @@ def test_the_rating_of_the_ecom_system_is_what_everybody_bought_of_a_product():
 def test_products_that_nobody_buys_any_more_are_not_on_offer():
     sales = sales_of(("ann", "1", "old", 0), ("ann", "2", "new", 170), ("C", "3", "back", 0, 0.0, 1.0))
     known = interactions_at(sales, CUT_OFF, PLAIN)
-    assert dict(zip(sales.products, known.on_offer(CUT_OFF, 180), strict=True)) == {"back": False, "new": True, "old": False}
-    assert dict(zip(sales.products, known.on_offer(CUT_OFF, 0), strict=True)) == {"back": False, "new": True, "old": True}
+    assert dict(zip(sales.products, known.on_offer(CUT_OFF, 180), strict=True)) == {
+        "back": False,
+        "new": True,
+        "old": False,
+    }
+    assert dict(zip(sales.products, known.on_offer(CUT_OFF, 0), strict=True)) == {
+        "back": False,
+        "new": True,
+        "old": True,
+    }
 
 
 def test_lines_of_an_order_are_read_once_and_fees_gifts_and_write_offs_not_at_all(tmp_path):
@@ -84,7 +92,9 @@ def test_lines_of_an_order_are_read_once_and_fees_gifts_and_write_offs_not_at_al
     sales = read_order_products(shop.warehouse, datetime(2025, 6, 1))
     assert sales.products == ["mug"]
     assert sales.customers == ["ann"]
-    found = list(zip(sales.customer.tolist(), sales.at.tolist(), sales.bought.tolist(), sales.returned.tolist(), strict=True))
+    found = list(
+        zip(sales.customer.tolist(), sales.at.tolist(), sales.bought.tolist(), sales.returned.tolist(), strict=True)
+    )
     assert found[1:] == [(0, datetime(2025, 1, 3, 9), 2.0, 0.0), (0, datetime(2025, 1, 5, 9), 0.0, 1.0)]
     assert found[0][0] == -1
     assert weights(sales, moment=datetime(2025, 6, 1)) == {("ann", "mug"): 0.5}

@@ -76,7 +76,9 @@ def test_pairs_are_those_of_a_self_join_however_small_the_parts(baskets):
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE held (o VARCHAR, p VARCHAR)")
         if rows:
-            connection.executemany("INSERT INTO held VALUES (?, ?)", [[order, product] for _, order, product, _ in rows])
+            connection.executemany(
+                "INSERT INTO held VALUES (?, ?)", [[order, product] for _, order, product, _ in rows]
+            )
         expected = connection.execute(
             "SELECT a.p, b.p, count(DISTINCT a.o) FROM held a JOIN held b ON a.o = b.o AND a.p != b.p GROUP BY 1, 2"
         ).fetchall()
@@ -96,7 +98,13 @@ ORDER BY 1
 
 def test_a_name_inside_another_is_no_purchase_together_as_it_is_by_the_source():
     names = {"P1": "Pen", "P2": "Pencil case", "P3": "Salt, fine", "P4": "Eraser"}
-    rows = [("ann", "1", "P1", 0), ("bob", "2", "P2", 0), ("bob", "2", "P3", 0), ("cat", "3", "P1", 0), ("cat", "3", "P4", 0)]
+    rows = [
+        ("ann", "1", "P1", 0),
+        ("bob", "2", "P2", 0),
+        ("bob", "2", "P3", 0),
+        ("cat", "3", "P1", 0),
+        ("cat", "3", "P4", 0),
+    ]
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE lines (customer VARCHAR, name VARCHAR)")
         connection.executemany("INSERT INTO lines VALUES (?, ?)", [[row[0], names[row[2]]] for row in rows])
