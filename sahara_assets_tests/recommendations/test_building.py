@@ -58,7 +58,9 @@ def of(shop, customer):
 @pytest.fixture(scope="module")
 def tastes(tmp_path_factory):
     """A finished shop of two tastes; nobody changes it."""
-    shop = shop_of(tmp_path_factory.mktemp("tastes"), as_lines(two_tastes()), methods=["matrix_factorisation", "popularity"])
+    shop = shop_of(
+        tmp_path_factory.mktemp("tastes"), as_lines(two_tastes()), methods=["matrix_factorisation", "popularity"]
+    )
     recommend(shop)
     return shop
 
@@ -89,7 +91,9 @@ def test_the_reason_is_a_product_that_the_customer_has_and_the_pair_stands_in_th
         assert (row["customer_id"], row["reason_product_id"]) in had
         assert (row["product_id"], row["reason_product_id"]) in pairs
         assert row["reason"] == f"bought with a {row['reason_product_id']}"
-    assert {row["reason"] for row in rows if not row["reason_product_id"]} <= {"chosen by customers with similar purchases"}
+    assert {row["reason"] for row in rows if not row["reason_product_id"]} <= {
+        "chosen by customers with similar purchases"
+    }
 
 
 def test_scores_follow_from_the_registry_and_the_purchases_alone(tastes):
@@ -137,7 +141,9 @@ def test_a_new_customer_is_folded_in_without_training_and_an_unknown_one_gets_wh
     assert all(row["product_id"].startswith("tea") for row in mine[:5])
     popular = [row["product_id"] for row in shop.rows(tables.POPULAR_PRODUCTS)][:10]
     assert [row["product_id"] for row in recommended_to(shop.warehouse, shop.settings, "nobody")] == popular
-    assert [row["product_id"] for row in recommended_to(shop.warehouse, shop.settings, "new")] == [row["product_id"] for row in mine]
+    assert [row["product_id"] for row in recommended_to(shop.warehouse, shop.settings, "new")] == [
+        row["product_id"] for row in mine
+    ]
 
 
 def test_training_follows_settings_that_matter_and_a_wish_and_nothing_else(tmp_path):
@@ -169,7 +175,9 @@ def test_what_grew_enough_to_be_compared_is_compared(tmp_path):
 def test_a_document_of_another_version_is_said_and_mended_by_a_retrain(tmp_path):
     shop = shop_of(tmp_path, as_lines(two_tastes(customers=30)))
     recommend(shop)
-    shop.warehouse.reader.execute("UPDATE recommendation_models SET model = replace(model, '\"document_version\": 1', '\"document_version\": 9')")
+    shop.warehouse.reader.execute(
+        "UPDATE recommendation_models SET model = replace(model, '\"document_version\": 1', '\"document_version\": 9')"
+    )
     with pytest.raises(SaharaError, match="sahara run --retrain"):
         recommend(shop)
     assert recommend(shop, retrain=True) == "a retrain was asked for"
@@ -224,7 +232,9 @@ def test_lines_and_names_that_repeat_do_not_multiply_rows(tmp_path):
     lines = [line("1", "ann", "cup"), line("1", "ann", "cup"), line("1", "ann", "pot", description="another name")]
     lines += [line(f"o{n}", f"c{n}", product) for n in range(4) for product in ("cup", "pot", "pan")]
     shop = small(tmp_path, lines)
-    pairs = [(row["product_id"], row["other_product_id"], row["order_count"]) for row in shop.rows(tables.BOUGHT_TOGETHER)]
+    pairs = [
+        (row["product_id"], row["other_product_id"], row["order_count"]) for row in shop.rows(tables.BOUGHT_TOGETHER)
+    ]
     assert ("cup", "pot", 5) in pairs
     assert len(pairs) == len(set(pairs)) == 6
     assert len(of(shop, "ann")) == 1
@@ -251,7 +261,10 @@ def test_a_shop_that_is_too_small_says_so_and_breaks_nothing(tmp_path, lines):
 
 def test_where_nothing_was_sold_nothing_is_recommended(tmp_path):
     shop = SmallShop(
-        tmp_path, datasets={"customers": {}}, features={"population": "customers", "model": ["membership_days"]}, recommendations={}
+        tmp_path,
+        datasets={"customers": {}},
+        features={"population": "customers", "model": ["membership_days"]},
+        recommendations={},
     )
     shop.deliver("customers/a.csv", [{"customer_id": "ann", "signed_up_on": "2025-01-01"}])
     recommend(shop)
@@ -325,7 +338,11 @@ def test_promotions_reach_the_likeliest_who_lack_it_and_a_slip_is_said(tmp_path)
 
 
 def test_a_promotion_file_that_was_edited_is_written_again_and_one_of_a_promotion_that_is_no_more_goes(tmp_path):
-    shop = small(tmp_path, as_lines(two_tastes(customers=20)), audiences={"a": {"products": ["tea-00"]}, "b": {"products": ["tea-01"]}})
+    shop = small(
+        tmp_path,
+        as_lines(two_tastes(customers=20)),
+        audiences={"a": {"products": ["tea-00"]}, "b": {"products": ["tea-01"]}},
+    )
     first, second = (shop.root / "exports" / f"promotion_{name}.csv" for name in "ab")
     content = first.read_bytes()
     first.write_bytes(b"mine now")
@@ -339,7 +356,14 @@ def test_a_promotion_file_that_was_edited_is_written_again_and_one_of_a_promotio
     assert (shop.root / "exports" / "promotion_notes.csv").exists()
 
 
-STRANGE = ['=HYPERLINK("http://x")', "<script>alert(1)</script>", "'; DROP TABLE purchases; --", 'a "quoted", id', "x\u202egpj", "@SUM(A1)"]
+STRANGE = [
+    '=HYPERLINK("http://x")',
+    "<script>alert(1)</script>",
+    "'; DROP TABLE purchases; --",
+    'a "quoted", id',
+    "x\u202egpj",
+    "@SUM(A1)",
+]
 
 
 def test_ids_that_mean_something_elsewhere_reach_tables_as_they_are_and_files_safely(tmp_path):
