@@ -44,7 +44,7 @@ FEWEST_CUSTOMERS = 10
 """Customers with something new after the cut, below which a comparison would be chance."""
 
 FACTORS = (15, 32, 64)
-REGULARISATIONS = (10.0, 30.0, 100.0)
+REGULARISATIONS = (3.0, 10.0, 30.0)
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def choose(
             best["is_chosen"] = True
             factors, regularisation = best["factors"], best["regularisation"]
             trace.append(
-                f"{counted(len(rows), 'factorisation')} tried on {_period(tuning)}: {factors} factors with regularisation "
+                f"{counted(len(rows), 'factorisation was', 'factorisations were')} tried on purchases {_period(tuning)}: {factors} factors with regularisation "
                 f"{regularisation:g} did best (NDCG@10 {best[METRIC]:.4f})"
             )
     compared_rows = _compare(later, sales, settings, factors, regularisation, seed)

@@ -114,18 +114,11 @@ def factor_rows(version: int, products: Sequence[str], factors: FloatArray) -> l
     ]
 
 
-def read_factors(warehouse: Warehouse, products: Sequence[str], count: int) -> tuple[FloatArray, int]:
-    """The champion's factors in the order of some product ids, zeros where it does not know one.
-
-    Returns:
-        Products × factors, and how many of the products it knows.
-    """
+def read_factors(warehouse: Warehouse, products: Sequence[str], count: int) -> FloatArray:
+    """The champion's factors (products × factors) in the order of some product ids, zeros where it does not know one."""
     stored = {row["product_id"]: row["factors"] for row in warehouse.rows(PRODUCT_FACTORS)}
     found = np.zeros((len(products), count))
-    known = 0
     for place, product in enumerate(products):
-        text = stored.get(product)
-        if text is not None:
-            found[place] = json.loads(text)
-            known += 1
-    return found, known
+        if product in stored:
+            found[place] = json.loads(stored[product])
+    return found

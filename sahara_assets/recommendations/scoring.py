@@ -80,11 +80,11 @@ def build_recommendations(warehouse: Warehouse, settings: Settings, cut_off: dat
     popular = Popularity(known.popularity)
     reverse: Recommender = Together(own, pairs.as_matrix(), None)
     if model.method == MATRIX_FACTORISATION and model.factors and model.regularisation:
-        items, recognised = read_factors(warehouse, sales.products, model.factors)
+        items = read_factors(warehouse, sales.products, model.factors)
         customers = fold_in(own, items, regularisation=model.regularisation, confidence=model.confidence)
         recommender = reverse = Factorised(customers, items)
-        sold = int((~np.isnat(known.last_sold)).sum())
-        details["products_new_to_the_model"] = sold - recognised
+        kept = np.unique(known.weights.indices)
+        details["products_new_to_the_model"] = int((~items[kept].any(axis=1)).sum())
     elif model.method == BOUGHT_TOGETHER:
         recommender = Together(own, pairs.as_matrix(), known.popularity)
     else:

@@ -57,7 +57,7 @@ def test_factors_are_tuned_on_a_period_that_ends_where_comparing_begins():
     tuning = [row for row in chosen.rows if row["slice"] == "tuning"]
     later = [row for row in chosen.rows if row["slice"] == "later"]
     # No more factors are tried than half of the products can bear.
-    assert {(row["factors"], row["regularisation"]) for row in tuning} == {(12, 10.0), (12, 30.0), (12, 100.0)}
+    assert {(row["factors"], row["regularisation"]) for row in tuning} == {(12, 3.0), (12, 10.0), (12, 30.0)}
     assert {row["measured_until"] for row in tuning} == {row["split_at"] for row in later} == {chosen.compared_from}
     best = max(tuning, key=lambda row: row["ndcg_at_10"])
     assert [row for row in tuning if row["is_chosen"]] == [best]
