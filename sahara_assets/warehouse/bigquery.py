@@ -313,12 +313,14 @@ class BigQueryWarehouse(ServerWarehouse):
     def _select_all(self, table: Table) -> str:
         return _select_all(table)
 
-    def _new_compiler(self) -> Any:  # noqa: ANN401 - one of Ibis' compilers
+    @staticmethod
+    def _new_compiler() -> Any:  # noqa: ANN401 - one of Ibis' compilers
         from ibis.backends.sql.compilers.bigquery import BigQueryCompiler
 
         return BigQueryCompiler()
 
-    def _attribute(self, document: sql.Expression, name: str) -> sql.Expression:
+    @staticmethod
+    def _attribute(document: sql.Expression, name: str) -> sql.Expression:
         from sqlglot import expressions as sql
 
         return sql.Anonymous(this="JSON_VALUE", expressions=[document, sql.Literal.string(f"$.{name}")])
