@@ -29,7 +29,7 @@ from sahara_assets.tables.recommendations import (
 )
 
 _PURCHASES = ["purchases", "products", "customer_features"]
-_NOT_ASKED_FOR = "nothing is recommended: add a section [recommendations] to sahara.toml"
+_NOT_ASKED_FOR = "- nothing is recommended: add a section [recommendations] to sahara.toml"
 _PRODUCT, _NAME = (("purchases", "product_id"),), (("products", "description"),)
 _COMPANION = (("bought_together", "other_product_id"),)
 _BY_ORDER = (("purchases", "order_id"), ("purchases", "product_id"))
@@ -117,7 +117,7 @@ def model_assets(
         },
         data_version=version,
     )
-    facts: dict[str, Any] = {"why": _NOT_ASKED_FOR}
+    facts: dict[str, Any] = {"why_this_method": dg.MetadataValue.md(_NOT_ASKED_FOR)}
     if champion:
         facts = {
             "model_version": champion.model.version,
@@ -133,7 +133,13 @@ def model_assets(
     )
     yield dg.MaterializeResult(
         asset_key=PRODUCT_FACTORS.name,
-        metadata={"dagster/row_count": warehouse.count(PRODUCT_FACTORS)},
+        metadata={
+            "dagster/row_count": warehouse.count(PRODUCT_FACTORS),
+            "first_products": sample(
+                warehouse.rows(warehouse.table(PRODUCT_FACTORS).order_by("product_id").limit(5)),
+                PRODUCT_FACTORS.column_names,
+            ),
+        },
         data_version=version,
     )
 
@@ -189,4 +195,7 @@ def recommendations(context: dg.AssetExecutionContext, project: Project) -> Iter
 def promotion_files(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Write the promotions' files unless those on disk are current."""
     built = stages.promotion_files(project.warehouse, project.settings, project.run(context.run.run_id))
-    return result_of(built, folder=dg.MetadataValue.path(str(project.settings.export_folder)))
+    customers = built.details.get("customers", {})
+    rows = [{"file_name": name, "customers": count} for name, count in sorted(customers.items())]
+    written = sample(rows, ["file_name", "customers"], 50)
+    return result_of(built, written=written, folder=dg.MetadataValue.path(str(project.settings.export_folder)))

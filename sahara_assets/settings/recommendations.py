@@ -44,7 +44,8 @@ class RecommendationSettings(Section):
     """Which products are recommended to whom. The section alone, even an empty one, asks for recommendations."""
 
     enabled: bool = Field(
-        False, description="Whether products are recommended; a section without this key says that they are."
+        False,
+        description="Whether products are recommended; a section without this key says that they are, and so does any other of its variables in the environment.",
     )
     rating: Literal["own_purchases", "units_sold"] = Field(
         "own_purchases",
