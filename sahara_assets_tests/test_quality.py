@@ -368,6 +368,7 @@ def recommending(tmp_path_factory: pytest.TempPathFactory) -> SmallShop:
     }
     shop = shop_of(tmp_path_factory.mktemp("recommending"), as_lines(two_tastes()), **section)
     recommend(shop)
+    shop.build()  # the features, too: every check is asked
     return shop
 
 
