@@ -28,6 +28,11 @@ STAGE_OF_ASSET = {
     "repeat_buyer_model": "prediction",
     "repeat_buyer_scores": "prediction",
     "predicted_segments": "prediction",
+    "bought_together": "recommendations",
+    "popular_products": "recommendations",
+    "product_recommendations": "recommendations",
+    "product_audiences": "recommendations",
+    "promotion_files": "activation",
     "audience_files": "activation",
     "repeat_buyer_audience": "activation",
 }

@@ -124,6 +124,7 @@ def execute_job(
                     "ops": {
                         "train": {"config": {"retrain": retrain}},
                         "repeat_buyer_parts": {"config": {"retrain": retrain}},
+                        "compare_methods": {"config": {"retrain": retrain}},
                         "extracts": {"config": {"ask": extract}},
                     },
                     "loggers": {"console": {"config": {"log_level": "DEBUG" if debug else "CRITICAL"}}},

@@ -145,12 +145,23 @@ def show_summary(summary: Summary, settings: Settings) -> None:
         console.heading("Segments")
         show_segments(summary.segments, settings)
     _show_sentences("Predictions", summary.predictions)
+    _show_recommendations(summary)
     _show_sentences("Databases", [told_extract(each) for each in summary.extracts])
     _show_sentences("Worth a look", [*(verdict.text for verdict in summary.warnings), *summary.notices])
     console.heading("Written")
     console.say(f"  report    {summary.report}")
     for path in summary.audience_files:
         console.say(f"  audience  {path}")
+    for path in summary.promotion_files:
+        console.say(f"  promotion {path}")
+
+
+def _show_recommendations(summary: Summary) -> None:
+    found = summary.recommendations
+    if found:
+        console.heading("Recommendations")
+        done = f"{counted(found['recommendations'], 'product')} for {counted(found['customers'], 'customer')}: {found['reason']}"
+        console.paragraph(done, indent="  ")
 
 
 def show_segments(rows: Sequence[Row], settings: Settings) -> None:

@@ -249,22 +249,32 @@ def _remember_completion(warehouse: Warehouse, settings: Settings, run: Run) -> 
         record(warehouse, run, RUN, _overall_fingerprint(warehouse, settings), 1, {})
 
 
-def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -> bool:
-    """Whether the last completed run left exactly what this one would."""
+def _files_are_there(warehouse: Warehouse, settings: Settings) -> bool:
+    """Whether the report and every file for marketing tools lie where the last run left them."""
+    from sahara_assets.exports import promotions
     from sahara_assets.exports.files import is_current
     from sahara_assets.exports.repeat_buyers import audience_is_current
     from sahara_assets.report.publishing import REPORT_NAME
 
+    folder = settings.export_folder
+    audience, promoted = built(warehouse, "audience_files"), built(warehouse, promotions.NAME)
+    return (
+        (folder / REPORT_NAME).is_file()
+        and audience is not None
+        and is_current(folder, audience.fingerprint)
+        and audience_is_current(settings, warehouse)
+        and (promoted is None or promotions.are_there(folder, promoted.details["files"]))
+    )
+
+
+def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -> bool:
+    """Whether the last completed run left exactly what this one would."""
     last = built(warehouse, RUN)
     if last is None or last.fingerprint != fingerprint:
         return False
     if any(row["status"] == Status.HELD for row in ledger_rows(warehouse)):
         return False
-    audience = built(warehouse, "audience_files")
-    report = settings.export_folder / REPORT_NAME
-    if not audience_is_current(settings, warehouse):
-        return False
-    if audience is None or not is_current(settings.export_folder, audience.fingerprint) or not report.is_file():
+    if not _files_are_there(warehouse, settings):
         return False
     now = datetime.now(tz=UTC).replace(tzinfo=None)
     planned = plan_load(warehouse, settings, now=now)

@@ -32,6 +32,8 @@ class Summary:
         verdicts: the checks.
         extracts: what became of the databases that were asked.
         predictions: a sentence each on repeat buyers and predicted segments, where the settings ask for them.
+        recommendations: method, why, customers and products; empty where nothing is recommended.
+        promotion_files: paths of what was written for promotions.
     """
 
     anything_new: bool
@@ -48,6 +50,8 @@ class Summary:
     verdicts: list[Verdict] = field(default_factory=list)
     extracts: list[Extracted] = field(default_factory=list)
     predictions: list[str] = field(default_factory=list)
+    recommendations: dict[str, Any] = field(default_factory=dict)
+    promotion_files: list[str] = field(default_factory=list)
 
     @property
     def warnings(self) -> list[Verdict]:
@@ -69,6 +73,7 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
     this_run = [row for row in rows if run_id is not None and row["run_id"] == run_id]
     model = champion(warehouse)
     audience, report = built(warehouse, "audience_files"), built(warehouse, "report")
+    promotions = built(warehouse, "promotion_files")
     return Summary(
         anything_new=run_id is not None,
         loaded={
@@ -99,6 +104,10 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
         notices=list(audience.details.get("notices", [])) if audience else [],
         verdicts=[Verdict(**found) for found in report.details["verdicts"]] if report else [],
         predictions=told_predictions(warehouse, settings),
+        recommendations=_recommendations(warehouse, settings),
+        promotion_files=[str(settings.export_folder / name) for name in promotions.details["files"]]
+        if promotions
+        else [],
     )
 
 
@@ -110,3 +119,21 @@ def told_predictions(warehouse: Warehouse, settings: Settings) -> list[str]:
     }
     found = [built(warehouse, name) for name, wanted in asked.items() if wanted]
     return [str(one.details["said"]) for one in found if one is not None and one.details.get("said")]
+
+
+def _recommendations(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
+    """What is recommended, by what, and why by that."""
+    from sahara_assets.recommendations.model import champion
+
+    made = built(warehouse, "product_recommendations")
+    model = champion(warehouse) if settings.recommendations.enabled else None
+    if model is None or made is None:
+        return {}
+    return {
+        "version": model.model.version,
+        "method": model.model.method,
+        "reason": model.reason,
+        "customers": made.details["customers"],
+        "recommendations": made.row_count,
+        "audiences": made.details["audiences"],
+    }

@@ -20,6 +20,8 @@ from sahara_assets.quality.checklist import QUESTIONS, run_checks
 from sahara_assets.settings.document import load_settings
 from sahara_assets.warehouse.opening import open_warehouse
 from sahara_assets_tests.analytics import made_exports as made
+from sahara_assets_tests.recommendations.made_sales import as_lines, two_tastes
+from sahara_assets_tests.recommendations.test_building import recommend, shop_of
 from sahara_assets_tests.repeat_buyers.shop_of_habits import shop_of_habits
 from sahara_assets_tests.repeat_buyers.test_building import predict
 from sahara_assets_tests.segment_labels.test_predicted_segments import shop_of_attributes
@@ -225,6 +227,34 @@ ANALYTICS_FAULTS: dict[str, tuple[list[str], set[str], str]] = {
     ),
 }  # fmt: skip
 
+# The same for recommendations, planted in a shop that makes them.
+RECOMMENDATION_FAULTS: dict[str, tuple[list[str], set[str], str]] = {
+    "nobody_has_it_already": (
+        ["UPDATE product_recommendations SET product_id = (SELECT min(product_id) FROM purchases WHERE customer_id = 'c000') WHERE customer_id = 'c000' AND rank = 1"],
+        set(),
+        "1 recommendation of what the customer has bought",
+    ),
+    "model_knows_the_products": (
+        ["UPDATE builds SET details = replace(details, '\"products_new_to_the_model\": 0', '\"products_new_to_the_model\": 20')"],
+        set(),
+        "20 products came since the model was trained",
+    ),
+    "promotions_reach_somebody": (
+        ["UPDATE builds SET details = regexp_replace(details, '\"audiences\": \\{\"tea\": \\d+', '\"audiences\": {\"tea\": 0')"],
+        set(),
+        "audience tea holds nobody",
+    ),
+    "promotions_are_written": (
+        ["UPDATE builds SET details = replace(details, '\"notices\": []', '\"notices\": [\"promotion tea: no file\"]') WHERE name = 'promotion_files'"],
+        set(),
+        "promotion tea: no file",
+    ),
+    **{
+        f"{table}_contract": ([f"INSERT INTO {table} SELECT * FROM {table} LIMIT 1"], set(), "repeats in 1 row")
+        for table in ("bought_together", "popular_products", "product_recommendations", "product_audiences")
+    },
+}  # fmt: skip
+
 
 PREDICTION_FAULTS: dict[str, tuple[list[str], set[str], str]] = {
     "no_feature_separates_alone": (
@@ -300,8 +330,9 @@ def asked(root: Path) -> dict[str, Verdict]:
 
 def test_clean_data_pass_every_check(clean):
     verdicts = asked(clean)
-    # Without analytics there is nothing to ask of it.
-    assert set(verdicts) == {question.name for question in QUESTIONS} - set(ANALYTICS_FAULTS) - set(PREDICTION_FAULTS)
+    # Without analytics there is nothing to ask of it, and so of predictions and recommendations.
+    elsewhere = {*ANALYTICS_FAULTS, *PREDICTION_FAULTS, *RECOMMENDATION_FAULTS}
+    assert set(verdicts) == {question.name for question in QUESTIONS} - elsewhere
     assert [verdict for verdict in verdicts.values() if not verdict.passed] == []
     for verdict in verdicts.values():
         json.dumps(verdict.metadata)
@@ -309,9 +340,8 @@ def test_clean_data_pass_every_check(clean):
 
 
 def test_every_check_has_its_planted_fault():
-    assert set(FAULTS) | set(ANALYTICS_FAULTS) | set(EXTRACT_FAULTS) | set(PREDICTION_FAULTS) == {
-        question.name for question in QUESTIONS
-    }
+    planted = {*FAULTS, *ANALYTICS_FAULTS, *EXTRACT_FAULTS, *PREDICTION_FAULTS, *RECOMMENDATION_FAULTS}
+    assert planted == {question.name for question in QUESTIONS}
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
@@ -414,6 +444,37 @@ def test_a_planted_fault_of_a_prediction_fails_its_check_and_no_other(name, pred
     assert words in verdicts[name].text
 
 
+@pytest.fixture(scope="module")
+def recommending(tmp_path_factory: pytest.TempPathFactory) -> SmallShop:
+    """A shop with recommendations by a matrix factorisation, and a promotion: every check of them passes."""
+    section = {
+        "factors": 4,
+        "regularisation": 1.0,
+        "methods": ["matrix_factorisation"],
+        "audiences": {"tea": {"products": ["tea-00"]}},
+    }
+    shop = shop_of(tmp_path_factory.mktemp("recommending"), as_lines(two_tastes()), **section)
+    recommend(shop)
+    shop.build()  # the features, too: every check is asked
+    return shop
+
+
+@pytest.mark.parametrize("name", ["nothing", *sorted(RECOMMENDATION_FAULTS)])
+def test_a_planted_fault_of_recommendations_fails_its_check_and_no_other(name, recommending):
+    statements, others, words = RECOMMENDATION_FAULTS.get(name, ([], set(), ""))
+    recommending.warehouse.reader.execute("BEGIN")
+    try:
+        for statement in statements:
+            recommending.warehouse.reader.execute(statement)
+        verdicts = {verdict.name: verdict for verdict in run_checks(recommending.warehouse, recommending.settings)}
+    finally:
+        recommending.warehouse.reader.execute("ROLLBACK")
+    assert set(verdicts) >= set(RECOMMENDATION_FAULTS)
+    failed = {verdict.name for verdict in verdicts.values() if not verdict.passed}
+    assert failed == ({name, *others} if statements else set())
+    assert words in (verdicts[name].text if statements else "")
+
+
 @pytest.mark.parametrize("name", sorted(EXTRACT_FAULTS))
 def test_a_planted_fault_of_an_extract_fails_its_check_and_no_other(name, clean, tmp_path):
     rows, url, words = EXTRACT_FAULTS[name]
@@ -451,6 +512,9 @@ def test_which_checks_block_is_a_decision_and_not_an_accident():
         "days_agree",
         "totals_agree",
         "orders_are_told",
+        "model_knows_the_products",
+        "promotions_reach_somebody",
+        "promotions_are_written",
     }
 
 

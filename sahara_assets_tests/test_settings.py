@@ -15,6 +15,7 @@ from sahara_assets.errors import SaharaError, SettingsError
 from sahara_assets.settings.document import Settings, config_file, load_settings, parse_settings
 from sahara_assets.settings.environment import FILE_SUFFIX, environment_variables
 from sahara_assets.settings.measuring import TreatmentSettings
+from sahara_assets.settings.recommendations import ProductAudienceSettings
 from sahara_assets.settings.reference import render_reference
 from sahara_assets_tests.commands import ROOT
 
@@ -214,6 +215,13 @@ def test_a_drop_folder_may_lie_in_a_bucket_and_shows_no_key_that_stands_in_its_a
         (_with_attributes({"age": "A"}, accounts={"attributes": {"age": {"column": "A", "kind": "category"}}}), "datasets.accounts.attributes.age: is a category here and a number in datasets.customers"),
         ({"datasets": {"purchases": {"attributes": {"age": "A"}}}}, "datasets.purchases.attributes: only customers and accounts and sign_ups have attributes"),
         (_with_attributes({"age": "A"}, normalise={"ag": ["lower"]}), "datasets.customers.normalise: unknown column 'ag'; did you mean 'age'?"),
+        ({"recommendations": {"factor": 3}}, "recommendations: unknown key 'factor'; did you mean 'factors'?"),
+        ({"recommendations": {"methods": []}}, "recommendations.methods: names no method"),
+        ({"recommendations": {"methods": ["als"]}}, "recommendations.methods.0: must be one of 'matrix_factorisation'"),
+        ({"recommendations": {"audiences": {"Big Bags": {"products": ["x"]}}}}, "recommendations.audiences: 'Big Bags' becomes part of a file's name"),
+        ({"recommendations": {"audiences": {"bags": {}}}}, "recommendations.audiences.bags: names nothing to promote"),
+        ({"recommendations": {"audiences": {"bags": {"category": "(?<=x)y"}}}}, "recommendations.audiences.bags.category: holds '(?'"),
+        ({"recommendations": {"evaluation_share": 0.5}}, "recommendations.evaluation_share: must be below 0.5"),
         ({"root": "x"}, "unknown key 'root'"),
     ],
 )  # fmt: skip
@@ -299,6 +307,25 @@ _OVERRIDES = {
     "SAHARA_PREPROCESSING_FEATURES": (
         '{"gross_spend": {"missing": "drop"}}',
         {"gross_spend": TreatmentSettings(missing="drop")},
+    ),
+    "SAHARA_RECOMMENDATIONS_ENABLED": ("true", True),
+    "SAHARA_RECOMMENDATIONS_RATING": ("units_sold", "units_sold"),
+    "SAHARA_RECOMMENDATIONS_HALF_LIFE_DAYS": ("30", 30.0),
+    "SAHARA_RECOMMENDATIONS_FACTORS": ("15", 15),
+    "SAHARA_RECOMMENDATIONS_REGULARISATION": ("30", 30.0),
+    "SAHARA_RECOMMENDATIONS_CONFIDENCE": ("40", 40.0),
+    "SAHARA_RECOMMENDATIONS_ITERATIONS": ("5", 5),
+    "SAHARA_RECOMMENDATIONS_METHODS": ("bought_together,popularity", ["bought_together", "popularity"]),
+    "SAHARA_RECOMMENDATIONS_EVALUATION_SHARE": ("0.3", 0.3),
+    "SAHARA_RECOMMENDATIONS_PER_CUSTOMER": ("5", 5),
+    "SAHARA_RECOMMENDATIONS_INCLUDE_OWNED": ("true", True),
+    "SAHARA_RECOMMENDATIONS_SOLD_WITHIN_DAYS": ("30", 30),
+    "SAHARA_RECOMMENDATIONS_PAIRS_PER_PRODUCT": ("5", 5),
+    "SAHARA_RECOMMENDATIONS_MINIMUM_PAIR_ORDERS": ("2", 2),
+    "SAHARA_RECOMMENDATIONS_ANONYMOUS_ORDERS": ("true", True),
+    "SAHARA_RECOMMENDATIONS_AUDIENCES": (
+        '{"bags": {"products": ["85099B"]}}',
+        {"bags": ProductAudienceSettings(products=["85099B"])},
     ),
     "SAHARA_SEGMENTATION_RANK_BY": ("net_spend", "net_spend"),
     "SAHARA_FEATURES_CATEGORY_SEPARATOR": ("/", "/"),

@@ -44,6 +44,8 @@ def repeat_buyer_audience(context: dg.AssetExecutionContext, project: Project) -
         "audience_files",
         "repeat_buyer_scores",
         "predicted_segments",
+        "product_recommendations",
+        "promotion_files",
     ],
     group_name=AUDIENCE_FILES.stage,
     description="One HTML file for people: segments first, then how they were found and what the data were like.",

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sahara_assets.quality import analytics, contracts, drops, extracts, joins, prediction, sales, segmentation
+from sahara_assets.quality import (
+    analytics,
+    contracts,
+    drops,
+    extracts,
+    joins,
+    prediction,
+    recommendations,
+    sales,
+    segmentation,
+)
 from sahara_assets.tables.books import BUILDS
 
 if TYPE_CHECKING:
@@ -25,6 +35,7 @@ QUESTIONS: tuple[Question, ...] = (
     *joins.QUESTIONS,
     *segmentation.QUESTIONS,
     *prediction.QUESTIONS,
+    *recommendations.QUESTIONS,
     *contracts.QUESTIONS,
 )
 
@@ -34,4 +45,5 @@ def run_checks(warehouse: Warehouse, settings: Settings) -> list[Verdict]:
     done = {row["name"] for row in warehouse.rows(BUILDS)}
     done |= {"extracts", "drops", "rejected_rows"} | ({"k_sweep"} if "segmentation_models" in done else set())
     done |= {"repeat_buyer_model"} if "repeat_buyer_models" in done else set()
+    done |= {"product_audiences"} if "product_recommendations" in done else set()
     return [question.answer(warehouse, settings) for question in QUESTIONS if question.asset in done]

@@ -25,6 +25,7 @@ from urllib.parse import quote
 from sahara_assets.report import charts, wording
 from sahara_assets.report.drop_charts import IN_USE, KEPT_OUT, counted_drops, drop_history, reason_kind, reject_reasons
 from sahara_assets.report.profiles import differences_of, in_words, shown_features, told_differences
+from sahara_assets.report.recommendation_charts import METHOD_NAMES, method_comparison
 from sahara_assets.report.svg import DARK, LIGHT, STYLE, STYLE_ELEMENT, colour_variables
 from sahara_assets.report.sweep_chart import sweep_plot
 from sahara_assets.report.wording import number_or_none, share
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from sahara_assets.report.predictions import RepeatBuyers
+    from sahara_assets.report.recommendations import ToldRecommendations
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -81,6 +83,7 @@ class ReportData:
         reject_summary: one row per `dataset`, `column_name`, `reason` with its `row_count`.
         reject_examples: a few rows of `rejected_rows` per reason.
         step_counts: the table, by table and position.
+        recommendations: what is said of them; None where nothing is recommended.
         audience_files: the table; `export_folder` says where they are.
         checks: the last result of each check.
         repeat_buyers: what is said of the model of `[repeat_buyers]`; None where that is off.
@@ -104,6 +107,7 @@ class ReportData:
     reject_summary: Rows = ()
     reject_examples: Rows = ()
     step_counts: Rows = ()
+    recommendations: ToldRecommendations | None = None
     audience_files: Rows = ()
     export_folder: str = ""
     checks: Sequence[Check] = ()
@@ -186,6 +190,9 @@ def _drawn(data: ReportData) -> dict[str, dict[str, str]]:
         "heat": lambda width: charts.profile_heat_map(data.segment_profiles, data.currency, width=width),
         "categories": lambda width: charts.category_shares(data.top_categories, data.currency, width=width),
         "sweep": lambda width: sweep_plot(data.k_sweep, width=width),
+        "methods": lambda width: method_comparison(
+            data.recommendations.evaluation if data.recommendations else [], width=width
+        ),
         "drops": lambda width: drop_history(data.drops, width=width),
         "rejects": lambda width: reject_reasons(data.reject_summary, width=width),
     }
@@ -207,6 +214,10 @@ def _worked_out(data: ReportData) -> dict[str, Any]:
         "headline": _headline(data.segment_profiles),
         "heat_has_gaps": _heat_has_gaps(data.segment_profiles),
         "chosen": next((row for row in data.k_sweep if row["is_chosen"]), None),
+        "methods": [row for row in data.recommendations.evaluation if row["slice"] == "later"]
+        if data.recommendations
+        else [],
+        "method_names": METHOD_NAMES,
         "ledger": _ledger(data.drops),
         "rejects": _rejects(data),
         "steps": _steps(data.step_counts),

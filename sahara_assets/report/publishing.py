@@ -15,6 +15,7 @@ from sahara_assets.errors import SaharaError
 from sahara_assets.quality.checklist import run_checks
 from sahara_assets.report.page import Check, ReportData, render_report
 from sahara_assets.report.predictions import said_of, told_repeat_buyers
+from sahara_assets.report.recommendations import told_recommendations
 from sahara_assets.report.writing import write_whole
 from sahara_assets.segmentation.registry import champion
 from sahara_assets.tables.activation import AUDIENCE_FILES
@@ -56,6 +57,7 @@ def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]
         reject_summary=summary,
         reject_examples=examples,
         step_counts=warehouse.rows(STEP_COUNTS),
+        recommendations=told_recommendations(warehouse, settings),
         audience_files=warehouse.rows(AUDIENCE_FILES),
         export_folder=settings.export.folder,
         checks=[

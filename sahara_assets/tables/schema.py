@@ -14,6 +14,15 @@ from sahara_assets.tables.books import BUILDS, DROPS, REJECTED_ROWS, STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.features import CUSTOMER_FEATURES, CUSTOMER_FEATURES_ONLINE, TOP_CATEGORIES
 from sahara_assets.tables.prediction import PREDICTION_TABLES
+from sahara_assets.tables.recommendations import (
+    BOUGHT_TOGETHER,
+    POPULAR_PRODUCTS,
+    PRODUCT_AUDIENCES,
+    PRODUCT_FACTORS,
+    PRODUCT_RECOMMENDATIONS,
+    RECOMMENDATION_EVALUATION,
+    RECOMMENDATION_MODELS,
+)
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.tables.segmentation import (
     CUSTOMER_SEGMENTS,
@@ -47,6 +56,13 @@ ALL_TABLES: tuple[Table, ...] = (
     SEGMENT_PROFILES,
     SEGMENT_CHANGES,
     *PREDICTION_TABLES,
+    BOUGHT_TOGETHER,
+    POPULAR_PRODUCTS,
+    RECOMMENDATION_EVALUATION,
+    RECOMMENDATION_MODELS,
+    PRODUCT_FACTORS,
+    PRODUCT_RECOMMENDATIONS,
+    PRODUCT_AUDIENCES,
     AUDIENCE_FILES,
 )
 
