@@ -80,10 +80,15 @@ def purchases_are_current(warehouse: Warehouse, settings: Settings) -> bool:
 
 
 def _purchases_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
+    from sahara_assets.sales.lines import states_prices
+
     return combine(
         _dataset_fingerprint(warehouse, settings, "purchases"),
         _dataset_fingerprint(warehouse, settings, "products"),
-        settings.fingerprint("rules", "project.currency", "project.currency_rates"),
+        settings.fingerprint(
+            "rules", "parts_of_day", "project.time_zone", "project.currency", "project.currency_rates"
+        ),
+        str(states_prices(settings)),
         code_fingerprint("sales", "tables/columns", "tables/sales", "warehouse/expressions"),
     )
 

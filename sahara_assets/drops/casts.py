@@ -71,6 +71,7 @@ class Cast:
         values: output name → typed expression over the texts (a timestamp gives itself in UTC and its local time).
         failure: over texts and values: true where the text cannot be typed or a required value is missing.
         remedy: what would be right, for the reject's reason.
+        stands_in: whether the values are made from other columns' values, since the files have none of its own.
     """
 
     column: Column
@@ -78,6 +79,7 @@ class Cast:
     values: tuple[tuple[str, str], ...]
     failure: str
     remedy: str
+    stands_in: bool = False
 
     def fault(self, text: str | None) -> str:
         """What is wrong with a value that failed, and the remedy."""
@@ -87,6 +89,14 @@ class Cast:
 
 
 _NOT_EMPTY = "it must not be empty"
+
+_WHOSE = (f"coalesce(customer_id, {_NULL})", f"coalesce(place_id, {_NULL})", "CAST(ordered_at AS VARCHAR)")
+_STAND_INS = {
+    "order_id": "md5(concat(" + f", {_SEPARATOR}, ".join(_WHOSE) + "))",
+    "quantity": "CAST(1 AS DECIMAL(18, 4))",
+    "unit_price": "CAST(0 AS DECIMAL(18, 4))",
+}
+"""What stands for a column that the files are declared to lack (`Dataset.stand_ins` says so in words), over the other columns' values."""
 
 
 def _shortened(text: str, length: int = 60) -> str:
@@ -121,6 +131,8 @@ def _cast(
     by_line: bool,
 ) -> Cast:
     name, text = column.name, f"t_{column.name}"
+    if position is None and name in dataset.stand_ins and name not in dataset.required:
+        return Cast(column, _text(None, settings), ((name, _STAND_INS[name]),), "false", "", stands_in=True)
     filled = text
     if column.kind is Kind.TEXT:
         value = _normalised(text, settings.normalise.get(name, []))
@@ -192,7 +204,7 @@ def _normalised(text: str, normalisers: Sequence[str]) -> str:
 def _decimal(column: Column, settings: DatasetSettings, project: ProjectSettings, *, by_line: bool) -> tuple[str, str]:
     """A number with four decimals as SQL, and the remedy; further decimals are rounded (`2.5500000000000003` is how floats print)."""
     text = f"t_{column.name}"
-    form = number_format(settings, project, is_money=column.name != "quantity")
+    form = number_format(settings, project, is_money=column.name not in {"quantity", "margin"})
     remedy = f"write a number such as {form.example}, at most 14 digits before the {form.decimal_mark}"
     if not form.currencies:
         return form.to_sql(text), remedy

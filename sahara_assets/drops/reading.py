@@ -104,7 +104,7 @@ class DropReader:
         batch_bytes: int = BATCH_BYTES,
     ) -> None:
         self._warehouse = warehouse
-        self._dataset = dataset
+        self._dataset = dataset.under(settings.columns)
         self._settings = settings
         self._project = project
         self._chunk_bytes = chunk_bytes

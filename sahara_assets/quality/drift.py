@@ -113,6 +113,7 @@ def renames_in_refused(warehouse: Warehouse, settings: Settings, row: Row) -> li
         return []
     names = list(samples)
     bound = bind(names, dataset, settings.datasets[row["dataset"]])
+    dataset = dataset.under(settings.datasets[row["dataset"]].columns)
     wanted = [column for column in (*dataset.required, *dataset.expected) if column not in bound]
     free = {name: values for place, (name, values) in enumerate(samples.items()) if place not in set(bound.values())}
     return suggest_renames(warehouse, settings, row["dataset"], wanted, free)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
+from sahara_assets.sales.parts_of_day import part_of_day
 from sahara_assets.tables.books import DROPS
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 from sahara_assets.tables.sales import PURCHASES
@@ -84,17 +85,21 @@ def _classified(warehouse: Warehouse, settings: Settings) -> ibis.Table:
     ranks = drop_ranks(warehouse, "purchases")
     lines = lines.join(ranks, lines["_drop_id"] == ranks.drop_id)
     price = _in_project_currency(lines, settings)
-    catalogue = _catalogue_categories(warehouse, settings)
+    catalogue = _catalogue(warehouse, settings)
     lines = lines.mutate(unit_price=price).left_join(catalogue, "product_id", rname="{name}_catalogue")
+    has_prices = states_prices(settings)
+    if not has_prices:
+        nothing = money(ibis.literal(0))
+        lines = lines.mutate(unit_price=lines.catalogue_price.coalesce(nothing))
     cancellation = starts_with_code(lines.order_id, rules.cancellation_prefixes)
-    adjustment = starts_with_code(lines.order_id, rules.adjustment_prefixes) | (
-        (lines.quantity < 0) & (lines.unit_price == 0)
-    )
+    # Where no line states a price, none can be told to be free.
+    is_free = lines.unit_price == 0 if has_prices else ibis.literal(value=False)
+    adjustment = starts_with_code(lines.order_id, rules.adjustment_prefixes) | ((lines.quantity < 0) & is_free)
     kind = ibis.cases(
         (cancellation, "cancellation"),
         (adjustment, "adjustment"),
         (lines.quantity < 0, "return"),
-        (lines.unit_price == 0, "free"),
+        (is_free, "free"),
         else_="sale",
     )
     selected: dict[str, Any] = {
@@ -109,11 +114,15 @@ def _classified(warehouse: Warehouse, settings: Settings) -> ibis.Table:
         ordered_at=lines.ordered_at,
         ordered_at_local=lines.ordered_at_local,
         ordered_on=lines.ordered_at_local.date(),
+        part_of_day=part_of_day(warehouse, lines, settings),
         line_kind=kind,
         is_fee=is_one_of(lines.product_id, rules.fee_codes),
         is_future=seconds_of(lines.ordered_at) > seconds_of(lines.modified_at) + FUTURE_SECONDS,
         country=lines.country,
         category=lines.category.coalesce(lines.catalogue_category),
+        product_group=lines.product_group.coalesce(lines.catalogue_group),
+        place_id=lines.place_id,
+        channel=lines.channel,
         client_id=lines.client_id,
         user_id=lines.user_id,
     )
@@ -133,10 +142,20 @@ def _in_project_currency(lines: ibis.Table, settings: Settings) -> Expression:
     return ibis.cases(*branches, else_=lines.unit_price)
 
 
-def _catalogue_categories(warehouse: Warehouse, settings: Settings) -> ibis.Table:
-    """Product → category by the products dataset (no rows where the project has none)."""
+def states_prices(settings: Settings) -> bool:
+    """Whether the purchases' files state prices: not where the settings declare that they have none."""
+    return settings.datasets["purchases"].columns.get("unit_price") != ""
+
+
+def _catalogue(warehouse: Warehouse, settings: Settings) -> ibis.Table:
+    """Product → category, group and price by the products dataset (no rows where the project has none)."""
     if "products" in settings.datasets:
         products = current_lines(warehouse, settings, "products")
     else:
         products = warehouse.table(RAW_TABLES["products"]).limit(0)
-    return products.select("product_id", catalogue_category=products.category)
+    return products.select(
+        "product_id",
+        catalogue_category=products.category,
+        catalogue_group=products.product_group,
+        catalogue_price=products.list_price,
+    )

@@ -28,6 +28,7 @@ from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+from sahara_assets.settings.insights import PartsOfDaySettings
 from sahara_assets.settings.sections import (
     AlertSettings,
     DatasetSettings,
@@ -66,6 +67,7 @@ class Settings(Section):
     drops: DropSettings = Field(default_factory=DropSettings)
     datasets: dict[str, DatasetSettings] = Field(default_factory=_default_datasets)
     rules: RuleSettings = Field(default_factory=RuleSettings)
+    parts_of_day: PartsOfDaySettings = Field(default_factory=PartsOfDaySettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
     export: ExportSettings = Field(default_factory=ExportSettings)

@@ -148,6 +148,9 @@ def _dataset_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tu
     for column in normalise:
         if column in known and dataset.column(column).kind is not Kind.TEXT:
             yield ("normalise", column), "is not a text column; only ids and other text can be normalised"
+    for column, source in columns.items():
+        if source == "" and column in dataset.required and column not in dataset.stand_ins:
+            yield ("columns", column), f"must be in every row of {dataset.name}; nothing can stand in for it"
     version = found.get("version_column")
     if isinstance(version, str) and version and version not in known:
         yield ("version_column",), unknown_key(version, known, noun="column")

@@ -50,6 +50,24 @@ def bytes_of(size: str) -> int:
     return int(float(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1))
 
 
+def known_zone(name: str) -> str:
+    """The name of a time zone.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        zones = sorted(available_timezones(), key=lambda zone: (zone.startswith(("Etc/", "posix")), zone))
+        hint = unknown_key(name, zones, noun="time zone")
+        remedy = (
+            hint if "did you mean" in hint else f"unknown time zone {name!r}; use an IANA name such as Europe/London"
+        )
+        raise ValueError(remedy) from error
+    return name
+
+
 class Section(BaseModel):
     """One section of the file: unknown keys are problems, values are never converted."""
 
@@ -181,18 +199,7 @@ class ProjectSettings(Section):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            zones = sorted(available_timezones(), key=lambda zone: (zone.startswith(("Etc/", "posix")), zone))
-            hint = unknown_key(name, zones, noun="time zone")
-            remedy = (
-                hint
-                if "did you mean" in hint
-                else f"unknown time zone {name!r}; use an IANA name such as Europe/London"
-            )
-            raise ValueError(remedy) from error
-        return name
+        return known_zone(name)
 
 
 class DatasetSettings(Section):
@@ -203,7 +210,7 @@ class DatasetSettings(Section):
     )
     columns: dict[str, str] = Field(
         default_factory=dict,
-        description='Our column = the header\'s name; `""` says that the files have none. A column that is not listed is looked for under its own name.',
+        description='Our column = the header\'s name; `""` says that the files have none (of purchases also for `order_id`, `quantity` and `unit_price`, see below). A column that is not listed is looked for under its own name.',
     )
     delimiter: str = Field(
         "auto",
