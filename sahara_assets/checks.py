@@ -20,6 +20,7 @@ STAGE_OF_ASSET = {
     "k_sweep": "segmentation",
     "customer_segments": "segmentation",
     "segment_profiles": "segmentation",
+    "insights": "insights",
     "audience_files": "activation",
 }
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sahara_assets import console, printing
+from sahara_assets.commands.generate import generate
+from sahara_assets.commands.insights import insights
 from sahara_assets.commands.options import Command, common_options, json_option, settings_of
 from sahara_assets.commands.warehouse import warehouse
 from sahara_assets.errors import SaharaError
@@ -24,7 +26,6 @@ from sahara_assets.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
 
 CONFIG_NAME = "sahara.toml"
@@ -99,7 +100,7 @@ def init(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, config:
     """Look at CSV files (or a folder of them) and write a sahara.toml for them."""
     from sahara_assets.onboarding.propose import propose
     from sahara_assets.onboarding.render import render_config
-    from sahara_assets.report.publishing import write_whole
+    from sahara_assets.report.writing import write_whole
 
     out = config or out
     if out.exists() and not force:
@@ -162,7 +163,7 @@ def peek(
     """Look into any delimited file, without a mapping or a warehouse: its dialect, header, rows, and what is no row."""
     from sahara_assets.drops.peeking import as_document, clean_csv, given_parts, rejects_csv
     from sahara_assets.drops.tables import read_table
-    from sahara_assets.report.publishing import write_whole
+    from sahara_assets.report.writing import write_whole
 
     table = read_table(file, given_parts(dialect), encoding=encoding)
     for path, content in ((csv_path, clean_csv), (rejects_path, rejects_csv)):
@@ -392,6 +393,9 @@ def segments(k: int | None, as_json: bool, config: Path | None) -> None:
     printing.show_segment_stories(rows)
 
 
+cli.add_command(insights)
+
+
 @cli.command(short_help="Write the report again.")
 @common_options
 def report(config: Path | None) -> None:
@@ -424,56 +428,7 @@ def check(strict: bool, as_json: bool, config: Path | None) -> None:
         raise click.exceptions.Exit(STRICT_EXIT)
 
 
-@cli.command(short_help="Write a made-up shop as drops.")
-@click.option("--rows", type=int, default=60_000, show_default=True, help="Purchase rows.")
-@click.option("--seed", type=int, default=20, show_default=True, help="The same seed gives the same bytes.")
-@click.option("--days", type=int, default=365, show_default=True, help="Days from the first to the last.")
-@click.option("--days-per-drop", type=int, default=1, show_default=True, help="Days that one file of purchases covers.")
-@click.option(
-    "--start", type=click.DateTime(["%Y-%m-%d"]), default="2025-01-01", show_default=True, help="The first day."
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Folder to write into (default: data, or the drop folder of --config).",
-)
-@json_option
-@common_options
-def generate(
-    rows: int,
-    seed: int,
-    days: int,
-    days_per_drop: int,
-    start: datetime,
-    out: Path | None,
-    as_json: bool,
-    config: Path | None,
-) -> None:
-    """Write a made-up shop as drops, with planted segments whose truth is known."""
-    from sahara_assets.generate.shop import generate as write_shop
-
-    with console.progress(quiet=as_json) as progress:
-        try:
-            made = write_shop(
-                out or (settings_of(config).drop_folder if config else Path("data")),
-                rows=rows,
-                seed=seed,
-                start=start.date(),
-                days=days,
-                days_per_drop=days_per_drop,
-                progress=lambda done, total: progress("rows", done, total),
-            )
-        except (ValueError, OSError) as error:
-            raise SaharaError(str(error)) from error
-    if as_json:
-        console.as_json(made)
-        return
-    console.say(
-        f"{counted(made.drops, 'drop')}, {counted(made.rows, 'row')} ({made.bad_rows:,} bad on purpose), "
-        f"{counted(made.orders, 'order')} of {counted(made.customers, 'customer')} in {made.folder}; the truth is in {made.truth}"
-    )
-
-
+cli.add_command(generate)
 cli.add_command(warehouse)
 
 

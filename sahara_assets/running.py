@@ -65,6 +65,7 @@ class Summary:
         model: version, k, why, cut-off.
         segments: the profiles' rows.
         audience_files, report: paths of what was written.
+        insight_files: the folder of the insights' CSV files.
         notices: what the export wants to be known.
         verdicts: the checks.
     """
@@ -79,6 +80,7 @@ class Summary:
     segments: list[Row] = field(default_factory=list)
     audience_files: list[str] = field(default_factory=list)
     report: str = ""
+    insight_files: str = ""
     notices: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
 
@@ -196,7 +198,9 @@ def use_model(settings: Settings, k: int) -> int | None:
         stages.customer_segments(warehouse, run)
         stages.segment_profiles(warehouse, run)
         _stop_where_blocked(run_checks(warehouse, settings), before_asset="audience_files")
+        stages.insights(warehouse, settings, run)
         stages.audience_files(warehouse, settings, run)
+        stages.insight_files(warehouse, settings, run)
         stages.report(warehouse, settings, run)
         if complete:
             _remember_completion(warehouse, settings, run)
@@ -316,6 +320,7 @@ def _remember_completion(warehouse: Warehouse, settings: Settings, run: Run) -> 
 def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -> bool:
     """Whether the last completed run left exactly what this one would."""
     from sahara_assets.exports.files import is_current
+    from sahara_assets.report.insight_files import insight_files_are_current
     from sahara_assets.report.publishing import REPORT_NAME
 
     last = built(warehouse, RUN)
@@ -326,6 +331,8 @@ def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -
     audience = built(warehouse, "audience_files")
     report = settings.export_folder / REPORT_NAME
     if audience is None or not is_current(settings.export_folder, audience.fingerprint) or not report.is_file():
+        return False
+    if not insight_files_are_current(warehouse, settings):
         return False
     now = datetime.now(tz=UTC).replace(tzinfo=None)
     planned = plan_load(warehouse, settings, now=now)
@@ -423,6 +430,7 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
     this_run = [row for row in rows if run_id is not None and row["run_id"] == run_id]
     model = champion(warehouse)
     audience, report = built(warehouse, "audience_files"), built(warehouse, "report")
+    insight_files = built(warehouse, "insight_files")
     return Summary(
         anything_new=run_id is not None,
         loaded={
@@ -447,6 +455,7 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
         segments=warehouse.rows(SEGMENT_PROFILES),
         audience_files=[str(settings.export_folder / row["file_name"]) for row in warehouse.rows(AUDIENCE_FILES)],
         report=str(settings.export_folder / REPORT_NAME),
+        insight_files=str(insight_files.details["folder"]) if insight_files else "",
         notices=list(audience.details.get("notices", [])) if audience else [],
         verdicts=[Verdict(**found) for found in report.details["verdicts"]] if report else [],
     )

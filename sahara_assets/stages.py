@@ -1,7 +1,7 @@
 """Every derived table and file, with what it is made from: the pipeline without Dagster.
 
 Each function builds one thing unless it is current, and says what it did. Assets and command line call these; how a thing is built
-lives with its subject (`sales/`, `features/`, `segmentation/`, `exports/`, `report/`).
+lives with its subject (`sales/`, `features/`, `segmentation/`, `insights/`, `exports/`, `report/`).
 """
 
 from __future__ import annotations
@@ -193,6 +193,35 @@ def segment_profiles(warehouse: Warehouse, run: Run) -> Built:
     return build_segment_profiles(warehouse, run, _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint)
 
 
+def insights(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """What the sales say: the lines that count, and every table counted from them."""
+    from sahara_assets.tables.insights import INSIGHT_LINES, INSIGHTS
+    from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
+
+    code = code_fingerprint("insights", "tables/columns", "tables/insights", "warehouse/expressions")
+    fingerprint = combine(
+        *(_needed(warehouse, table.name).fingerprint for table in (ORDERS, PRODUCTS, CUSTOMER_SEGMENTS)),
+        cut_off(warehouse).isoformat(),
+        settings.fingerprint("rules", "features.category_separator"),
+        code,
+    )
+
+    def build_lines() -> tuple[int, dict[str, Any]]:
+        from sahara_assets.insights.building import build_lines
+
+        return build_lines(warehouse, settings, cut_off(warehouse)), {}
+
+    def build_insights() -> tuple[int, dict[str, Any]]:
+        from sahara_assets.insights.building import build_insights
+
+        return build_insights(warehouse, settings, run.progress)
+
+    # Committed by themselves: what a transaction has not committed yet, DuckDB joins without knowing how much it is.
+    lines = rebuild(warehouse, run, INSIGHT_LINES.name, fingerprint, build_lines)
+    fingerprint = combine(lines.fingerprint, settings.fingerprint("insights", "parts_of_day", "project.currency"), code)
+    return rebuild(warehouse, run, INSIGHTS.name, fingerprint, build_insights)
+
+
 def audience_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """The files for marketing tools, unless those on disk are the ones this build would write."""
     from sahara_assets.exports.publishing import publish_audiences
@@ -205,6 +234,17 @@ def audience_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
         code_fingerprint("exports"),
     )
     return publish_audiences(warehouse, settings, run, fingerprint, cut_off(warehouse))
+
+
+def insight_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """The insights as CSV files, unless those on disk are the ones this build would write."""
+    from sahara_assets.report.insight_files import publish_insight_files
+    from sahara_assets.tables.insights import INSIGHTS
+
+    fingerprint = combine(
+        _needed(warehouse, INSIGHTS.name).fingerprint, code_fingerprint("report/insight_files", "report/writing")
+    )
+    return publish_insight_files(warehouse, settings, run, fingerprint)
 
 
 def report(warehouse: Warehouse, settings: Settings, run: Run) -> Built:

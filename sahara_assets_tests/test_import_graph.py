@@ -27,7 +27,7 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("kept", ("warehouse.*", "locking", "builds", "webhook")),
     (
         "made",
-        ("drops.*", "sales.*", "features.*", "segmentation.*", "exports.*", "generate.*", "onboarding.*", "settings.reference", "tables.reference"),
+        ("drops.*", "sales.*", "features.*", "segmentation.*", "insights.*", "exports.*", "generate.*", "onboarding.*", "settings.reference", "tables.reference"),
     ),
     ("questioned", ("quality.*",)),
     ("told", ("report.*",)),

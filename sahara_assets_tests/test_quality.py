@@ -110,8 +110,18 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
     "files_keep_the_format": ([], set(), "faults: audience_ga4.csv"),
     "purchases_contract": (
         ["INSERT INTO purchases SELECT * FROM purchases WHERE line_kind = 'free' LIMIT 1"],
-        {"account_balances"},
+        {"account_balances", "insights_add_up"},
         "_drop_id, _line repeats in 1 row",
+    ),
+    "insights_add_up": (
+        ["UPDATE sales_by_part_of_day SET line_count = line_count + 1 WHERE buyers = 'everyone' AND period = 'all' AND position = 1"],
+        set(),
+        "sales_by_part_of_day comes to",
+    ),
+    "insights_contract": (
+        ["INSERT INTO top_products SELECT * FROM top_products LIMIT 1"],
+        set(),
+        "period, buyers, product_id repeats in top_products",
     ),
     "orders_contract": (["INSERT INTO orders SELECT * FROM orders LIMIT 2"], set(), "order_id repeats in 2 rows"),
     "products_contract": (["INSERT INTO products SELECT * FROM products LIMIT 1"], set(), "product_id repeats in 1 row"),

@@ -1,4 +1,4 @@
-"""What leaves the house: audience files for marketing tools, and the report for people."""
+"""What leaves the house: audience files for marketing tools, the insights as files, and the report for people."""
 
 from typing import Any
 
@@ -20,7 +20,37 @@ def audience_files(context: dg.AssetExecutionContext, project: Project) -> dg.Ma
 
 
 @dg.asset(
-    deps=["segment_profiles", "k_sweep", "segment_changes", "drops", "rejected_rows", "audience_files"],
+    deps=["insights"],
+    group_name=AUDIENCE_FILES.stage,
+    description="The insights as CSV files, one a table.",
+    kinds={"csv"},
+    owners=OWNERS,
+)
+def insight_files(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
+    """Write the insights' files unless those on disk are current."""
+    built = stages.insight_files(project.warehouse, project.settings, project.run(context.run.run_id))
+    written = [{"file_name": name, "sha256": digest} for name, digest in sorted(built.details["files"].items())]
+    return dg.MaterializeResult(
+        metadata={
+            "rebuilt": built.rebuilt,
+            "folder": dg.MetadataValue.path(built.details["folder"]),
+            "written": sample(written, ["file_name", "sha256"], 30),
+        },
+        data_version=dg.DataVersion(built.fingerprint),
+    )
+
+
+@dg.asset(
+    deps=[
+        "segment_profiles",
+        "k_sweep",
+        "segment_changes",
+        "drops",
+        "rejected_rows",
+        "audience_files",
+        "insights",
+        "insight_files",
+    ],
     group_name=AUDIENCE_FILES.stage,
     description="One HTML file for people: segments first, then how they were found and what the data were like.",
     kinds={"html"},

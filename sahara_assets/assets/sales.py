@@ -26,10 +26,12 @@ def purchases(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
         {
             "line_total": [("raw_purchases", "quantity"), ("raw_purchases", "unit_price")],
             "ordered_on": [("raw_purchases", "ordered_at_local")],
+            "part_of_day": [("raw_purchases", "ordered_at"), ("raw_purchases", "ordered_at_local")],
             "line_kind": [("raw_purchases", c) for c in ("order_id", "quantity", "unit_price")],
             "is_fee": [("raw_purchases", "product_id")],
             "is_future": [("raw_purchases", "ordered_at"), ("drops", "modified_at")],
             "category": [("raw_purchases", "category"), ("raw_products", "category")],
+            "product_group": [("raw_purchases", "product_group"), ("raw_products", "product_group")],
         },
     )
     return result_of(built, lineage, kinds=counts(project.warehouse, PURCHASES, "line_kind", "line_total"))

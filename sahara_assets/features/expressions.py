@@ -67,10 +67,11 @@ def _counted(warehouse: Warehouse, settings: Settings, cut_off: datetime) -> ibi
     """Lines before the cut-off, with their category's first part."""
     lines = warehouse.table(PURCHASES)
     lines = lines.filter(lines.ordered_at_local < ibis.timestamp(cut_off.isoformat(sep=" ")))
-    return lines.mutate(top_category=_first_part(lines.category, settings.features.category_separator))
+    return lines.mutate(top_category=first_part(lines.category, settings.features.category_separator))
 
 
-def _first_part(path: Expression, separator: str) -> Expression:
+def first_part(path: Expression, separator: str) -> Expression:
+    """The widest category of a path; the path itself where nothing separates its parts."""
     if not separator:
         return path
     place = path.find(separator)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sahara_assets.quality import contracts, drops, sales, segmentation
+from sahara_assets.quality import contracts, drops, insights, sales, segmentation
 from sahara_assets.tables.books import BUILDS
 
 if TYPE_CHECKING:
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from sahara_assets.warehouse.base import Warehouse
 
 
-QUESTIONS: tuple[Question, ...] = (*drops.QUESTIONS, *sales.QUESTIONS, *segmentation.QUESTIONS, *contracts.QUESTIONS)
+QUESTIONS: tuple[Question, ...] = (
+    *drops.QUESTIONS,
+    *sales.QUESTIONS,
+    *segmentation.QUESTIONS,
+    *insights.QUESTIONS,
+    *contracts.QUESTIONS,
+)
 
 
 def run_checks(warehouse: Warehouse, settings: Settings) -> list[Verdict]:

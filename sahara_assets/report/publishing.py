@@ -6,17 +6,16 @@ What the report looks like lives in `page.py`; this module only gathers what it 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahara_assets.builds import Built, Run, built, record
 from sahara_assets.drops.ledger import ledger_rows, rejected_rows
 from sahara_assets.errors import SaharaError
 from sahara_assets.quality.checklist import run_checks
+from sahara_assets.report.insight_blocks import gather_insights
 from sahara_assets.report.page import Check, ReportData, render_report
+from sahara_assets.report.writing import write_whole
 from sahara_assets.segmentation.registry import champion
 from sahara_assets.tables.activation import AUDIENCE_FILES
 from sahara_assets.tables.books import STEP_COUNTS
@@ -61,6 +60,7 @@ def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]
         checks=[
             Check(check.name, check.passed, "error" if check.blocking else "warn", check.text) for check in verdicts
         ],
+        insights=gather_insights(warehouse, settings),
     )
 
 
@@ -105,19 +105,3 @@ def publish_report(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     with warehouse.transaction():
         record(warehouse, run, "report", fingerprint, 1, details)
     return Built("report", fingerprint, 1, rebuilt=True, details=details)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a kill leaves the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise

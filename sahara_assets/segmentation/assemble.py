@@ -94,7 +94,7 @@ def adopt(
     centroids = np.array([segment.centroid for segment in model.segments])
     position, _ = nearest(apply(model.preprocessing, table), centroids)
     by_position = portraits(measured or measure(table), position, model.k)
-    spends = [portrait.mean_spend for portrait in by_position]
+    spends = [portrait.mean_worth for portrait in by_position]
     old_segments = None
     if champion is None:
         matching = first_keys(spends, centroids.tolist())

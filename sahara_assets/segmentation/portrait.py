@@ -100,6 +100,11 @@ class Portrait:
         """Gross spend per customer, exact; 0 for an empty segment."""
         return Fraction(self.spend_units, max(self.size, 1) * 10**self.spend_scale)
 
+    @property
+    def mean_worth(self) -> Fraction:
+        """What ranks segments: gross spend per customer, or orders per customer where nobody's spend is known."""
+        return self.mean_spend if self.everyone_spend_units else Fraction(self.mean_order_count)
+
 
 @dataclass(frozen=True, slots=True)
 class _MeasuredNumber:

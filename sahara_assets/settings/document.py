@@ -28,7 +28,7 @@ from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-from sahara_assets.settings.insights import PartsOfDaySettings
+from sahara_assets.settings.insights import InsightSettings, PartsOfDaySettings
 from sahara_assets.settings.sections import (
     AlertSettings,
     DatasetSettings,
@@ -70,6 +70,7 @@ class Settings(Section):
     parts_of_day: PartsOfDaySettings = Field(default_factory=PartsOfDaySettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
+    insights: InsightSettings = Field(default_factory=InsightSettings)
     export: ExportSettings = Field(default_factory=ExportSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings, exclude=True)
     root: Annotated[Path, Field(exclude=True)] = Path()

@@ -1,7 +1,7 @@
 """The whole schema in one list.
 
 DDL, contract checks, the column schema in the Dagster UI, the data dictionary and the BigQuery schemas derive from it. How columns are
-computed does not live here: `drops/` fills the raw tables, `sales/`, `features/` and `segmentation/` the others.
+computed does not live here: `drops/` fills the raw tables, `sales/`, `features/`, `segmentation/` and `insights/` the others.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from sahara_assets.tables.activation import AUDIENCE_FILES
 from sahara_assets.tables.books import BUILDS, DROPS, REJECTED_ROWS, STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
+from sahara_assets.tables.insights import INSIGHT_TABLES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.tables.segmentation import (
     CUSTOMER_SEGMENTS,
@@ -41,6 +42,7 @@ ALL_TABLES: tuple[Table, ...] = (
     CUSTOMER_SEGMENTS,
     SEGMENT_PROFILES,
     SEGMENT_CHANGES,
+    *INSIGHT_TABLES,
     AUDIENCE_FILES,
 )
 
