@@ -2,10 +2,13 @@
 .DEFAULT_GOAL := help
 VENV := .venv/bin
 WORKERS ?= 2
-PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope
+PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .venv/.runtime: requirements/runtime.txt pyproject.toml setup.py scripts/set_up
 	@scripts/set_up runtime && touch $@
+
+.venv/.stores: requirements/stores.txt .venv/.runtime
+	@scripts/set_up stores && touch $@
 
 .venv/.test: requirements/test.txt .venv/.runtime
 	@scripts/set_up test && touch $@
@@ -13,12 +16,18 @@ PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope
 .venv-second-opinion/.done: requirements/second_opinion.txt scripts/set_up
 	@scripts/set_up second_opinion && touch $@
 
+.venv-audit/.done: requirements/audit.txt scripts/set_up
+	@scripts/set_up audit && touch $@
+
 .PHONY: help
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: .venv/.runtime ## Build .venv from the locked requirements
+
+.PHONY: setup-stores
+setup-stores: .venv/.stores ## The same with what reads drops from s3:// and gs://, and MongoDB
 
 .PHONY: demo
 demo: .venv/.runtime ## Set up, then run the whole pipeline on the sample shop in data/
@@ -37,13 +46,17 @@ test: .venv/.test .venv-second-opinion/.done lint ## Everything CI runs: lint, t
 .PHONY: test-long
 test-long: .venv/.test ## The larger counts: 50 kills, a million generated rows, …; writes docs/long-counts.md
 	rm -rf .long_counts
-	$(PYTEST) -m long
+	$(PYTEST) -m long --hypothesis-profile=exploring
 	$(VENV)/python -m sahara_assets_tests.long_counts docs/long-counts.md
 
 .PHONY: test-bigquery
 test-bigquery: .venv/.test ## The warehouse contract against a real project: BIGQUERY_TEST_URL=bigquery://PROJECT/PREFIX?location=EU
 	@test -n "$$BIGQUERY_TEST_URL" || { echo "set BIGQUERY_TEST_URL=bigquery://PROJECT/PREFIX?location=EU and have application default credentials" >&2; exit 2; }
 	$(PYTEST) -m "not long" sahara_assets_tests/warehouse -k bigquery
+
+.PHONY: audit
+audit: .venv-audit/.done ## Hold the locked packages against known vulnerabilities (needs the network; AUDIT='-s osv' asks another list)
+	@.venv-audit/bin/python scripts/audit.py $(AUDIT)
 
 .PHONY: lint
 lint: .venv/.test ## Ruff (all rules), formatting and types
@@ -68,8 +81,10 @@ sample: .venv/.runtime ## Write data/ anew
 .PHONY: lock
 lock: ## Compile requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/runtime.txt
-	uv pip compile pyproject.toml --extra build --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/test.txt
+	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --extra sql --extra mongo --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/test.txt
+	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --extra sql --extra mongo --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/stores.txt
 	uv pip compile requirements/second_opinion.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/second_opinion.txt
+	uv pip compile requirements/audit.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/audit.txt
 
 .PHONY: clean
 clean: ## Take away what running and testing leave behind (not the warehouse, not the exports)

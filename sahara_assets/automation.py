@@ -20,12 +20,11 @@ from sahara_assets.alerts import alerts
 from sahara_assets.builds import code_fingerprint, combine
 from sahara_assets.drops.discovery import FoundFile, find_drops
 from sahara_assets.drops.ledger import ledger_rows
-from sahara_assets.errors import DropError, OutdatedTablesError, SaharaError, SettingsError, WarehouseError
+from sahara_assets.errors import DropError, OutdatedTablesError, SaharaError, WarehouseError
 from sahara_assets.failures import failure_of
 from sahara_assets.locking import hold_lock
-from sahara_assets.resources import Project
-from sahara_assets.settings.document import Settings, load_settings
-from sahara_assets.settings.sections import DropSettings
+from sahara_assets.resources import Project, settings_at_load
+from sahara_assets.settings.document import Settings
 from sahara_assets.warehouse.opening import open_warehouse, warehouse_exists
 from sahara_assets.wording import counted
 
@@ -40,7 +39,7 @@ LOOKED_AT = 50
 """How many past runs a tick looks at."""
 
 _TIME_TO_START = timedelta(minutes=5)
-_AT_WORK = (
+AT_WORK = (
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,
@@ -91,6 +90,7 @@ class History:
         at_work: whether one is queued or running.
         failures: how many failed since the last that did not.
         last_failure: when the last of them ended.
+        last_success: when the last run ended, where it succeeded.
         hopeless: on what it failed, where the same run would fail on it again; else empty.
         failed_run: the run that failed last.
         failed_under: the settings and code that it failed under (`settings_state`); empty where it does not say.
@@ -100,19 +100,20 @@ class History:
     at_work: bool = False
     failures: int = 0
     last_failure: datetime | None = None
+    last_success: datetime | None = None
     hopeless: str = ""
     failed_run: str = ""
     failed_under: str = ""
 
 
-def pause_after(failures: int) -> timedelta:
-    """How long to wait after so many failures in a row: 1, 2, 4 … minutes, an hour at most.
+def pause_after(tries: int, *, longest: timedelta | None = None) -> timedelta:
+    """How long to wait after so many tries in vain: 1, 2, 4 … minutes, an hour at most.
 
     >>> [int(pause_after(n).total_seconds() // 60) for n in (1, 2, 3, 7, 8, 5000)]
     [1, 2, 4, 60, 60, 60]
     """
-    doublings = min(failures - 1, 10)
-    return min(FIRST_PAUSE * int(2**doublings), LONGEST_PAUSE)
+    doublings = min(tries - 1, 11)
+    return min(FIRST_PAUSE * int(2**doublings), longest or LONGEST_PAUSE)
 
 
 def drop_sensor_every(seconds: int) -> dg.SensorDefinition:
@@ -152,9 +153,11 @@ def _ring_or_not(
         waiting = _why_wait_still(context, settings, history, state, waiting)
     if waiting:
         return dg.SkipReason(waiting)
-    if not history.failures:
-        if _remembered(context).get("signature") == signature:
-            return dg.SkipReason(f"nothing new among {counted(len(files), 'drop')}")
+    if not history.failures and _remembered(context).get("signature") == signature:
+        waiting = _why_not_again(context, settings, files, history, now)
+        if waiting:
+            return dg.SkipReason(waiting)
+    elif not history.failures:
         new = unknown_files(settings, files)
         if not new:
             context.update_cursor(json.dumps({"signature": signature}))
@@ -163,6 +166,28 @@ def _ring_or_not(
     # The runs so far are in the key, because Dagster never starts a second run under a key it has seen.
     request = dg.RunRequest(run_key=f"{signature}-{history.runs}", tags={SIGNATURE_TAG: signature, STATE_TAG: state})
     return dg.SensorResult(run_requests=[request], cursor=json.dumps({"signature": signature}))
+
+
+def _why_not_again(
+    context: dg.SensorEvaluationContext, settings: Settings, files: list[FoundFile], history: History, now: datetime
+) -> str | None:
+    """Why not to ring again for a folder that was rung for, or None where a drop could not be read and may be by now.
+
+    A lost connection, a missing permission and a full disk leave a drop unread and the folder as it was. The ledger is asked once
+    after every run.
+    """
+    remembered = _remembered(context)
+    unread = int(remembered.get("unread", "0"))
+    if history.last_success is not None and remembered.get("asked") != str(history.runs):
+        unread = len(unread_files(settings, files))
+        asked = {"asked": str(history.runs), "unread": str(unread)}
+        context.update_cursor(json.dumps({**remembered, **asked}))
+    if not unread or history.last_success is None:
+        return f"nothing new among {counted(len(files), 'drop')}"
+    left = history.last_success + pause_after(history.runs, longest=HOPELESS_PAUSE) - now
+    if left <= timedelta(0):
+        return None
+    return f"{counted(unread, 'drop')} could not be read; the next try is in {counted(round(left.total_seconds()), 'second')}"
 
 
 def _why_wait_still(
@@ -204,8 +229,8 @@ def ledger_state(settings: Settings) -> str | None:
     try:
         with open_warehouse(settings, read_only=True, wait_seconds=0) as warehouse:
             rows = sorted(
-                [str(row["dataset"]), str(row["path"]), str(row["drop_id"]), str(row["status"])]
-                for row in ledger_rows(warehouse)
+                [str(value) for value in row.values()]
+                for row in ledger_rows(warehouse, "dataset", "path", "drop_id", "status")
             )
     except OutdatedTablesError:
         return ""
@@ -220,9 +245,8 @@ def settled_files(settings: Settings, now: datetime) -> list[FoundFile]:
     Raises:
         DropError: the folder is not there.
     """
-    settled_before = now.replace(tzinfo=None) - timedelta(seconds=settings.drops.settle_seconds)
-    waits = settings.drops.settle_seconds > 0
-    return [file for file in find_drops(settings) if not waits or file.modified_at <= settled_before]
+    moment, settle = now.replace(tzinfo=None), settings.drops.settle_seconds
+    return [file for file in find_drops(settings) if not file.may_grow(settle, moment)]
 
 
 def unknown_files(settings: Settings, files: list[FoundFile]) -> list[FoundFile]:
@@ -231,14 +255,32 @@ def unknown_files(settings: Settings, files: list[FoundFile]) -> list[FoundFile]
     Raises:
         WarehouseError: a run holds the warehouse.
     """
+    known = {(path, signature) for path, drop_id, signature in _looked_at(settings) if drop_id}
+    return [file for file in files if (file.path, file.signature) not in known]
+
+
+def unread_files(settings: Settings, files: list[FoundFile]) -> list[FoundFile]:
+    """Files that could not be read when they were last looked at.
+
+    Raises:
+        WarehouseError: a run holds the warehouse.
+    """
+    unread = {path for path, drop_id, _ in _looked_at(settings) if not drop_id}
+    return [file for file in files if file.path in unread]
+
+
+def _looked_at(settings: Settings) -> list[tuple[str, str, str]]:
+    """What the ledger knows files by: path, content (none where it could not be read) and signature; all of it in one query."""
     if not warehouse_exists(settings):
-        return files
+        return []
     try:
         with open_warehouse(settings, read_only=True, wait_seconds=0) as warehouse:
-            known = {(row["path"], row["signature"]) for row in ledger_rows(warehouse) if row["drop_id"]}
+            return [
+                (row["path"], row["drop_id"], row["signature"])
+                for row in ledger_rows(warehouse, "path", "drop_id", "signature")
+            ]
     except OutdatedTablesError:
-        return files  # it holds no ledger yet, so every drop is new to it
-    return [file for file in files if (file.path, file.signature) not in known]
+        return []  # it holds no ledger yet, so every drop is new to it
 
 
 def history_of(instance: dg.DagsterInstance, signature: str) -> History:
@@ -252,8 +294,11 @@ def history_of(instance: dg.DagsterInstance, signature: str) -> History:
         failed.append(record)
     found = History(
         runs=instance.get_runs_count(filters=filters),
-        at_work=bool(records) and records[0].dagster_run.status in _AT_WORK,
+        at_work=bool(records) and records[0].dagster_run.status in AT_WORK,
         failures=len(failed),
+        last_success=_end(records[0])
+        if records and records[0].dagster_run.status is dg.DagsterRunStatus.SUCCESS
+        else None,
     )
     if not failed:
         return found
@@ -261,13 +306,18 @@ def history_of(instance: dg.DagsterInstance, signature: str) -> History:
     failure = failure_of(instance, last.dagster_run.run_id)
     return replace(
         found,
-        last_failure=datetime.fromtimestamp(last.end_time, tz=UTC)
-        if last.end_time
-        else last.update_timestamp.replace(tzinfo=UTC),
+        last_failure=_end(last),
         hopeless="" if failure.may_pass else failure.error,
         failed_run=last.dagster_run.run_id,
         failed_under=last.dagster_run.tags.get(STATE_TAG, ""),
     )
+
+
+def _end(record: dg.RunRecord) -> datetime:
+    """When a run ended."""
+    if record.end_time:
+        return datetime.fromtimestamp(record.end_time, tz=UTC)
+    return record.update_timestamp.replace(tzinfo=UTC)
 
 
 def why_wait(history: History, now: datetime) -> str | None:
@@ -330,16 +380,13 @@ def _is_free(settings: Settings) -> bool:
 
 def all_automation() -> dict[str, Any]:
     """Jobs, sensors and schedules as `Definitions` takes them."""
+    from sahara_assets.extract_sensor import extract_sensor_every
+
+    settings = settings_at_load()
+    # A shop without databases is spared a sensor that has nothing to do, on the page of every asset.
+    asking = [extract_sensor_every(settings.drops.extract_seconds)] if settings.extracts else []
     return {
         "jobs": [sahara_run, sahara_retrain],
-        "sensors": [drop_sensor_every(_watch_seconds()), alerts],
+        "sensors": [drop_sensor_every(settings.drops.watch_seconds), *asking, alerts],
         "schedules": [monthly_retrain],
     }
-
-
-def _watch_seconds() -> int:
-    """How often the settings want the folder looked into; where they are broken, the sensor itself will say so."""
-    try:
-        return load_settings().drops.watch_seconds
-    except SettingsError:
-        return DropSettings().watch_seconds

@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahara_assets.tables.books import BUILDS
+from sahara_assets.tables.books import BUILDS, STEP_COUNTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sahara_assets.warehouse.base import Warehouse
@@ -94,6 +94,18 @@ def built(warehouse: Warehouse, name: str) -> Built | None:
 def forget_builds(warehouse: Warehouse, *, but: str) -> None:
     """Have everything built anew, current or not; all but one table."""
     warehouse.delete(BUILDS, {"name": [row["name"] for row in warehouse.rows(BUILDS) if row["name"] != but]})
+
+
+def write_account(warehouse: Warehouse, table: str, account: Sequence[tuple[str, int]]) -> None:
+    """Write what a step took in, let go by reason and handed on, in the place of what stood there."""
+    warehouse.delete(STEP_COUNTS, {"table_name": [table]})
+    warehouse.insert(
+        STEP_COUNTS,
+        [
+            {"table_name": table, "position": position, "reason": reason, "row_count": count}
+            for position, (reason, count) in enumerate(account, start=1)
+        ],
+    )
 
 
 def rebuild(

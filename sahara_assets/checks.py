@@ -10,13 +10,17 @@ from sahara_assets.quality.questions import Question
 from sahara_assets.resources import Project
 
 STAGE_OF_ASSET = {
+    "extracts": "extract",
     "drops": "raw",
     "rejected_rows": "raw",
+    "sessions": "analytics",
+    "product_events": "analytics",
     "purchases": "sales",
     "orders": "sales",
     "products": "sales",
     "customers": "sales",
     "customer_features": "features",
+    "customer_features_online": "features",
     "k_sweep": "segmentation",
     "customer_segments": "segmentation",
     "segment_profiles": "segmentation",

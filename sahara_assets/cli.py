@@ -7,6 +7,7 @@ nobody foresaw; 3 a blocking check failed; 130 stopped by Ctrl-C. An error says 
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sahara_assets import console, printing
+from sahara_assets.commands.extract import extract
+from sahara_assets.commands.features import features
 from sahara_assets.commands.generate import generate
 from sahara_assets.commands.insights import insights
-from sahara_assets.commands.options import Command, common_options, json_option, settings_of
+from sahara_assets.commands.options import Command, FileOrAddress, common_options, json_option, settings_of
 from sahara_assets.commands.warehouse import warehouse
 from sahara_assets.errors import SaharaError
 from sahara_assets.wording import counted
@@ -47,7 +50,10 @@ def main() -> None:
         console.note("stopped; what was committed stays, the next run goes on from there")
         code = INTERRUPTED_EXIT
     except click.ClickException as error:
-        error.show()
+        # By way of a text, because a shell's `*` may have put any file's name among the arguments.
+        said = io.StringIO()
+        error.show(said)
+        console.note(said.getvalue().rstrip("\n"))
         code = USAGE_EXIT
     except Exception as error:  # noqa: BLE001 - the last resort of a program
         code = USAGE_EXIT
@@ -67,7 +73,7 @@ def _debugging() -> bool:
 def _explain(error: Exception, sentence: str) -> None:
     """Say what went wrong; with `--debug` also where."""
     if _debugging():
-        traceback.print_exception(error)
+        console.note("".join(traceback.format_exception(error)).rstrip("\n"))
         console.note(getattr(error, "details", ""))
     console.note(sentence)
 
@@ -89,23 +95,23 @@ def cli() -> None:
 
 
 @cli.command(short_help="Propose a sahara.toml from your CSVs.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=FileOrAddress())
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path(CONFIG_NAME), show_default=True, help="Where to write."
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @json_option
 @common_options
-def init(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, config: Path | None) -> None:
-    """Look at CSV files (or a folder of them) and write a sahara.toml for them."""
-    from sahara_assets.onboarding.propose import propose
+def init(files: tuple[Path | str, ...], out: Path, force: bool, as_json: bool, config: Path | None) -> None:
+    """Look at CSV files (or a folder of them, here or at s3://BUCKET/PREFIX or gs://BUCKET/PREFIX) and write a sahara.toml for them."""
+    from sahara_assets.onboarding.fetching import propose_any
     from sahara_assets.onboarding.render import render_config
     from sahara_assets.report.writing import write_whole
 
     out = config or out
     if out.exists() and not force:
         raise SaharaError(f"{out}: exists already; --force overwrites it, --out writes elsewhere")
-    proposal = propose(list(files), out.resolve().parent)
+    proposal = propose_any(files, out.resolve().parent)
     write_whole(out.resolve(), render_config(proposal).encode())
     if as_json:
         console.as_json({"path": str(out), "complete": proposal.complete, "findings": proposal.summary_lines})
@@ -140,7 +146,7 @@ def _dialect_options(command: Command) -> Command:
 
 
 @cli.command(short_help="What any file holds, and what would be rejected.")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FileOrAddress(dir_okay=False))
 @_dialect_options
 @click.option("--encoding", default="auto", show_default=True, help="As in sahara.toml.")
 @click.option("--rows", type=click.IntRange(min=0), default=10, show_default=True, help="How many rows to show.")
@@ -151,7 +157,7 @@ def _dialect_options(command: Command) -> Command:
 @json_option
 @common_options
 def peek(
-    file: Path,
+    file: Path | str,
     encoding: str,
     rows: int,
     csv_path: Path | None,
@@ -161,11 +167,17 @@ def peek(
     **dialect: str | int | None,
 ) -> None:
     """Look into any delimited file, without a mapping or a warehouse: its dialect, header, rows, and what is no row."""
-    from sahara_assets.drops.peeking import as_document, clean_csv, given_parts, rejects_csv
+    from sahara_assets.drops.discovery import file_at
+    from sahara_assets.drops.peeking import as_document, clean_csv, given_parts, rejects_csv, rows_with_formulas
     from sahara_assets.drops.tables import read_table
     from sahara_assets.report.writing import write_whole
 
-    table = read_table(file, given_parts(dialect), encoding=encoding)
+    outputs = [path.resolve() for path in (csv_path, rejects_path) if path is not None]
+    taken = [*outputs, file.resolve()] if isinstance(file, Path) else outputs
+    if len(set(taken)) < len(taken):
+        raise SaharaError("--csv and --rejects: must be two files, and neither of them the one that is read")
+    found = file_at(file) if isinstance(file, str) else file
+    table = read_table(found, given_parts(dialect), encoding=encoding)
     for path, content in ((csv_path, clean_csv), (rejects_path, rejects_csv)):
         if path is not None:
             try:
@@ -173,10 +185,21 @@ def peek(
             except OSError as error:
                 raise SaharaError(f"{path}: cannot be written ({error.strerror}); name another file") from error
             console.note(f"wrote {path}")
+    if outputs:
+        _warn_of_formulas(rows_with_formulas(table))
     if as_json:
         console.as_json(as_document(table, rows))
     else:
         printing.show_table(table, rows)
+
+
+def _warn_of_formulas(count: int) -> None:
+    """Say that a file that was written is not for opening in a spreadsheet by a double click."""
+    if count:
+        console.note(
+            f"{counted(count, 'row holds', 'rows hold')} cells that begin like a formula, which a spreadsheet would run. They stand there as they "
+            "were delivered, or they would not be the same rows: edit the file as text, or import it with every column as text"
+        )
 
 
 @cli.command(short_help="Load, rebuild, score, export what is new.")
@@ -215,8 +238,12 @@ def run(dry_run: bool, retrain: bool, rebuild: bool, strict: bool, as_json: bool
         console.as_json(summary)
     else:
         printing.show_summary(summary, settings)
-    if strict and (summary.rejected_count or summary.refused_drops or summary.warnings):
+    failed = any(each.error for each in summary.extracts)
+    if strict and (failed or summary.rejected_count or summary.refused_drops or summary.warnings):
         raise click.exceptions.Exit(STRICT_EXIT)
+
+
+cli.add_command(extract)
 
 
 @cli.group(invoke_without_command=True, short_help="What was delivered; forget and allow.")
@@ -320,7 +347,7 @@ def verify(context: click.Context, as_json: bool, config: Path | None) -> None:
 @common_options
 def rejects(csv_path: Path | None, as_json: bool, config: Path | None) -> None:
     """List rejected rows with file, line, column and reason."""
-    from sahara_assets.drops.correcting import write_corrections
+    from sahara_assets.drops.correcting import rows_with_formulas, write_corrections
     from sahara_assets.drops.ledger import ledger_rows, rejected_rows
     from sahara_assets.running import reading
 
@@ -334,6 +361,8 @@ def rejects(csv_path: Path | None, as_json: bool, config: Path | None) -> None:
             raise SaharaError(f"{csv_path}: cannot be written ({error.strerror}); name another file") from error
     for path in written:
         console.note(f"wrote {path}")
+    if written:
+        _warn_of_formulas(rows_with_formulas(rows, ledger))
     if as_json:
         console.as_json(rows)
     elif not rows:
@@ -393,6 +422,7 @@ def segments(k: int | None, as_json: bool, config: Path | None) -> None:
     printing.show_segment_stories(rows)
 
 
+cli.add_command(features)
 cli.add_command(insights)
 
 
@@ -437,7 +467,7 @@ cli.add_command(warehouse)
 @common_options
 def ui(port: int, config: Path | None) -> None:
     """Open Dagster on this machine: the graph, the checks, the plots, and the sensor."""
-    from sahara_assets.running import ui_command
+    from sahara_assets.job import ui_command
 
     command, environment = ui_command(settings_of(config), config, port)
     console.note(f"Dagster starts on http://127.0.0.1:{port} and stays until you press Ctrl-C")

@@ -1,11 +1,11 @@
 """How the command line speaks: aligned tables, progress on a terminal and plain lines elsewhere, JSON for machines.
 
 What is said is decided in `printing.py` and `cli.py`. Results go to standard output; progress, warnings and errors to standard error.
+Whatever is said may hold names and values of files, so nothing reaches the terminal but through `visible`.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sahara_assets.untrusted import json_text, visible
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -32,22 +34,23 @@ _NUMBER = re.compile(r"[-−]?[\d,]+(\.\d+)?( %)?|–|")
 
 def say(text: str = "") -> None:
     """A line for a person, on standard output."""
-    click.echo(text)
+    click.echo(visible(text, lines=True))
 
 
 def note(text: str) -> None:
     """A remark, on standard error."""
-    click.echo(text, err=True)
+    click.echo(visible(text, lines=True), err=True)
 
 
 def heading(text: str) -> None:
     """A line that begins a part."""
-    click.echo(click.style(text, bold=True))
+    click.echo(click.style(visible(text), bold=True))
 
 
 def paragraph(text: str, indent: str = "") -> None:
     """Running text, broken at the terminal's width; one line where the output is no terminal."""
     limit = line_width()
+    text = visible(text, lines=True)
     if limit is None:
         click.echo(f"{indent}{text}")
         return
@@ -64,7 +67,7 @@ def line_width() -> int | None:
 
 def as_json(value: Any) -> None:  # noqa: ANN401 - whatever is reported
     """A value as JSON on standard output, and nothing else there; a number that JSON does not know becomes null."""
-    click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    click.echo(json_text(_plain(value), indent=2))
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever is reported
@@ -94,7 +97,7 @@ def table(rows: Sequence[Row], columns: dict[str, str], *, optional: Sequence[st
     if not rows:
         return
     shown = {
-        key: heading
+        key: _cell(heading)
         for key, heading in columns.items()
         if key not in optional or any(_cell(row.get(key)) != "–" for row in rows)
     }
@@ -150,8 +153,7 @@ def _cell(value: object) -> str:
         return f"{value:,.{0 if isinstance(value, int) else 3 if isinstance(value, float) else 2}f}"
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
-    # What a file holds is printed as it stands, but a control character must not move the cursor.
-    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+    return visible(" ".join(str(value).split()))
 
 
 def share(value: float) -> str:

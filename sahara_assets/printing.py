@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sahara_assets import console
 from sahara_assets.drops.dialect import DELIMITER_NAMES
+from sahara_assets.untrusted import shell_word
 from sahara_assets.wording import counted, some
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from sahara_assets.drops.loading import LoadReport
     from sahara_assets.drops.tables import Table
     from sahara_assets.drops.verifying import Verified
+    from sahara_assets.extracts.extracting import Extracted
     from sahara_assets.quality.questions import Verdict
-    from sahara_assets.running import Summary
     from sahara_assets.settings.document import Settings
+    from sahara_assets.summary import Summary
     from sahara_assets.warehouse.base import Row
 
 
@@ -49,7 +51,7 @@ def show_preview(report: LoadReport) -> None:
         f"{counted(len(planned), 'drop')} to act on, {report.unchanged:,} unchanged, {len(report.held):,} held; nothing was changed"
     )
     for path in report.held:
-        console.say(f"held: {path}; `sahara drops` says why, `sahara drops allow {path}` lets it in")
+        console.say(f"held: {path}; `sahara drops` says why, `sahara drops allow {shell_word(path)}` lets it in")
     for path in report.left_alone:
         console.say(f"still being written: {path}")
 
@@ -97,16 +99,24 @@ def _spelled(value: object) -> str:
     )
 
 
+def told_extract(each: Extracted) -> str:
+    """One extract's outcome as a line."""
+    what = "nothing new"
+    if each.files:
+        what = f"{counted(each.rows, 'row')} in {counted(each.files, 'file')}"
+    said = "; ".join([what] * (bool(each.files) or not each.error) + [f"failed: {each.error}"] * bool(each.error))
+    upto = f", up to {each.watermark}" if each.watermark else ""
+    return "; ".join([f"{each.name} → {each.dataset}: {said}{upto}", *each.notices])
+
+
 def show_summary(summary: Summary, settings: Settings) -> None:
     """The end of a run: drops, rows, rejects, the model and why, the segments, what to look at, and what was written."""
     if summary.anything_new:
         loaded = summary.loaded
         console.heading("Drops")
-        console.paragraph(
-            f"this run: {counted(loaded['drops'], 'drop')}, {counted(loaded['rows_read'], 'row')} read, "
-            f"{loaded['rows_loaded']:,} loaded, {loaded['rows_rejected']:,} rejected",
-            indent="  ",
-        )
+        done = f"{counted(loaded['drops'], 'drop')}, {counted(loaded['rows_read'], 'row')} read, "
+        done += f"{loaded['rows_loaded']:,} loaded, {loaded['rows_rejected']:,} rejected"
+        console.paragraph(f"this run: {done if loaded['drops'] else 'no drop to load'}", indent="  ")
     else:
         console.heading("Nothing new: 0 rows loaded, every table and file is current")
     refused = f", {counted(summary.refused_drops, 'drop')} refused" if summary.refused_drops else ""
@@ -125,6 +135,10 @@ def show_summary(summary: Summary, settings: Settings) -> None:
     if summary.segments:
         console.heading("Segments")
         show_segments(summary.segments, settings)
+    if summary.extracts:
+        console.heading("Databases")
+        for each in summary.extracts:
+            console.paragraph(told_extract(each), indent="  ")
     remarks = [*(verdict.text for verdict in summary.warnings), *summary.notices]
     if remarks:
         console.heading("Worth a look")
@@ -141,15 +155,14 @@ def show_summary(summary: Summary, settings: Settings) -> None:
 def show_segments(rows: Sequence[Row], settings: Settings) -> None:
     """The segments as a table."""
     currency = settings.project.currency or "spend"
+    decimals = {"mean_gross_spend": 2, "mean_order_count": 1, "median_recency_days": 0}
     shown = [
         {
             **row,
             "segment": str(row["segment"]),
             "customer_share": console.share(row["customer_share"]),
-            "spend_share": console.share(row["spend_share"]),
-            "mean_gross_spend": f"{row['mean_gross_spend']:,.2f}",
-            "mean_order_count": f"{row['mean_order_count']:,.1f}",
-            "median_recency_days": f"{row['median_recency_days']:,.0f}",
+            "spend_share": None if row["spend_share"] is None else console.share(row["spend_share"]),
+            **{name: None if row[name] is None else f"{row[name]:,.{places}f}" for name, places in decimals.items()},
         }
         for row in rows
     ]
@@ -166,7 +179,7 @@ def show_segments(rows: Sequence[Row], settings: Settings) -> None:
             "mean_order_count": "orders each",
             "median_recency_days": "days since last",
         },
-        optional=["median_recency_days", "mean_order_count", "mean_gross_spend", "tier"],
+        optional=["median_recency_days", "mean_order_count", "mean_gross_spend", "tier", "spend_share"],
     )
 
 

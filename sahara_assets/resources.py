@@ -16,6 +16,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from sahara_assets.builds import Run
+from sahara_assets.errors import SettingsError
 from sahara_assets.locking import hold_lock
 from sahara_assets.settings.document import Settings, load_settings
 from sahara_assets.warehouse.opening import open_warehouse
@@ -35,6 +36,14 @@ def show_progress(progress: Callable[[str, int, int], None] | None) -> None:
     _progress.set(progress)
 
 
+def settings_at_load() -> Settings:
+    """The settings as Dagster's definitions need them; where they are broken the defaults stand in, and whatever runs says so itself."""
+    try:
+        return load_settings()
+    except SettingsError:
+        return Settings()
+
+
 class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
     """A shop's project: `sahara.toml` and what it names.
 
@@ -45,6 +54,7 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
     config_path: str = ""
     _settings: Settings | None = PrivateAttr(default=None)
     _warehouse: object = PrivateAttr(default=None)
+    _held: bool = PrivateAttr(default=False)
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
     _now: datetime | None = PrivateAttr(default=None)
 
@@ -56,6 +66,7 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
         finally:
             self._stack.close()
             self._warehouse = None
+            self._held = False
 
     @property
     def settings(self) -> Settings:
@@ -64,11 +75,17 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._settings = load_settings(Path(self.config_path) if self.config_path else None)
         return self._settings
 
+    def hold(self) -> None:
+        """Hold the project's lock from now to the end of the run."""
+        if not self._held:
+            self._stack.enter_context(hold_lock(self.settings))
+            self._held = True
+
     @property
     def warehouse(self) -> Warehouse:
         """The warehouse, with the project's lock held from now to the end of the run."""
         if self._warehouse is None:
-            self._stack.enter_context(hold_lock(self.settings))
+            self.hold()
             self._warehouse = self._stack.enter_context(open_warehouse(self.settings))
         return self._warehouse  # type: ignore[return-value]
 

@@ -1,19 +1,22 @@
 """Every derived table and file, with what it is made from: the pipeline without Dagster.
 
 Each function builds one thing unless it is current, and says what it did. Assets and command line call these; how a thing is built
-lives with its subject (`sales/`, `features/`, `segmentation/`, `insights/`, `exports/`, `report/`).
+lives with its subject (`analytics/`, `sales/`, `features/`, `segmentation/`, `insights/`, `exports/`, `report/`).
 """
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sahara_assets.builds import Built, Run, built, code_fingerprint, combine, rebuild
+from sahara_assets.builds import Built, Run, built, code_fingerprint, combine, rebuild, write_account
 from sahara_assets.drops.ledger import raw_fingerprint
 from sahara_assets.errors import SaharaError
-from sahara_assets.tables.books import STEP_COUNTS
-from sahara_assets.tables.features import TOP_CATEGORIES
+from sahara_assets.settings.attributes import attribute_of
+from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
+from sahara_assets.tables.books import BUILDS
+from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 
 if TYPE_CHECKING:
@@ -33,6 +36,52 @@ def _dataset_fingerprint(warehouse: Warehouse, settings: Settings, dataset: str)
     return combine(raw_fingerprint(warehouse, dataset), version)
 
 
+def _declared_attributes(settings: Settings) -> str:
+    """Which attributes are asked for, of what kind: files that are gone hold those of the day they were read."""
+    return json.dumps(
+        {
+            name: [(one, attribute_of(one, declared).kind) for one, declared in dataset.attributes.items()]
+            for name, dataset in settings.datasets.items()
+        },
+        sort_keys=True,
+    )
+
+
+def _traffic_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
+    """What sessions and product events depend on."""
+    return combine(
+        *(_dataset_fingerprint(warehouse, settings, dataset) for dataset in ("sessions", "events", "customers")),
+        settings.fingerprint("analytics.customer"),
+        code_fingerprint("analytics", "sales/lines", "tables/columns", "tables/analytics", "warehouse/expressions"),
+    )
+
+
+def _traffic(
+    warehouse: Warehouse, settings: Settings, run: Run, table: Table, builder: Callable[[], tuple[int, Account]]
+) -> Built:
+    """Build a table of analytics; where a project has none and never had, there is nothing to build and nothing to write down."""
+    from sahara_assets.analytics.visits import delivered
+
+    if not delivered(warehouse, settings) and not warehouse.count(table):
+        return Built(table.name, combine("no analytics"), 0, rebuilt=False)
+    fingerprint = _traffic_fingerprint(warehouse, settings)
+    return rebuild(warehouse, run, table.name, fingerprint, _with_account(warehouse, table, builder))
+
+
+def sessions(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """One row per session."""
+    from sahara_assets.analytics.sessions import build_sessions
+
+    return _traffic(warehouse, settings, run, SESSIONS, lambda: build_sessions(warehouse, settings))
+
+
+def product_events(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """One row per product of a hit, or item of an event."""
+    from sahara_assets.analytics.product_events import build_product_events
+
+    return _traffic(warehouse, settings, run, PRODUCT_EVENTS, lambda: build_product_events(warehouse, settings))
+
+
 def _with_account(
     warehouse: Warehouse, table: Table, builder: Callable[[], tuple[int, Account]]
 ) -> Callable[[], tuple[int, dict[str, Any]]]:
@@ -40,14 +89,7 @@ def _with_account(
 
     def build() -> tuple[int, dict[str, Any]]:
         rows, account = builder()
-        warehouse.delete(STEP_COUNTS, {"table_name": [table.name]})
-        warehouse.insert(
-            STEP_COUNTS,
-            [
-                {"table_name": table.name, "position": position, "reason": reason, "row_count": count}
-                for position, (reason, count) in enumerate(account, start=1)
-            ],
-        )
+        write_account(warehouse, table.name, account)
         return rows, {reason: count for reason, count in account if reason != "out"}
 
     return build
@@ -69,7 +111,14 @@ def purchases(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """Every order line once, classified."""
     from sahara_assets.sales.lines import build_purchases
 
-    build = _with_account(warehouse, PURCHASES, lambda: build_purchases(warehouse, settings))
+    def lines() -> tuple[int, Account]:
+        if settings.analytics.purchases == "none":
+            return build_purchases(warehouse, settings)
+        from sahara_assets.analytics.purchases import purchase_lines
+
+        return build_purchases(warehouse, settings, purchase_lines(warehouse, settings))
+
+    build = _with_account(warehouse, PURCHASES, lines)
     return rebuild(warehouse, run, PURCHASES.name, _purchases_fingerprint(warehouse, settings), build)
 
 
@@ -80,16 +129,19 @@ def purchases_are_current(warehouse: Warehouse, settings: Settings) -> bool:
 
 
 def _purchases_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
-    from sahara_assets.sales.lines import states_prices
+    from sahara_assets.sales.lines import states_orders, states_prices
 
+    rule = settings.fingerprint("analytics.purchases", "analytics.order")
     return combine(
         _dataset_fingerprint(warehouse, settings, "purchases"),
         _dataset_fingerprint(warehouse, settings, "products"),
         settings.fingerprint(
             "rules", "parts_of_day", "project.time_zone", "project.currency", "project.currency_rates"
         ),
-        str(states_prices(settings)),
         code_fingerprint("sales", "tables/columns", "tables/sales", "warehouse/expressions"),
+        *([] if settings.analytics.purchases == "none" else [_traffic_fingerprint(warehouse, settings), rule]),
+        *([] if states_prices(settings) else ["no prices"]),
+        *([] if states_orders(settings) else ["no order ids"]),
     )
 
 
@@ -111,10 +163,12 @@ def products(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
 
 def customers(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """One row per customer."""
-    from sahara_assets.sales.subjects import build_customers
+    from sahara_assets.sales.customers import build_customers
 
     fingerprint = combine(
-        _needed(warehouse, PURCHASES.name).fingerprint, _dataset_fingerprint(warehouse, settings, "customers")
+        _needed(warehouse, PURCHASES.name).fingerprint,
+        *(_dataset_fingerprint(warehouse, settings, dataset) for dataset in ("customers", "accounts", "sign_ups")),
+        _declared_attributes(settings),
     )
     build = _with_account(warehouse, CUSTOMERS, lambda: build_customers(warehouse, settings))
     return rebuild(warehouse, run, CUSTOMERS.name, fingerprint, build)
@@ -122,14 +176,17 @@ def customers(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
 
 def customer_features(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """What every customer is measured by, and the categories that matter, as of the cut-off."""
-    from sahara_assets.tables.features import CUSTOMER_FEATURES
+    from sahara_assets.features.feature_set import feature_set
 
+    features = feature_set(settings)
     fingerprint = combine(
         _needed(warehouse, PURCHASES.name).fingerprint,
         _needed(warehouse, CUSTOMERS.name).fingerprint,
-        settings.fingerprint("features.cut_off", "features.category_separator"),
+        settings.fingerprint("features.cut_off", "features.category_separator", "features.population"),
+        json.dumps([[one.feature.name, repr(one.recipe)] for one in features.declared]),
         code_fingerprint("features", "tables/columns", "tables/features", "warehouse/expressions"),
     )
+    _make_room(warehouse, features.table, fingerprint)
 
     def build() -> tuple[int, dict[str, Any]]:
         from sahara_assets.features.expressions import build_features, cut_off_of
@@ -138,13 +195,49 @@ def customer_features(warehouse: Warehouse, settings: Settings, run: Run) -> Bui
         if cut_off is None:
             raise SaharaError(
                 "nothing was sold yet: no line is a sale. Look at `sahara drops` and at the rules in sahara.toml"
+                if settings.features.population == "buyers"
+                else "nothing was delivered yet: no drop is loaded. Look at `sahara drops` and at the patterns in sahara.toml"
             )
-        rows, details = _with_account(
-            warehouse, CUSTOMER_FEATURES, lambda: build_features(warehouse, settings, cut_off)
-        )()
+        rows, details = _with_account(warehouse, features.table, lambda: build_features(warehouse, settings, cut_off))()
         return rows, {**details, "cut_off": cut_off.isoformat(), TOP_CATEGORIES.name: warehouse.count(TOP_CATEGORIES)}
 
-    return rebuild(warehouse, run, CUSTOMER_FEATURES.name, fingerprint, build)
+    return rebuild(warehouse, run, features.table.name, fingerprint, build)
+
+
+def customer_features_online(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """The features for single look-ups, with the time they were computed."""
+    import ibis
+
+    from sahara_assets.features.feature_set import feature_set
+
+    features = feature_set(settings)
+    offline = _needed(warehouse, features.table.name)
+    as_of = cut_off(warehouse)
+    fingerprint = combine(offline.fingerprint, as_of.isoformat(), code_fingerprint("tables/features"))
+    _make_room(warehouse, features.online_table, fingerprint)
+
+    def build() -> tuple[int, dict[str, Any]]:
+        measured = warehouse.table(features.table)
+        moments = {"cut_off": as_of, "computed_at": run.now}
+        stamped = measured.mutate(
+            **{name: ibis.timestamp(moment.isoformat(sep=" ")) for name, moment in moments.items()}
+        )
+        return warehouse.replace(features.online_table, stamped), {}
+
+    return rebuild(warehouse, run, features.online_table.name, fingerprint, build)
+
+
+def _make_room(warehouse: Warehouse, table: Table, fingerprint: str) -> None:
+    """Have a table whose columns depend on the settings take rows of today's shape, where it is about to be built.
+
+    Its build is forgotten first where columns change: a kill in between then looks like a table that was never built.
+    """
+    known = built(warehouse, table.name)
+    if known is not None and known.fingerprint == fingerprint:
+        return
+    if not warehouse.has_shape(table):
+        warehouse.in_transaction(lambda: warehouse.delete(BUILDS, {"name": [table.name]}))
+    warehouse.reshape(table)
 
 
 def cut_off(warehouse: Warehouse) -> datetime:
@@ -153,8 +246,6 @@ def cut_off(warehouse: Warehouse) -> datetime:
     Raises:
         SaharaError: it was never built.
     """
-    from sahara_assets.tables.features import CUSTOMER_FEATURES
-
     return datetime.fromisoformat(_needed(warehouse, CUSTOMER_FEATURES.name).details["cut_off"])
 
 
@@ -177,20 +268,19 @@ def segmentation_model(
     return current, None
 
 
-def customer_segments(warehouse: Warehouse, run: Run) -> Built:
+def customer_segments(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """The segment of every customer."""
     from sahara_assets.segmentation.training import build_customer_segments
-    from sahara_assets.tables.features import CUSTOMER_FEATURES
 
-    return build_customer_segments(warehouse, run, _needed(warehouse, CUSTOMER_FEATURES.name).fingerprint)
+    return build_customer_segments(warehouse, settings, run, _needed(warehouse, CUSTOMER_FEATURES.name).fingerprint)
 
 
-def segment_profiles(warehouse: Warehouse, run: Run) -> Built:
+def segment_profiles(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """What every segment is."""
     from sahara_assets.segmentation.training import build_segment_profiles
     from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 
-    return build_segment_profiles(warehouse, run, _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint)
+    return build_segment_profiles(warehouse, settings, run, _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint)
 
 
 def insights(warehouse: Warehouse, settings: Settings, run: Run) -> Built:

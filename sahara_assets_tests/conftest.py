@@ -15,6 +15,7 @@ from sahara_assets.generate.shop import generate
 from sahara_assets_tests.commands import sahara
 from sahara_assets_tests.fake_bigquery.fixtures import fake_bigquery, running_bigquery  # noqa: F401 - fixtures
 from sahara_assets_tests.long_counts import note
+from sahara_assets_tests.object_stores import bucket, hasty, running_stores  # noqa: F401 - fixtures
 from sahara_assets_tests.postgres_server import PostgresServer, binaries
 
 if TYPE_CHECKING:
@@ -22,13 +23,59 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # For work at the desk: shows a failing history as it was found instead of spending minutes on a smaller one (--hypothesis-profile=quick).
-settings.register_profile("quick", phases=(Phase.explicit, Phase.reuse, Phase.generate))
+settings.register_profile("quick", deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+# How long an example takes says nothing on a busy machine; speed is the benchmarks' business. `make test` draws the same examples every
+# time, so that it fails for what was changed and for nothing else; `make test-long` looks for new ones.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile("exploring", deadline=None)
+settings.load_profile("steady")
 
 # A shell's `&` starts what it starts with SIGINT ignored; the servers that tests start would inherit that, and with Dagster ignore SIGTERM too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+_MINUTES_EACH = (
+    "test_service",
+    "warehouse.test_equal_tables",
+    "test_kill_postgres",
+    "test_online_retail",
+    "drops.test_exactly_once",
+    "test_kill",
+    "drops.test_any_order",
+    "test_two_at_once",
+    "test_object_stores",
+    "test_dagster_ui",
+    "test_planted_truth",
+    "test_cli_runs",
+)
+"""Begun first, so that at the end no worker sits idle beside one that still has minutes to go (with `--no-loadscope-reorder`)."""
+
+_UNTRACED = (
+    "analytics.test_rules",
+    "drops.test_any_order",
+    "drops.test_exactly_once",
+    "test_object_stores",
+    "test_online_retail",
+    "warehouse.test_analytics",
+    "warehouse.test_equal_tables",
+)
+"""Run without counting statements, which costs these a fifth of their time: what they execute, cheaper tests have executed."""
+
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long modules first, all else as it was collected; some without counting what they execute."""
+    ranks = {f"sahara_assets_tests.{name}": rank for rank, name in enumerate(_MINUTES_EACH)}
+    items.sort(key=lambda item: ranks.get(_module(item), len(ranks)))
+    for item in items:
+        if _module(item).removeprefix("sahara_assets_tests.") in _UNTRACED:
+            item.add_marker("no_cover")
+
+
+def _module(item: pytest.Item) -> str:
+    return str(getattr(getattr(item, "module", None), "__name__", ""))
+
 
 SMALL = """\
 [project]

@@ -15,17 +15,17 @@ NOW = datetime(2026, 1, 1)
 
 
 class SmallShop:
-    """A drop folder and a warehouse in memory.
+    """A drop folder and a warehouse, one in memory where none is given.
 
     `settings` are the parts of sahara.toml that differ from the defaults.
     """
 
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, warehouse=None, /, **settings):
         self.folder = folder / "drops"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.root = folder
         self.set(**settings)
-        self.warehouse = DuckDBWarehouse(None)
+        self.warehouse = warehouse or DuckDBWarehouse(None)
         self.warehouse.prepare()
         self.runs = itertools.count(1)
 
@@ -41,12 +41,7 @@ class SmallShop:
         if isinstance(rows, str):
             target.write_text(rows)
             return target
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        target.write_text(text.getvalue())
+        target.write_text(as_csv(rows))
         return target
 
     def load(self):
@@ -57,7 +52,14 @@ class SmallShop:
         """Load, then build everything down to the features."""
         report = self.load()
         run = Run("test", NOW)
-        for stage in (stages.purchases, stages.orders, stages.products, stages.customers):
+        for stage in (
+            stages.sessions,
+            stages.product_events,
+            stages.purchases,
+            stages.orders,
+            stages.products,
+            stages.customers,
+        ):
             stage(self.warehouse, self.settings, run)
         if features:
             stages.customer_features(self.warehouse, self.settings, run)
@@ -66,6 +68,16 @@ class SmallShop:
     def rows(self, table):
         """A declared table's rows."""
         return self.warehouse.rows(table)
+
+
+def as_csv(rows):
+    """Dictionaries as the text of a file."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def line(order="1", customer="ann", product="mug", quantity="1", price="2.50", at="2025-03-01 10:00:00", **more):

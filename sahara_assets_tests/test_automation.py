@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -28,11 +29,13 @@ from sahara_assets.automation import (
 )
 from sahara_assets.definitions import defs
 from sahara_assets.drops.discovery import find_drops
+from sahara_assets.drops.folders import LocalFolder
 from sahara_assets.errors import BlockedError, SettingsError, TryAgainError
 from sahara_assets.failures import failure_of
 from sahara_assets.locking import hold_lock
 from sahara_assets.resources import Project
 from sahara_assets.settings.document import load_settings
+from sahara_assets_tests.bell import JOB, Bell
 from sahara_assets_tests.commands import sahara
 
 if TYPE_CHECKING:
@@ -40,53 +43,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-
-class Bell:
-    """A sensor's life: what it is shown, tick by tick, with the cursor that it leaves."""
-
-    def __init__(self, root: Path, instance: dg.DagsterInstance) -> None:
-        self.root = root
-        self.instance = instance
-        self.cursor: str | None = None
-
-    def tick(self) -> dg.SensorResult | dg.SkipReason:
-        project = Project(config_path=str(self.root / "sahara.toml"))
-        resources = {"project": project}
-        with dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources=resources) as context:
-            answer = DROP_SENSOR(context)
-            self.cursor = answer.cursor if isinstance(answer, dg.SensorResult) else context.cursor
-        return answer
-
-    def rings(self) -> dg.RunRequest:
-        """Tick, and expect one run."""
-        answer = self.tick()
-        assert isinstance(answer, dg.SensorResult), answer
-        (request,) = answer.run_requests or []
-        return request
-
-    def silence(self) -> str:
-        """Tick, expect none, and say why."""
-        answer = self.tick()
-        assert isinstance(answer, dg.SkipReason), answer
-        return answer.skip_message or ""
-
-    def start(self, request: dg.RunRequest) -> dg.DagsterRun:
-        """What the daemon does about a request."""
-        return self.instance.create_run_for_job(JOB, tags=dict(request.tags), status=dg.DagsterRunStatus.STARTED)
-
-    def start_and_fail(self, request: dg.RunRequest) -> None:
-        self.instance.report_run_failed(self.start(request), "on purpose")
-
-    def start_and_succeed(self, request: dg.RunRequest) -> None:
-        run = self.start(request)
-        self.instance.report_dagster_event(
-            dg.DagsterEvent(event_type_value="PIPELINE_SUCCESS", job_name=JOB.name, message="done"), run.run_id
-        )
-
-
-DROP_SENSOR = drop_sensor_every(30)
-JOB = defs().resolve_job_def("sahara_run")
 
 
 @pytest.fixture
@@ -263,6 +219,44 @@ def test_a_drop_that_was_let_in_by_hand_ends_the_waiting(project, instance):
         assert bell.silence().startswith("the last run failed on what another try cannot help: ")
     assert sahara("drops", "allow", f"purchases/{path.name}", cwd=project).code == 0
     assert bell.rings().run_key.endswith("-1")
+
+
+def test_what_could_not_be_read_is_tried_again_with_pauses_although_nothing_in_the_folder_changes(bell, monkeypatch):
+    bad = drop(bell.root, 3)
+    bad.write_bytes(gzip.compress(b"order_id\n1\n" * 50)[:-9])
+    first = bell.rings()
+    bell.load()
+    bell.start_and_succeed(first)
+    for _ in range(2):
+        assert bell.silence().startswith("1 drop could not be read; the next try is in ")
+    monkeypatch.setattr(automation, "FIRST_PAUSE", timedelta(0))
+    second = bell.rings()
+    assert second.run_key == f"{first.run_key[:-1]}1"
+    bell.load()
+    bell.start_and_succeed(second)
+    monkeypatch.setattr(automation, "FIRST_PAUSE", timedelta(minutes=1))
+    assert bell.silence().startswith("1 drop could not be read; the next try is in 1")
+    bad.unlink()
+    assert bell.silence() == "2 drops, all in the ledger"
+    assert bell.silence() == "nothing new among 2 drops"
+
+
+def test_a_drop_that_was_read_and_refused_is_not_tried_again(bell):
+    drop(bell.root, 3, "no column of ours\n1\n")
+    request = bell.rings()
+    bell.load()
+    assert {row["status"] for row in bell.ledger()} == {"rejected"}
+    bell.start_and_succeed(request)
+    assert bell.silence() == "nothing new among 3 drops"
+
+
+def test_a_look_at_the_folder_opens_no_file(bell, monkeypatch):
+    """With a hundred thousand drops it would take longer than Dagster lets a sensor take."""
+    monkeypatch.setattr(LocalFolder, "open", lambda *_: pytest.fail("a file was opened"))
+    bell.start_and_succeed(bell.rings())
+    bell.silence()
+    drop(bell.root, 3)
+    bell.rings()
 
 
 @given(st.floats(0, 200_000))

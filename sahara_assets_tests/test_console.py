@@ -54,9 +54,9 @@ def test_an_optional_column_that_is_empty_throughout_is_left_out_at_any_width(ca
     assert "note" not in capsys.readouterr().out
 
 
-def test_control_characters_of_a_file_do_not_reach_the_terminal(capsys):
-    console.table([{"row": "a\x1b[2Jb\tc\nd"}], {"row": "row"})
-    assert capsys.readouterr().out.splitlines()[-1] == "a [2Jb c d"
+def test_control_characters_of_a_file_are_shown_and_not_obeyed(capsys):
+    console.table([{"row": "a\x1b[2Jb\tc\nd"}], {"row": "row\x1b"})
+    assert capsys.readouterr().out.splitlines() == ["row\\x1b", "─────────────", "a\\x1b[2Jb c d"]
 
 
 def test_no_rows_print_nothing(capsys):

@@ -12,7 +12,7 @@ from sahara_assets.definitions import defs
 from sahara_assets.quality.checklist import QUESTIONS
 from sahara_assets_tests.commands import ROOT, clean_environment
 
-STORY = ["raw", "sales", "features", "segmentation", "insights", "activation"]
+STORY = ["raw", "analytics", "sales", "features", "segmentation", "insights", "activation"]
 SPECS = {spec.key.to_user_string(): spec for spec in defs().resolve_all_asset_specs()}
 
 
@@ -46,7 +46,7 @@ def test_every_asset_introduces_itself(name):
     assert spec.kinds
     assert list(spec.owners) == ["team:sahara"]
     assert spec.group_name in STORY
-    if name not in {"report", "insight_files"}:  # files, not tables
+    if name not in {"report", "extracts", "insight_files"}:  # a page and files, not tables
         schema = spec.metadata["dagster/column_schema"]
         assert schema.columns
         for column in schema.columns:
@@ -85,3 +85,24 @@ def test_the_retraining_schedule_is_off_until_someone_turns_it_on():
     (schedule,) = defs().schedules
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
     assert schedule.job.name == "sahara_retrain"
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [("duckdb:///sahara.duckdb", "duckdb"), ("postgres://host/db", "postgresql"), ("bigquery://p/d", "bigquery")],
+)
+def test_assets_name_the_warehouse_that_they_are_in(url, kind, monkeypatch):
+    monkeypatch.setenv("SAHARA_WAREHOUSE_URL", url)
+    kinds = {spec.key.to_user_string(): spec.kinds for spec in defs().resolve_all_asset_specs()}
+    warehouses = {"duckdb", "postgresql", "bigquery"}
+    assert {name for name, found in kinds.items() if found & warehouses} >= {
+        "raw_purchases",
+        "purchases",
+        "customer_features",
+    }
+    assert all(found & warehouses in (set(), {kind}) for found in kinds.values())
+
+
+def test_broken_settings_do_not_keep_the_code_from_loading(monkeypatch):
+    monkeypatch.setenv("SAHARA_DROPS_WATCH_SECONDS", "never")
+    assert {sensor.name for sensor in defs().sensors} == {"drop_sensor", "alerts"}

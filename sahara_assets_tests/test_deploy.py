@@ -331,7 +331,8 @@ def test_the_image_runs_as_a_numbered_user_with_a_health_check_and_no_compiler()
 def test_the_image_installs_the_lock_and_nothing_but_the_lock():
     installs = [rest for word, rest in _instructions() if word == "RUN" and "pip install" in rest]
     assert "--require-hashes" in installs[0]
-    assert "-r requirements/runtime.txt" in installs[0]
+    assert "-r requirements/${REQUIREMENTS}.txt" in installs[0]
+    assert ("ARG", "REQUIREMENTS=runtime") in _instructions()
     assert all("--no-deps" in command for rest in installs for command in re.findall(r"pip install [^&]*", rest))
 
 

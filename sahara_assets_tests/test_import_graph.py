@@ -22,32 +22,37 @@ if TYPE_CHECKING:
 PACKAGE = ROOT / "sahara_assets"
 
 LAYERS: list[tuple[str, tuple[str, ...]]] = [
-    ("declared", ("errors", "tables.*", "wording")),
-    ("set", ("features.declarations", "tables.features", "tables.schema", "settings.*")),
+    ("declared", ("errors", "tables.*", "wording", "untrusted")),
+    (
+        "set",
+        ("features.declarations", "features.declared", "features.feature_set", "tables.features", "tables.schema", "settings.*"),
+    ),
     ("kept", ("warehouse.*", "locking", "builds", "webhook")),
     (
         "made",
-        ("drops.*", "sales.*", "features.*", "segmentation.*", "insights.*", "exports.*", "generate.*", "onboarding.*", "settings.reference", "tables.reference"),
+        ("drops.*", "extracts.*", "analytics.*", "sales.*", "features.*", "segmentation.*", "insights.*", "exports.*", "generate.*", "onboarding.*", "settings.reference", "tables.reference"),
     ),
     ("questioned", ("quality.*",)),
     ("told", ("report.*",)),
     ("staged", ("stages",)),
-    ("wired", ("resources", "failures", "launching")),
-    ("shown", ("assets.*", "checks", "automation", "alerts")),
+    ("wired", ("resources", "failures", "launching", "logs")),
+    ("shown", ("assets.*", "checks", "automation", "extract_sensor", "alerts")),
     ("offered", ("definitions",)),
-    ("commanded", ("console", "printing", "running", "commands.*", "cli")),
+    ("commanded", ("console", "printing", "summary", "job", "running", "commands.*", "cli")),
 ]  # fmt: skip
 
 WITH_DAGSTER = (
     "resources",
     "failures",
     "launching",
+    "logs",
     "assets.*",
     "checks",
     "automation",
+    "extract_sensor",
     "alerts",
     "definitions",
-    "running",
+    "job",
 )
 NEVER_AT_IMPORT = {
     "sklearn",
@@ -59,6 +64,16 @@ NEVER_AT_IMPORT = {
     "psycopg2",
     "google",
     "rich",
+    "s3fs",
+    "gcsfs",
+    "fsspec",
+    "botocore",
+    "aiobotocore",
+    "aiohttp",
+    "requests",
+    "sqlalchemy",
+    "pymongo",
+    "bson",
 }
 
 
@@ -147,7 +162,7 @@ def test_heavy_imports_wait_until_they_are_needed(module):
 
 
 def test_running_and_the_commands_leave_dagster_alone_until_there_is_work():
-    for module in ("running", "cli", "printing", "console"):
+    for module in ("running", "job", "summary", "cli", "printing", "console"):
         assert not {name for name in imported(modules()[module], only_at_import=True) if name.startswith("dagster")}
 
 

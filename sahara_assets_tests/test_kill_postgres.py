@@ -77,6 +77,10 @@ class Load:
             with self._moved:
                 self.lines.append(line)
                 self._moved.notify_all()
+        # Its last word comes before its end, and nothing comes after that to wake whoever waits for either.
+        self.process.wait(timeout=300)
+        with self._moved:
+            self._moved.notify_all()
 
     def wait_for(self, lines, seconds):
         """Wait until it has printed so many lines, and a while longer, or has ended."""

@@ -304,7 +304,7 @@ def test_in_any_order_in_five_runs_with_ten_delivered_twice_everything_is_the_sa
             for table in (*RAW_TABLES.values(), PURCHASES, ORDERS, PRODUCTS, CUSTOMERS, CUSTOMER_FEATURES):
                 assert warehouse.arrow(table).equals(reference.arrow(table)), table.name
             model, _ = stages.segmentation_model(warehouse, settings, Run("late", NOW), retrain=True)
-            stages.customer_segments(warehouse, Run("late", NOW))
+            stages.customer_segments(warehouse, settings, Run("late", NOW))
             other = champion(reference)
             assert (model.model.version, other.model.version) == (2, 1)
             assert centroids(model) == centroids(other)

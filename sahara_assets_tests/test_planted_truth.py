@@ -43,7 +43,7 @@ def shop(tmp_path_factory):
         load_drops(warehouse, settings, run_id=run.run_id, now=run.now)
         build(warehouse, settings, run)
         stages.segmentation_model(warehouse, settings, run, retrain=False)
-        stages.customer_segments(warehouse, run)
+        stages.customer_segments(warehouse, settings, run)
         yield warehouse, settings, made, json.loads(made.quirks.read_text())
 
 

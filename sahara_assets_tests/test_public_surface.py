@@ -64,8 +64,8 @@ def surface() -> dict[str, Any]:
         "assets": _assets(definitions),
         "checks": _checks(definitions),
         "jobs": sorted(job.name for job in definitions.jobs or []),
-        "sensors": {sensor.name: sensor.default_status.value for sensor in definitions.sensors or []},  # type: ignore[union-attr]
-        "schedules": {schedule.name: schedule.cron_schedule for schedule in definitions.schedules or []},  # type: ignore[union-attr]
+        "sensors": {sensor.name: sensor.default_status.value for sensor in definitions.sensors or []},
+        "schedules": {schedule.name: schedule.cron_schedule for schedule in definitions.schedules or []},
         "commands": _commands(cli),
         "environment": sorted(environment_variables(Settings)),
         "tables": {table.name: {column.name: column.kind.value for column in table.columns} for table in ALL_TABLES},

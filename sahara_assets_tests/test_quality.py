@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
 from sahara_assets.drops.ledger import reading_fingerprint
+from sahara_assets.extracts.extracting import extract_all
 from sahara_assets.quality.checklist import QUESTIONS, run_checks
 from sahara_assets.settings.document import load_settings
 from sahara_assets.warehouse.opening import open_warehouse
+from sahara_assets_tests.analytics import made_exports as made
+from sahara_assets_tests.small_shop import SmallShop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 FIRST = "(SELECT min(drop_id) FROM drops WHERE dataset = 'purchases' AND rows_loaded > 1)"
 SOMEONE = "(SELECT min(customer_id) FROM customer_features)"
 
-# Check → the SQL that plants its fault, what else must notice, and words of the answer. Some faults break two laws at once.
+# Check → the SQL (or the settings) that plants its fault, what else must notice, and words of the answer. Some faults break two laws at once.
 FAULTS: dict[str, tuple[list[str], set[str], str]] = {
     "conservation": (
         [f"UPDATE drops SET rows_read = rows_read + 1 WHERE drop_id = {FIRST}"],
@@ -56,6 +62,16 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
         [f"UPDATE drops SET undeclared_columns = '[\"colour\"]', absent_columns = '[\"country\"]' WHERE drop_id = {FIRST}"],
         set(),
         "1 drop differs in columns from the others of the dataset: purchases/",
+    ),
+    "attributes_found": (
+        ['[datasets.purchases]\n[datasets.products]\n[datasets.customers.attributes]\ngender = "Sex"\n', "UPDATE drops SET absent_columns = '[\"gender\"]' WHERE dataset = 'customers'"],
+        {"nothing_stale"},
+        "in no drop: datasets.customers.attributes.gender: ",
+    ),
+    "ids_join": (
+        ["UPDATE raw_customers SET customer_id = '00' || customer_id"],
+        set(),
+        'would be with normalise = { customer_id = ["strip_leading_zeros"] } under both [datasets.purchases] and [datasets.customers]',
     ),
     "nothing_stale": (
         [f"UPDATE drops SET reading_fingerprint = 'old' WHERE drop_id = {FIRST}"],
@@ -131,6 +147,11 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
         {"two_ways_agree"},
         "recency_days is null in 1 row",
     ),
+    "customer_features_online_contract": (
+        [f"INSERT INTO customer_features_online SELECT * FROM customer_features_online WHERE customer_id = {SOMEONE}"],
+        set(),
+        "customer_id repeats in 1 row",
+    ),
     "customer_segments_contract": (
         [f"INSERT INTO customer_segments SELECT * FROM customer_segments WHERE customer_id = {SOMEONE}"],
         {"everyone_scored_once", "two_ways_agree"},
@@ -140,6 +161,72 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
         ["INSERT INTO segment_profiles SELECT * FROM segment_profiles WHERE segment = 1"],
         set(),
         "segment repeats in 1 row",
+    ),
+}  # fmt: skip
+
+# The same for what only a project with analytics is asked.
+EXTRACT = """
+[extracts.people]
+dataset = "customers"
+url = "env:SHOP_DB_URL"
+table = "customers"
+watermark = "changed"
+lookback = 5
+
+[datasets.customers]
+
+[datasets.purchases]
+"""
+EXTRACT_FAULTS: dict[str, tuple[list[tuple[str, int | None]], str, str]] = {
+    "extracts_succeed": ([], "sqlite:///gone.db", "1 extract failed, and the next run tries again: people: "),
+    "rows_are_found": (
+        [("ann", 1), ("bob", None)],
+        "sqlite:///shop.db",
+        "people: 1 row has no changed, by which alone rows are found",
+    ),
+}
+"""Rows of a database, where it is said to be, and what is found."""
+
+ANALYTICS_FAULTS: dict[str, tuple[list[str], set[str], str]] = {
+    "sessions_account_balances": (
+        ["UPDATE step_counts SET row_count = row_count + 1 WHERE table_name = 'sessions' AND position = 1"],
+        set(),
+        "rows in",
+    ),
+    "product_events_account_balances": (
+        ["UPDATE step_counts SET row_count = row_count + 1 WHERE table_name = 'product_events' AND position = 1"],
+        set(),
+        "rows in",
+    ),
+    "join_coverage": (
+        ["UPDATE sessions SET visitor_id = 'x' || visitor_id"],
+        set(),
+        "0 of 2 visitor_ids of the sessions are customers (0.0%)",
+    ),
+    "days_agree": (
+        ["UPDATE sessions SET started_on = started_on + 1"],
+        set(),
+        "2 of 2 sessions began on another day by the project's clock (America/Los_Angeles)",
+    ),
+    "totals_agree": (
+        ["UPDATE raw_sessions SET page_views = page_views + 1 WHERE _line = 1"],
+        set(),
+        "1 session states different totals on different rows",
+    ),
+    "orders_are_told": (
+        ["UPDATE product_events SET order_id = NULL WHERE product_id = 'P2'"],
+        set(),
+        "1 of 2 purchased product rows name no transaction",
+    ),
+    "sessions_contract": (
+        ["INSERT INTO sessions SELECT * FROM sessions LIMIT 1"],
+        {"sessions_account_balances"},
+        "session_id repeats in 1 row",
+    ),
+    "product_events_contract": (
+        ["INSERT INTO product_events SELECT * FROM product_events LIMIT 1"],
+        {"product_events_account_balances", "account_balances"},
+        "_drop_id, _line repeats in 1 row",
     ),
 }  # fmt: skip
 
@@ -173,7 +260,8 @@ def asked(root: Path) -> dict[str, Verdict]:
 
 def test_clean_data_pass_every_check(clean):
     verdicts = asked(clean)
-    assert set(verdicts) == {question.name for question in QUESTIONS}
+    # Without analytics there is nothing to ask of it.
+    assert set(verdicts) == {question.name for question in QUESTIONS} - set(ANALYTICS_FAULTS)
     assert [verdict for verdict in verdicts.values() if not verdict.passed] == []
     for verdict in verdicts.values():
         json.dumps(verdict.metadata)
@@ -181,7 +269,7 @@ def test_clean_data_pass_every_check(clean):
 
 
 def test_every_check_has_its_planted_fault():
-    assert set(FAULTS) == {question.name for question in QUESTIONS}
+    assert set(FAULTS) | set(ANALYTICS_FAULTS) | set(EXTRACT_FAULTS) == {question.name for question in QUESTIONS}
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
@@ -190,9 +278,13 @@ def test_a_planted_fault_fails_its_check_and_no_other(name, clean, tmp_path):
     root = tmp_path / "project"
     shutil.copytree(clean, root)
     if statements:
+        toml = [statement for statement in statements if statement.startswith("[")]
+        with (root / "sahara.toml").open("a") as settings:
+            settings.writelines(toml)
         with duckdb.connect(str(root / "sahara.duckdb")) as connection:
             for statement in statements:
-                connection.execute(statement)
+                if statement not in toml:
+                    connection.execute(statement)
     else:
         audience = root / "exports" / "audience_ga4.csv"
         audience.write_bytes(audience.read_bytes().replace(b"user_id", b"userid", 1))
@@ -201,20 +293,88 @@ def test_a_planted_fault_fails_its_check_and_no_other(name, clean, tmp_path):
     assert words in verdicts[name].text
 
 
+@pytest.fixture(scope="module")
+def visited(tmp_path_factory: pytest.TempPathFactory) -> SmallShop:
+    """A shop whose purchases are those of its two sessions: every check passes."""
+    shop = SmallShop(
+        tmp_path_factory.mktemp("visited"),
+        project={"time_zone": "America/Los_Angeles"},
+        datasets={"sessions": made.SESSIONS, "customers": {}},
+        analytics={"purchases": "transactions"},
+    )
+    bought = (made.product(quantity=2, revenue=26.5), made.product("P2", 3.5, quantity=1, revenue=4.0))
+    shop.deliver(
+        "sessions/a.jsonl",
+        made.lines(
+            made.session("0017", 1, made.hit(1, made.product()), made.hit(2, *bought, action="6", order="ORD1")),
+            made.session("0018", 1, made.hit(1)),
+        ),
+    )
+    shop.deliver("customers/a.csv", [{"customer_id": "c-1", "visitor_id": "0017"}, {"customer_id": "0018"}])
+    shop.build(features=False)
+    return shop
+
+
+def test_clean_sessions_pass_every_check(visited):
+    verdicts = run_checks(visited.warehouse, visited.settings)
+    assert {verdict.name for verdict in verdicts} >= set(ANALYTICS_FAULTS)
+    assert [verdict for verdict in verdicts if not verdict.passed] == []
+
+
+@pytest.mark.parametrize("name", sorted(ANALYTICS_FAULTS))
+def test_a_planted_fault_of_analytics_fails_its_check_and_no_other(name, visited):
+    statements, others, words = ANALYTICS_FAULTS[name]
+    visited.warehouse.reader.execute("BEGIN")
+    try:
+        for statement in statements:
+            visited.warehouse.reader.execute(statement)
+        verdicts = {verdict.name: verdict for verdict in run_checks(visited.warehouse, visited.settings)}
+    finally:
+        visited.warehouse.reader.execute("ROLLBACK")
+    assert {verdict.name for verdict in verdicts.values() if not verdict.passed} == {name, *others}
+    assert words in verdicts[name].text
+
+
+@pytest.mark.parametrize("name", sorted(EXTRACT_FAULTS))
+def test_a_planted_fault_of_an_extract_fails_its_check_and_no_other(name, clean, tmp_path):
+    rows, url, words = EXTRACT_FAULTS[name]
+    root = tmp_path / "project"
+    shutil.copytree(clean, root)
+    with (root / "sahara.toml").open("a") as file:
+        file.write(EXTRACT)
+    with closing(sqlite3.connect(root / "shop.db")) as database:
+        database.execute("CREATE TABLE customers (customer_id TEXT, changed INTEGER)")
+        database.executemany("INSERT INTO customers VALUES (?, ?)", rows)
+        database.commit()
+    settings = load_settings(root / "sahara.toml", {"SHOP_DB_URL": url})
+    (outcome,) = extract_all(settings, now=datetime(2026, 1, 1))
+    assert outcome.name == "people"
+    verdicts = asked(root)
+    assert {verdict.name for verdict in verdicts.values() if not verdict.passed} == {name}
+    assert words in verdicts[name].text
+
+
 def test_which_checks_block_is_a_decision_and_not_an_accident():
     blocking = {question.name for question in QUESTIONS if question.blocking}
     assert {question.name for question in QUESTIONS} - blocking == {
+        "extracts_succeed",
+        "rows_are_found",
         "no_rejected_drops",
         "no_rejected_rows",
         "no_drift",
         "nothing_stale",
         "no_future_lines",
+        "ids_join",
         "sales_are_usual",
         "choice_qualified",
         "segments_still_fit",
+        "join_coverage",
+        "days_agree",
+        "totals_agree",
+        "orders_are_told",
     }
 
 
 def test_before_anything_is_built_only_the_books_are_asked(tmp_path):
     (tmp_path / "sahara.toml").write_text("")
-    assert {verdict.asset for verdict in asked(tmp_path).values()} == {"drops", "rejected_rows"}
+    assert {verdict.asset for verdict in asked(tmp_path).values()} == {"extracts", "drops", "rejected_rows"}

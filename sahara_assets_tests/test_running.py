@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from sahara_assets.running import dagster_home, ui_command
+from sahara_assets.job import dagster_history, dagster_home, ui_command
 from sahara_assets.settings.document import load_settings
+from sahara_assets_tests.commands import clean_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,3 +59,33 @@ def test_the_ui_listens_on_loopback_with_absolute_paths(tmp_path, monkeypatch):
     assert command[command.index("-p") + 1] == "3999"
     assert environment["SAHARA_CONFIG"] == str(tmp_path / "sahara.toml")
     assert environment["DAGSTER_HOME"] == str(tmp_path / ".sahara")
+
+
+OPEN_HISTORY = """
+import sys
+from pathlib import Path
+from sahara_assets.job import dagster_history
+from sahara_assets.settings.document import load_settings
+import dagster
+print("ready", flush=True)
+sys.stdin.readline()
+with dagster_history(load_settings(Path(sys.argv[1]))) as instance:
+    assert instance.get_runs_count() == 0
+"""
+
+
+def test_processes_that_make_dagsters_history_at_once_make_one(tmp_path):
+    settings_in(tmp_path)
+    command = [sys.executable, "-c", OPEN_HISTORY, str(tmp_path / "sahara.toml")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    opening = [subprocess.Popen(command, env=clean_environment(), text=True, **pipes) for _ in range(4)]
+    for process in opening:
+        assert process.stdout.readline() == "ready\n"
+    for process in opening:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in opening:
+        said = process.communicate()[1]
+        assert process.returncode == 0, said
+    with dagster_history(load_settings(tmp_path / "sahara.toml")) as instance:
+        assert instance.get_runs_count() == 0

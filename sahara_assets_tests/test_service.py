@@ -254,9 +254,8 @@ def test_a_run_whose_code_server_dies_is_failed_by_run_monitoring_and_new_drops_
 
 def test_a_run_that_is_stuck_is_ended_by_its_maximum_runtime(service, first_run):
     known = {run["runId"] for run in service.runs()}
-    with held_up(service, "customer_features") as somebody_waits:
-        run_id = service.launch("sahara_retrain", {"dagster/max_runtime": "3", "dagster/max_retries": "0"})
-        eventually(somebody_waits, "the run to be held up")
+    with held_up(service, "customer_features"):
+        run_id = service.launch("sahara_retrain", {"dagster/max_runtime": "5", "dagster/max_retries": "0"})
         eventually(lambda: service.run(run_id)["status"] == "FAILURE", "run monitoring to end the stuck run")
     assert any("Exceeded maximum runtime" in event.get("message", "") for event in service.events(run_id))
     eventually(lambda: not service.run_processes(), "the stuck process to end when it can")

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sahara_assets.drops.discovery import glob_to_regex
-from sahara_assets.errors import SettingsError
+from sahara_assets.errors import SaharaError, SettingsError
 from sahara_assets.settings.document import Settings, config_file, load_settings, parse_settings
 from sahara_assets.settings.environment import FILE_SUFFIX, environment_variables
+from sahara_assets.settings.measuring import TreatmentSettings
 from sahara_assets.settings.reference import render_reference
 from sahara_assets_tests.commands import ROOT
 
@@ -24,6 +25,11 @@ def problems(document: dict, environment: dict[str, str] | None = None) -> list[
     with pytest.raises(SettingsError) as caught:
         parse_settings(document, root=HERE, environment=environment)
     return caught.value.problems
+
+
+def _with_attributes(attributes: dict, accounts: dict | None = None, **customers: object) -> dict:
+    datasets = {"purchases": {}, "customers": {"attributes": attributes, **customers}}
+    return {"datasets": {**datasets, **({"accounts": accounts} if accounts else {})}}
 
 
 def test_no_file_at_all_runs_the_sample_shop():
@@ -78,6 +84,23 @@ def test_every_problem_is_listed_at_once():
     assert len(found) == 16
 
 
+def test_a_drop_folder_may_lie_in_a_bucket_and_shows_no_key_that_stands_in_its_address():
+    for address, name, prefix in (
+        ("s3://shop", "shop", ""),
+        ("s3://shop/", "shop", ""),
+        ("gs://shop.example.com/a/b", "shop.example.com", "a/b/"),
+        ("gs://shop/a/b/", "shop", "a/b/"),
+    ):
+        settings = parse_settings({"drops": {"folder": address}}, root=Path())
+        assert settings.drops.bucket is not None
+        assert (settings.drops.bucket.name, settings.drops.bucket.prefix) == (name, prefix)
+        with pytest.raises(SaharaError, match="is no folder of this machine"):
+            _ = settings.drop_folder
+    with pytest.raises(SettingsError) as caught:
+        parse_settings({"drops": {"folder": "s3://AKIAKEY:secret@shop/drops"}}, root=Path())
+    assert not {"AKIAKEY", "secret"} & set(str(caught.value).replace(":", " ").replace("@", " ").split())
+
+
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
@@ -91,6 +114,12 @@ def test_every_problem_is_listed_at_once():
         ({"rules": {"fee_codes": "POST"}}, 'rules.fee_codes: must be a list, such as ["a", "b"] (found "POST")'),
         ({"rules": {"cancellation_prefixes": [""]}}, "rules.cancellation_prefixes: an empty prefix would match every order id"),
         ({"drops": {"folder": 3}}, "drops.folder: must be text in quotes (found 3)"),
+        ({"drops": {"folder": "gcs://shop/drops"}}, "drops.folder: no drops can be read from gcs://; write gs://"),
+        ({"drops": {"folder": "S3://shop/drops"}}, "drops.folder: no drops can be read from S3://; write s3://"),
+        ({"drops": {"folder": "https://shop/drops"}}, "drops.folder: no drops can be read from https://; this version knows local"),
+        ({"drops": {"folder": "s3:///drops"}}, "drops.folder: names no bucket; write s3://bucket/prefix"),
+        ({"drops": {"folder": "gs://shop//drops"}}, "drops.folder: has an empty part in its path"),
+        ({"drops": {"folder": "s3://AKIA:key@shop/drops"}}, "drops.folder: has more than a bucket's name before its first slash"),
         ({"features": {"model": []}}, "features.model: must not be empty (found [])"),
         ({"features": {"cut_off": "soon"}}, "features.cut_off: 'soon' is not a date or time"),
         ({"features": {"cut_off": "2011-12-10T00:00+01:00"}}, "features.cut_off: is local to project.time_zone"),
@@ -99,7 +128,7 @@ def test_every_problem_is_listed_at_once():
         ({"project": {"currency": "GBP", "currency_rates": {"EUR": float("inf")}}}, "project.currency_rates.EUR: must be a number"),
         ({"project": {"currency": "GBP", "currency_rates": {"EUR": float("nan")}}}, "project.currency_rates.EUR: must be"),
         ({"project": {"currency_rates": {"EUR": 0.8}}}, "project.currency_rates: needs project.currency"),
-        ({"warehouse": {"url": "sahara.duckdb"}}, "warehouse.url: no warehouse for 'sahara.duckdb'"),
+        ({"warehouse": {"url": "sahara.duckdb"}}, "warehouse.url: no warehouse; this version knows duckdb:///FILE"),
         ({"warehouse": {"url": "duckdb://sahara.duckdb"}}, "warehouse.url: names no file"),
         ({"warehouse": {"url": "postgresql://host/db?schema=Sahara"}}, "warehouse.url: schema 'Sahara' must be lower-case"),
         ({"warehouse": {"url": "postgresql://host/db?schema=pg_temp"}}, "warehouse.url: schema 'pg_temp' must"),
@@ -132,11 +161,61 @@ def test_every_problem_is_listed_at_once():
         ({"datasets": {"purchases": {"version_column": "orderid"}}}, "datasets.purchases.version_column: unknown column 'orderid'; did you mean 'order_id'?"),
         ({"datasets": {"purchases": {"hold_above": 1.5}}}, "datasets.purchases.hold_above: must be at most 1"),
         ({"datasets": {"purchases": {"columns": {"product_id": ""}}}}, "datasets.purchases.columns.product_id: must be in every row of purchases"),
-        ({"parts_of_day": {"starts": {"Day": 24}}}, "parts_of_day.starts: holds the hour 24; hours go from 0 to 23"),
-        ({"parts_of_day": {"starts": {"Day": 6, "Night": 6}}}, "parts_of_day.starts: two parts begin at the same hour"),
         ({"parts_of_day": {"starts": {" ": 6}}}, "parts_of_day.starts: ' ' is no name"),
-        ({"parts_of_day": {"time_zone": "Europe/Londn"}}, "parts_of_day.time_zone: unknown time zone 'Europe/Londn'; did you mean"),
+        ({"datasets": {"purchases": {"date_formats": ["epoch_second"]}}}, "datasets.purchases.date_formats: 'epoch_second' names no year; write it like %d/%m/%Y %H:%M; did you mean 'epoch_seconds'?"),
+        ({"datasets": {"purchases": {"time_zone": "Amerika"}}}, "datasets.purchases.time_zone: unknown time zone 'Amerika'"),
+        ({"datasets": {"purchases": {"explode": 3}}}, "datasets.purchases.explode: must be a list"),
+        ({"datasets": {"purchases": {"explode": "a..b"}}}, "datasets.purchases.explode: 'a..b' is no path such as items"),
+        ({"datasets": {"purchases": {"explode": ["hits", "product"]}}}, "datasets.purchases.explode: 'product' must lie inside 'hits'"),
+        ({"datasets": {"purchases": {"explode": "items", "format": "csv"}}}, "datasets.purchases.explode: takes lists of nested documents apart, and CSV has none"),
+        ({"datasets": {"purchases": {"micros": ["unitprice"]}}}, "datasets.purchases.micros: unknown column 'unitprice'; did you mean 'unit_price'?"),
+        ({"datasets": {"purchases": {"micros": ["order_id"]}}}, "datasets.purchases.micros: order_id is no column of amounts"),
+        ({"datasets": {"purchases": {"constants": {"curency": "USD"}}}}, "datasets.purchases.constants: unknown column 'curency'; did you mean 'currency'?"),
+        ({"datasets": {"purchases": {"constants": {"currency": "USD"}, "columns": {"currency": "cur"}}}}, "datasets.purchases.constants.currency: is mapped to 'cur' too"),
+        ({"datasets": {"purchases": {"columns": {"order_id": "a", "customer_id": "a"}}}}, "datasets.purchases.columns: the header's 'a' is mapped to order_id and customer_id"),
         ({"datasets": {"products": {}}}, "datasets: purchases is missing"),
+        ({"features": {"model": ["morning_shar"]}}, "features.model: unknown feature 'morning_shar'; did you mean 'morning_share'?"),
+        ({"features": {"also": ["weekend_shares"]}}, "features.also: unknown feature 'weekend_shares'; did you mean 'weekend_share'?"),
+        ({"features": {"also": ["country", "country"]}}, "features.also: names 'country' twice"),
+        ({"features": {"population": "visitor"}}, "features.population: must be one of 'buyers' or 'customers'"),
+        ({"features": {"category_lines": {"Mugs": "x"}}}, "features.category_lines: 'Mugs' must be lower-case letters"),
+        ({"features": {"category_lines": {"mugs": "("}}}, "features.category_lines: mugs: '(' is no regular expression"),
+        ({"features": {"category_lines": {"mugs": ""}}}, "features.category_lines: mugs: '' is empty"),
+        ({"features": {"category_lines": {"mugs": r"a(?=b)"}}}, "features.category_lines: mugs: 'a(?=b)' holds '(?', which not every warehouse reads"),
+        ({"features": {"category_lines": {"mugs": r"x(?i)b"}}}, "features.category_lines: mugs: 'x(?i)b' holds '(?i'"),
+        ({"features": {"category_lines": {"mugs": "[[:alpha:]]"}}}, "features.category_lines: mugs: '[[:alpha:]]' holds '[['"),
+        (_with_attributes({"weekend_share": {"column": "X", "kind": "number"}}), "datasets.customers.attributes.weekend_share: brings a second feature 'weekend_share'"),
+        (_with_attributes({"birth_year": "Y", "birth_date": "D"}), "datasets.customers.attributes.birth_date: brings a second feature 'age_years'"),
+        ({"parts_of_day": {"starts": {"lunch": 24}}}, "parts_of_day.starts: holds the hour 24"),
+        ({"parts_of_day": {"starts": {"lunch": 1, "tea": 1}}}, "parts_of_day.starts: two parts begin at the same hour"),
+        ({"parts_of_day": {"starts": {"朝": 1}}}, "parts_of_day.starts: '朝' holds no letter from a to z"),
+        ({"parts_of_day": {"starts": {"Early tea": 1, "early-tea": 2}}}, "parts_of_day: brings a second feature 'early_tea_share'"),
+        ({"parts_of_day": {"time_zone": "Mars"}}, "parts_of_day.time_zone: unknown time zone 'Mars'"),
+        ({"features": {"weekend": ["sun"]}}, "features.weekend: 'sun' is no day; write monday"),
+        ({"parts_of_day": {"rule": "bytefoods"}}, "parts_of_day.rule: must be one of 'usual' or 'byte-foods'"),
+        ({"segmentation": {"rank_by": "spend"}}, "segmentation.rank_by: unknown feature 'spend'; "),
+        ({"segmentation": {"rank_by": "country"}}, "segmentation.rank_by: 'country' is a category, which has no mean"),
+        ({"preprocessing": {"features": {"gros_spend": {}}}}, "preprocessing.features.gros_spend: unknown feature 'gros_spend'; did you mean 'gross_spend'?"),
+        ({"preprocessing": {"features": {"net_spend": {}}}}, "preprocessing.features.net_spend: is not among features.model"),
+        ({"preprocessing": {"features": {"gross_spend": {"mising": "drop"}}}}, "preprocessing.features.gross_spend: unknown key 'mising'; did you mean 'missing'?"),
+        ({"features": {"model": ["country"]}, "preprocessing": {"features": {"country": {"scale": "none"}}}}, "preprocessing.features.country: is a category, which has no scale"),
+        ({"features": {"model": ["country"]}, "preprocessing": {"features": {"country": {"missing": "mean"}}}}, "preprocessing.features.country: is a category: who has none"),
+        ({"preprocessing": {"cap_quantile": 0}}, "preprocessing.cap_quantile: must be above 0"),
+        ({"datasets": {"customers": {}}, "features": {"model": ["country"]}}, 'features.population: must be "customers" where there is no [datasets.purchases]'),
+        ({"datasets": {"customers": {}}, "features": {"population": "customers"}}, "features.model: is missing; without order lines say which features to cluster on, of: membership_days"),
+        ({"datasets": {"customers": {}}, "features": {"population": "customers", "model": ["gross_spend"]}}, "features.model: 'gross_spend' is made from order lines, and there is no [datasets.purchases]"),
+        (_with_attributes({"incme": "Income"}), "datasets.customers.attributes.incme: unknown attribute 'incme'; known: birth_year"),
+        (_with_attributes({"househld_income": "Income"}), "datasets.customers.attributes.househld_income: unknown attribute 'househld_income'; did you mean 'household_income'?; for one of your own say its kind: { column = "),
+        (_with_attributes({"Income": {"column": "Income", "kind": "number"}}), "datasets.customers.attributes.Income: must be lower-case letters"),
+        (_with_attributes({"country": "Land"}), "datasets.customers.attributes.country: is a column of its own; map it under columns"),
+        (_with_attributes({"age": {"colum": "Age", "column": "x"}}), "datasets.customers.attributes.age: unknown key 'colum'; did you mean 'column'?"),
+        (_with_attributes({"age": {}}), "datasets.customers.attributes.age.column: is missing"),
+        (_with_attributes({"age": {"column": "Age", "kind": "numbr"}}), "datasets.customers.attributes.age.kind: must be one of 'number', 'category'"),
+        (_with_attributes({"club": {"column": "C", "kind": "flag", "yes": ["x"], "no": ["x"]}}), "datasets.customers.attributes.club: 'x' means both yes and no"),
+        (_with_attributes({"age": "A", "gender": "A"}), "datasets.customers.columns: the header's 'A' is mapped to age and gender"),
+        (_with_attributes({"age": "A"}, accounts={"attributes": {"age": {"column": "A", "kind": "category"}}}), "datasets.accounts.attributes.age: is a category here and a number in datasets.customers"),
+        ({"datasets": {"purchases": {"attributes": {"age": "A"}}}}, "datasets.purchases.attributes: only customers and accounts and sign_ups have attributes"),
+        (_with_attributes({"age": "A"}, normalise={"ag": ["lower"]}), "datasets.customers.normalise: unknown column 'ag'; did you mean 'age'?"),
         ({"root": "x"}, "unknown key 'root'"),
     ],
 )  # fmt: skip
@@ -159,6 +238,16 @@ def test_a_bare_toml_date_is_a_cut_off():
     assert parse_settings(document, root=HERE).features.cut_off == "2011-12-10"
 
 
+def test_a_list_to_take_apart_may_be_named_alone():
+    document = {"datasets": {"purchases": {"explode": "items"}}}
+    assert parse_settings(document, root=HERE).datasets["purchases"].explode == ["items"]
+
+
+def test_a_name_may_be_an_id_and_a_moment_at_once():
+    document = {"datasets": {"purchases": {"columns": {"order_id": "at", "ordered_at": "at"}}}}
+    assert parse_settings(document, root=HERE).datasets["purchases"].columns["ordered_at"] == "at"
+
+
 def test_a_mapping_alone_keeps_the_usual_patterns():
     settings = parse_settings({"datasets": {"purchases": {"columns": {"order_id": "InvoiceNo"}}}}, root=HERE)
     assert settings.datasets["purchases"].patterns == parse_settings({}, root=HERE).datasets["purchases"].patterns
@@ -177,10 +266,13 @@ _OVERRIDES = {
     "SAHARA_WAREHOUSE_MEMORY_LIMIT": ("2GB", "2GB"),
     "SAHARA_WAREHOUSE_THREADS": ("2", 2),
     "SAHARA_DROPS_FOLDER": ("in", "in"),
+    "SAHARA_DROPS_FOLLOW_LINKS": ("none", "none"),
     "SAHARA_DROPS_SETTLE_SECONDS": ("2.5", 2.5),
     "SAHARA_DROPS_LARGEST_UNPACKED": ("500MB", "500MB"),
     "SAHARA_DROPS_LARGEST_RATIO": ("50", 50),
     "SAHARA_DROPS_WATCH_SECONDS": ("5", 5),
+    "SAHARA_DROPS_EXTRACTS_FOLDER": ("out", "out"),
+    "SAHARA_DROPS_EXTRACT_SECONDS": ("60", 60),
     "SAHARA_ALERTS_WEBHOOK_URL": ("https://hooks.example.com/x", "https://hooks.example.com/x"),
     "SAHARA_ALERTS_UI_URL": ("https://dagster.example.com/", "https://dagster.example.com"),
     "SAHARA_ALERTS_TIMEOUT_SECONDS": ("2.5", 2.5),
@@ -188,9 +280,11 @@ _OVERRIDES = {
     "SAHARA_RULES_ADJUSTMENT_PREFIXES": ("B", ["B"]),
     "SAHARA_RULES_FEE_CODES": ("POST,BANK CHARGES", ["POST", "BANK CHARGES"]),
     "SAHARA_RULES_FEES_COUNT_AS_SPEND": ("false", False),
-    "SAHARA_PARTS_OF_DAY_RULE": ("byte-foods", "byte-foods"),
-    "SAHARA_PARTS_OF_DAY_STARTS": ('{"Day": 6, "Night": 20}', {"Day": 6, "Night": 20}),
-    "SAHARA_PARTS_OF_DAY_TIME_ZONE": ("UTC", "UTC"),
+    "SAHARA_RULES_LEAST_JOINED": ("0.9", 0.9),
+    "SAHARA_ANALYTICS_CUSTOMER": ("user_id", "user_id"),
+    "SAHARA_ANALYTICS_PURCHASES": ("none", "none"),
+    "SAHARA_ANALYTICS_ORDER": ("session", "session"),
+    "SAHARA_ANALYTICS_MINIMUM_JOIN_SHARE": ("0.2", 0.2),
     "SAHARA_INSIGHTS_ROWS": ("50", 50),
     "SAHARA_INSIGHTS_MONTHS": ("36", 36),
     "SAHARA_INSIGHTS_PAIR_ORDERS": ("20", 20),
@@ -198,6 +292,22 @@ _OVERRIDES = {
     "SAHARA_INSIGHTS_ODD_SCORE": ("5", 5.0),
     "SAHARA_FEATURES_MODEL": ("recency_days,gross_spend", ["recency_days", "gross_spend"]),
     "SAHARA_FEATURES_CUT_OFF": ("2011-12-10", "2011-12-10"),
+    "SAHARA_FEATURES_ALSO": ("weekend_share, morning_share", ["weekend_share", "morning_share"]),
+    "SAHARA_FEATURES_CATEGORY_LINES": ('{"mugs": "(?i)mugs"}', {"mugs": "(?i)mugs"}),
+    "SAHARA_FEATURES_POPULATION": ("customers", "customers"),
+    "SAHARA_PARTS_OF_DAY_RULE": ("byte-foods", "byte-foods"),
+    "SAHARA_PARTS_OF_DAY_STARTS": ('{"lunch": 11}', {"lunch": 11}),
+    "SAHARA_PARTS_OF_DAY_TIME_ZONE": ("UTC", "UTC"),
+    "SAHARA_FEATURES_WEEKEND": ("friday,saturday", ["friday", "saturday"]),
+    "SAHARA_PREPROCESSING_MISSING": ("drop", "drop"),
+    "SAHARA_PREPROCESSING_CAP_QUANTILE": ("0.95", 0.95),
+    "SAHARA_PREPROCESSING_TRANSFORM": ("none", "none"),
+    "SAHARA_PREPROCESSING_EXPLAINED_VARIANCE": ("0.9", 0.9),
+    "SAHARA_PREPROCESSING_FEATURES": (
+        '{"gross_spend": {"missing": "drop"}}',
+        {"gross_spend": TreatmentSettings(missing="drop")},
+    ),
+    "SAHARA_SEGMENTATION_RANK_BY": ("net_spend", "net_spend"),
     "SAHARA_FEATURES_CATEGORY_SEPARATOR": ("/", "/"),
     "SAHARA_SEGMENTATION_K_MIN": ("4", 4),
     "SAHARA_SEGMENTATION_K_MAX": ("9", 9),
@@ -415,6 +525,7 @@ def test_paths_start_from_the_file_wherever_one_stands(tmp_path, monkeypatch):
     monkeypatch.chdir("/")
     settings = load_settings(tmp_path / "shop" / "sahara.toml", {})
     assert settings.drop_folder == tmp_path / "in"
+    assert settings.drops.bucket is None
     assert settings.export_folder == tmp_path / "shop" / "exports"
     assert settings.warehouse_path == tmp_path / "shop" / "w" / "my shop.duckdb"
     absolute = load_settings(tmp_path / "shop" / "sahara.toml", {"SAHARA_WAREHOUSE_URL": "duckdb:////srv/x.duckdb"})

@@ -6,11 +6,19 @@ from typing import Any
 import dagster as dg
 
 from sahara_assets import stages
-from sahara_assets.assets.presentation import column_lineage, picture, result_of, sample, table_spec
-from sahara_assets.features.declarations import FEATURES
+from sahara_assets.assets.presentation import (
+    column_lineage,
+    column_schema,
+    picture,
+    result_of,
+    sample,
+    table_asset,
+    table_spec,
+)
+from sahara_assets.features.feature_set import feature_set
 from sahara_assets.report.charts import category_shares
 from sahara_assets.resources import Project
-from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
+from sahara_assets.tables.features import CUSTOMER_FEATURES, CUSTOMER_FEATURES_ONLINE, TOP_CATEGORIES
 
 _KINDS = {"ibis", "duckdb", "gold"}
 _SPECS = [
@@ -21,7 +29,7 @@ _SPECS = [
 
 @dg.multi_asset(specs=_SPECS, name="build_features")
 def feature_assets(context: dg.AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult[Any]]:
-    """Measure every customer with at least one sale before the cut-off."""
+    """Measure every customer of the population as of the cut-off."""
     warehouse = project.warehouse
     built = stages.customer_features(warehouse, project.settings, project.run(context.run.run_id))
     categories = warehouse.rows(TOP_CATEGORIES)
@@ -40,15 +48,39 @@ def feature_assets(context: dg.AssetExecutionContext, project: Project) -> Itera
         },
         data_version=dg.DataVersion(built.fingerprint),
     )
-    made_from = {feature.name: [("purchases", column) for column in feature.made_from] for feature in FEATURES}
-    made_from["country"] = [("customers", "country")]
-    made_from["customer_id"] = [("purchases", "customer_id")]
-    features = warehouse.table(CUSTOMER_FEATURES)
-    best = warehouse.rows(features.order_by([features.gross_spend.desc(), features.customer_id.asc()]).limit(10))
+    features = feature_set(project.settings)
+    made_from = {
+        feature.name: [(feature.table, column) for column in feature.made_from] for feature in features.features
+    }
+    made_from["customer_id"] = [("purchases" if features.sells else "customers", "customer_id")]
+    table = warehouse.table(features.table)
+    if features.sells:
+        order = [table.gross_spend.desc(), table.customer_id.asc()]
+        shown = ["customer_id", "recency_days", "order_count", "gross_spend", "net_spend", "country"]
+    else:
+        order, shown = [table.customer_id.asc()], [*features.table.column_names[:8]]
     yield result_of(
         built,
-        column_lineage(CUSTOMER_FEATURES, [], made_from),
-        biggest_customers=sample(
-            best, ["customer_id", "recency_days", "order_count", "gross_spend", "net_spend", "country"]
-        ),
+        column_lineage(features.table, [], made_from),
+        **{
+            "dagster/column_schema": column_schema(features.table),
+            "biggest_customers": sample(warehouse.rows(table.order_by(order).limit(10)), shown),
+        },
+    )
+
+
+@table_asset(CUSTOMER_FEATURES_ONLINE, deps=["customer_features"], kinds=_KINDS)
+def customer_features_online(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
+    """The same features for single look-ups, with the time they were computed."""
+    warehouse = project.warehouse
+    built = stages.customer_features_online(warehouse, project.settings, project.run(context.run.run_id))
+    features = feature_set(project.settings)
+    table = warehouse.table(features.online_table)
+    first = warehouse.rows(table.order_by("customer_id").limit(5))
+    shown = ["customer_id", "cut_off", "computed_at", *features.by_name]
+    lineage = column_lineage(features.online_table, [features.table])
+    return result_of(
+        built,
+        lineage,
+        **{"dagster/column_schema": column_schema(features.online_table), "first_customers": sample(first, shown[:8])},
     )

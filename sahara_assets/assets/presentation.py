@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from sahara_assets.tables.columns import Kind, Table
+from sahara_assets.untrusted import markdown_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,9 @@ _UI_TYPES = {
     Kind.DATE: "date",
     Kind.BOOLEAN: "boolean",
 }
+
+
+_EMBEDDED = "duckdb"
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -74,6 +78,11 @@ def table_spec(table: Table, *, kinds: set[str], deps: Sequence[str] = (), key: 
     )
 
 
+def in_warehouse(spec: dg.AssetSpec, kind: str) -> dg.AssetSpec:
+    """The asset as it shows in the UI where the tables live in another warehouse than the embedded one."""
+    return spec.replace_attributes(kinds=(spec.kinds - {_EMBEDDED}) | {kind}) if _EMBEDDED in spec.kinds else spec
+
+
 def table_asset(
     table: Table, *, deps: Sequence[str], kinds: set[str]
 ) -> Callable[[Callable[..., dg.MaterializeResult[Any]]], dg.AssetsDefinition]:
@@ -109,8 +118,7 @@ def _cell(value: object) -> str:
         text = f"{value:,.3f}" if abs(float(value)) < 10 else f"{value:,.2f}"
     else:
         text = "" if value is None else "yes" if value is True else "" if value is False else str(value)
-    text = text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return markdown_cell(text if len(text) <= 80 else f"{text[:79]}…")
 
 
 def result_of(

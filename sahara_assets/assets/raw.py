@@ -17,9 +17,9 @@ from sahara_assets.tables.books import DROPS, REJECTED_ROWS
 from sahara_assets.tables.datasets import RAW_TABLES
 
 _SPECS = [
-    *(table_spec(table, kinds={"csv", "duckdb", "bronze"}) for table in RAW_TABLES.values()),
-    table_spec(DROPS, kinds={"duckdb", "bronze"}),
-    table_spec(REJECTED_ROWS, kinds={"duckdb", "bronze"}),
+    *(table_spec(table, deps=["extracts"], kinds={"csv", "duckdb", "bronze"}) for table in RAW_TABLES.values()),
+    table_spec(DROPS, deps=["extracts"], kinds={"duckdb", "bronze"}),
+    table_spec(REJECTED_ROWS, deps=["extracts"], kinds={"duckdb", "bronze"}),
 ]
 
 

@@ -7,16 +7,29 @@ import dagster as dg
 from sahara_assets import stages
 from sahara_assets.assets.presentation import column_lineage, counts, result_of, sample, table_asset
 from sahara_assets.resources import Project
-from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.tables.datasets import ATTRIBUTES, RAW_TABLES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 
 _RAW_PURCHASES, _RAW_PRODUCTS, _RAW_CUSTOMERS = (RAW_TABLES[n] for n in ("purchases", "products", "customers"))
+_PEOPLE = ("raw_customers", "raw_accounts", "raw_sign_ups")
 
 
 _KINDS = {"ibis", "duckdb", "silver"}
+_FROM_ANALYTICS = {
+    name: [("raw_purchases", source), ("product_events", other)]
+    for name, source, other in (
+        ("order_id", "order_id", "order_id"),
+        ("customer_id", "customer_id", "customer_id"),
+        ("product_id", "product_id", "product_id"),
+        ("quantity", "quantity", "quantity"),
+        ("unit_price", "unit_price", "unit_price"),
+        ("ordered_at", "ordered_at", "happened_at"),
+    )
+}
+"""Where lines come from that analytics tells of."""
 
 
-@table_asset(PURCHASES, deps=["raw_purchases", "raw_products", "drops"], kinds=_KINDS)
+@table_asset(PURCHASES, deps=["raw_purchases", "raw_products", "product_events", "drops"], kinds=_KINDS)
 def purchases(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Every order line once, classified."""
     built = stages.purchases(project.warehouse, project.settings, project.run(context.run.run_id))
@@ -32,6 +45,7 @@ def purchases(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
             "is_future": [("raw_purchases", "ordered_at"), ("drops", "modified_at")],
             "category": [("raw_purchases", "category"), ("raw_products", "category")],
             "product_group": [("raw_purchases", "product_group"), ("raw_products", "product_group")],
+            **(_FROM_ANALYTICS if project.settings.analytics.purchases != "none" else {}),
         },
     )
     return result_of(built, lineage, kinds=counts(project.warehouse, PURCHASES, "line_kind", "line_total"))
@@ -84,7 +98,7 @@ def products(context: dg.AssetExecutionContext, project: Project) -> dg.Material
     return result_of(built, lineage, best_sellers=shown)
 
 
-@table_asset(CUSTOMERS, deps=["purchases", "raw_customers"], kinds=_KINDS)
+@table_asset(CUSTOMERS, deps=["purchases", *_PEOPLE], kinds=_KINDS)
 def customers(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """One row per known customer, buyers or not."""
     built = stages.customers(project.warehouse, project.settings, project.run(context.run.run_id))
@@ -94,6 +108,8 @@ def customers(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
         {
             **{c: [("purchases", "ordered_at")] for c in ("first_ordered_at", "last_ordered_at")},
             "has_sale": [("purchases", "line_kind")],
+            "signed_up_on": [("raw_customers", "signed_up_on"), ("raw_sign_ups", "signed_up_on")],
+            "attributes": [(raw, ATTRIBUTES) for raw in _PEOPLE],
         },
     )
     return result_of(built, lineage, countries=counts(project.warehouse, CUSTOMERS, "country"))

@@ -102,7 +102,7 @@ def model_assets(
 @table_asset(CUSTOMER_SEGMENTS, deps=["customer_features", "segmentation_model"], kinds={"ibis", "duckdb", "gold"})
 def customer_segments(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Score every customer with the champion, as SQL in the warehouse."""
-    built = stages.customer_segments(project.warehouse, project.run(context.run.run_id))
+    built = stages.customer_segments(project.warehouse, project.settings, project.run(context.run.run_id))
     model = (("segmentation_model", "model"),)
     lineage = column_lineage(
         CUSTOMER_SEGMENTS,
@@ -120,7 +120,7 @@ def customer_segments(context: dg.AssetExecutionContext, project: Project) -> dg
 def segment_profiles(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Describe every segment, name it, and suggest what to do."""
     warehouse = project.warehouse
-    built = stages.segment_profiles(warehouse, project.run(context.run.run_id))
+    built = stages.segment_profiles(warehouse, project.settings, project.run(context.run.run_id))
     rows, currency = warehouse.rows(SEGMENT_PROFILES), project.settings.project.currency
     lineage = column_lineage(SEGMENT_PROFILES, [CUSTOMER_SEGMENTS, CUSTOMER_FEATURES])
     return result_of(

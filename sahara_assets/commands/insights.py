@@ -72,7 +72,7 @@ def _show(warehouse: Warehouse, name: str, period: str, buyers: str, most: int, 
     from sahara_assets.insights.building import BY_NAME
     from sahara_assets.insights.reading import SHOWN, listed, rows_of
     from sahara_assets.report.insight_files import as_csv as csv_of
-    from sahara_assets.settings.problems import unknown_key
+    from sahara_assets.settings.unknown import unknown_key
     from sahara_assets.tables.insights import INSIGHTS
 
     if name not in BY_NAME:

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 Command = Any
 
 
+class FileOrAddress(click.Path):
+    """A file or folder of this machine, which must be there, or the address of one in an object store."""
+
+    def __init__(self, *, dir_okay: bool = True) -> None:
+        super().__init__(exists=True, dir_okay=dir_okay, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - Click's shape
+        """An address stays text, a path becomes one."""
+        return value if "://" in str(value) else super().convert(value, param, ctx)
+
+
 def common_options(command: Command) -> Command:
     """`--config` and `--debug`, which every command takes."""
     debug = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and Dagster's log.")

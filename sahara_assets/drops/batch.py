@@ -30,6 +30,12 @@ _PARSED_OVERHEAD_BYTES = 512
 """What a record of the small parser weighs beyond its text."""
 
 
+def _weight(record: ParsedRecord) -> int:
+    """About how many bytes a record takes; the rows of one document share its text."""
+    own = len(record.text) if record.document is None else sum(len(field) for field in record.fields if field)
+    return own + _PARSED_OVERHEAD_BYTES
+
+
 @dataclass
 class Batch:
     """Records that are cast together.
@@ -60,7 +66,7 @@ class Batch:
         self._numbers.append(number)
         self._parsed.extend((number, record) for record in records.parsed)
         self.care = max(self.care, Care.FULL if records.parsed else records.care)
-        self.size += len(records.plain) + sum(len(r.text) + _PARSED_OVERHEAD_BYTES for r in records.parsed)
+        self.size += len(records.plain) + sum(map(_weight, records.parsed))
 
     @property
     def count(self) -> int:
@@ -87,17 +93,19 @@ class Batch:
                 for name in views:
                     connection.unregister(name)
 
-    def query(self, plain: Path, casts: Sequence[Cast], quote: str) -> str:
+    def query(self, plain: Path, casts: Sequence[Cast], quote: str, attributes: str = "CAST(NULL AS VARCHAR)") -> str:
         """The records cast, one row each, as CTEs to select from `judged`.
 
         `judged` has `drop_number`, `_line`, `rn` (the row's number among the plain lines, null for a parsed record), `is_found` (false
-        where DuckDB did not see a line that the scan saw), `t_<column>` texts, the typed columns, `_extra`, and `failed`: the index of
-        the first cast that failed, null for a good row. A row that DuckDB saw and the scan did not has no `drop_number`.
+        where DuckDB did not see a line that the scan saw), `t_<column>` texts, the typed columns, `_extra`, `_attributes` (the SQL given
+        for it), and `failed`: the index of the first cast that failed, null for a good row. A row that DuckDB saw and the scan did not
+        has no `drop_number`.
         """
         width = len(self.layout.names)
         columns = ", ".join(f"c{i}: 'VARCHAR'" for i in range(width))
         fields = ", ".join(f"c{i}" for i in range(width))
-        trims = ", ".join(f"{trimmed(place, self.care)} AS c{place}" for _, place in self.layout.positions)
+        places = dict.fromkeys(place for _, place in self.layout.positions)
+        trims = ", ".join(f"{trimmed(place, self.care)} AS c{place}" for place in places)
         texts = ", ".join(f"{cast.text} AS t_{cast.column.name}" for cast in casts)
         # What stands in is made from other columns' values, which must have been named before it.
         named = [pair for cast in sorted(casts, key=lambda cast: cast.stands_in) for pair in cast.values]
@@ -118,11 +126,14 @@ class Batch:
                 FROM plain FULL JOIN _lines USING (rn) {parsed}
             ),
             trimmed AS (
-                SELECT rn, is_found, drop_number, line AS _line, {extra_json(self.layout)} AS _extra, {trims} FROM staged
+                SELECT rn, is_found, drop_number, line AS _line, {extra_json(self.layout)} AS _extra{", " if trims else ""}{trims} FROM staged
             ),
             texts AS (SELECT rn, is_found, drop_number, _line, _extra, {texts} FROM trimmed),
             typed AS (SELECT *, {values} FROM texts),
-            judged AS (SELECT *, CASE {failures} END AS failed, {line_hash(casts, self.care)} AS _line_hash FROM typed)
+            judged AS (
+                SELECT *, CASE {failures} END AS failed, {line_hash(casts, self.care)} AS _line_hash, {attributes} AS _attributes
+                FROM typed
+            )
         """
 
     def raw_text(self, row_numbers: Sequence[int]) -> dict[int, str]:
@@ -137,9 +148,9 @@ class Batch:
             texts[number] = data[start : int(ends[number - 1])].decode("utf-8")
         return texts
 
-    def parsed_text(self) -> dict[tuple[int, int], str]:
-        """The text of the parsed records, by drop number and line."""
-        return {(number, record.line): record.text for number, record in self._parsed}
+    def parsed_records(self) -> dict[tuple[int, int], ParsedRecord]:
+        """The parsed records, by drop number and line."""
+        return {(number, record.line): record for number, record in self._parsed}
 
     def _lines_table(self) -> pa.Table:
         """Row number within the batch's plain text → drop and physical line."""

@@ -9,10 +9,11 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
+from sahara_assets.drops.paths import alternatives
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sahara_assets.settings.sections import DatasetSettings
     from sahara_assets.tables.datasets import Dataset
@@ -43,30 +44,63 @@ def matches(names: Sequence[str], wanted: str) -> list[int]:
 
 def bind(names: Sequence[str], dataset: Dataset, settings: DatasetSettings) -> dict[str, int]:
     """Our columns with the place of the name that each is found under."""
-    positions: dict[str, int] = {}
-    # A mapped name is the column it is mapped to and no other, even where another column of ours bears that name.
+    return {column: places[0][1] for column, places in _bound(names, dataset, settings, lambda name: [name]).items()}
+
+
+def bind_paths(names: Sequence[str], dataset: Dataset, settings: DatasetSettings) -> dict[str, list[tuple[str, int]]]:
+    """The same for names that are paths: each of a column's alternatives that was found, as it was mapped, with its place."""
+    return _bound(names, dataset, settings, alternatives)
+
+
+def _bound(
+    names: Sequence[str], dataset: Dataset, settings: DatasetSettings, cut: Callable[[str], list[str]]
+) -> dict[str, list[tuple[str, int]]]:
+    positions: dict[str, list[tuple[str, int]]] = {}
+    taken: set[int] = set()
+    # A mapped name is the column it is mapped to and no other, even where another column of ours bears that name. Two columns may be
+    # mapped to one name (an id that is a moment too), since that is written there on purpose.
     for column in sorted(dataset.column_names, key=lambda column: column not in settings.columns):
-        taken = set(positions.values())
-        free = [place for place in matches(names, settings.columns.get(column, column)) if place not in taken]
-        if free:
-            positions[column] = free[0]
+        if column in settings.constants:
+            continue
+        own = column not in settings.columns
+        for wanted in cut(settings.columns.get(column, column)):
+            found = matches(names, wanted)
+            place = next((place for place in found if place not in taken), None if own or not found else found[0])
+            if place is not None:
+                positions.setdefault(column, []).append((wanted, place))
+        taken.update(place for _, place in positions.get(column, ()))
     return positions
 
 
 def refuse_doubtful(
-    names: Sequence[str], positions: dict[str, int], settings: DatasetSettings, file_name: str, what: str = "header"
+    names: Sequence[str],
+    positions: Mapping[str, int] | Mapping[str, Sequence[tuple[str, int]]],
+    settings: DatasetSettings,
+    file_name: str,
+    what: str = "header",
 ) -> None:
     """Refuse a file in which a name that we want stands twice.
+
+    Args:
+        names: the file's.
+        positions: as `bind` or `bind_paths` gives them.
+        settings: how the file is read.
+        file_name: the file.
+        what: what holds the names.
 
     Raises:
         DropError: it does.
     """
-    for column in positions:
-        wanted = settings.columns.get(column, column)
-        others = {place for name, place in positions.items() if name != column}
-        found = [place for place in matches(names, wanted) if place not in others]
+    bound = [
+        (column, wanted, place)
+        for column, found in positions.items()
+        for wanted, place in ([(settings.columns.get(column, column), found)] if isinstance(found, int) else found)
+    ]
+    for column, wanted, place in bound:
+        others = {other for _, _, other in bound if other != place}
+        found = [at for at in matches(names, wanted) if at not in others]
         if len(found) > 1:
-            places = " and ".join(str(place + 1) for place in found)
+            places = " and ".join(str(at + 1) for at in found)
             raise DropError(
                 f"{file_name}: the {what} names {wanted!r} twice (columns {places}); which one is {column}?"
             )
@@ -76,12 +110,15 @@ def without_twins(named: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     """Undeclared names made unique, so that each keeps its value in `_extra`: the second `note` is `note (2)`."""
     taken = {name for name, _ in named}
     seen: set[str] = set()
+    # The last number that a name was given: a header may say one name ten thousand times.
+    numbers: dict[str, int] = {}
     unique = []
     for name, position in named:
-        called, number = name, 1
+        called, number = name, numbers.get(name, 1)
         while called in seen or (number > 1 and called in taken):
             number += 1
             called = f"{name} ({number})"
+        numbers[name] = number
         seen.add(called)
         unique.append((called, position))
     return unique

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sahara_assets.drops.fields import BLANKS
 from sahara_assets.drops.numbers import LOST_ID, SIGNS, NumberFormat, marks_of, number_format
 from sahara_assets.drops.plain import Care
-from sahara_assets.settings.sections import DatasetSettings
+from sahara_assets.settings.sections import EPOCHS, DatasetSettings
 from sahara_assets.tables.columns import Column, Kind
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ _OF_TEXTS = (
     "date_formats",
 )
 """The settings that say how a number or moment is written as text."""
+
+_LONGEST_OUTLINED = 200
+"""No number or moment is longer, and some outlines take a time that grows with the square of a text's length."""
 
 _LITERAL_UTC = re.compile(r"(?<!%)(Z| ?UTC| ?GMT)$")
 
@@ -81,6 +84,11 @@ class Cast:
     remedy: str
     stands_in: bool = False
 
+    @property
+    def sql(self) -> str:
+        """The typed column as SQL names it."""
+        return self.values[0][0]
+
     def fault(self, text: str | None) -> str:
         """What is wrong with a value that failed, and the remedy."""
         if text is not None:
@@ -105,43 +113,56 @@ def _shortened(text: str, length: int = 60) -> str:
 
 def casts_of(dataset: Dataset, layout: Layout, settings: DatasetSettings, project: ProjectSettings) -> list[Cast]:
     """The casts of every declared column, in their order; a column that the header lacks is null."""
-    positions = dict(layout.positions)
+    places = layout.places
     # A value that has a type is written in one way only, whatever the settings say of texts.
     typed = settings.model_copy(update={name: getattr(DatasetSettings(), name) for name in _OF_TEXTS})
+    by_line = "currency" in places or "currency" in settings.constants
     return [
-        _cast(
+        _stood_in(dataset, column, layout, settings)
+        or _cast(
             dataset,
             column,
-            positions.get(column.name),
+            places.get(column.name, ()),
             typed if column.name in layout.typed else settings,
             project,
-            by_line="currency" in positions,
+            by_line=by_line,
         )
         for column in dataset.columns
     ]
 
 
+def _stood_in(dataset: Dataset, column: Column, layout: Layout, settings: DatasetSettings) -> Cast | None:
+    """What stands for a column that the files are declared to lack, and do lack."""
+    name = column.name
+    if name not in dataset.stand_ins or name in (*layout.places, *dataset.required, *settings.constants):
+        return None
+    return Cast(column, _text(name, (), settings), ((name, _STAND_INS[name]),), "false", "", stands_in=True)
+
+
 def _cast(
     dataset: Dataset,
     column: Column,
-    position: int | None,
+    places: Sequence[int],
     settings: DatasetSettings,
     project: ProjectSettings,
     *,
     by_line: bool,
 ) -> Cast:
-    name, text = column.name, f"t_{column.name}"
-    if position is None and name in dataset.stand_ins and name not in dataset.required:
-        return Cast(column, _text(None, settings), ((name, _STAND_INS[name]),), "false", "", stands_in=True)
+    own, text = column.name, f"t_{column.name}"
+    # Declared columns have names that SQL takes as they are; a shop's attribute may be called `order`.
+    name = f'"{own}"' if own in dataset.attributes else own
     filled = text
     if column.kind is Kind.TEXT:
-        value = _normalised(text, settings.normalise.get(name, []))
+        value = _normalised(text, settings.normalise.get(own, []))
+        if own in dataset.attributes:
+            # A category is a word: with a line break inside it would be another one to every tool that reads it.
+            value = rf"regexp_replace({value}, '[\x01-\x1F]+', ' ', 'g')"
         untyped, remedy = "false", _NOT_EMPTY
-        if name in dataset.identifiers:
+        if own in dataset.identifiers:
             # A short id is no such number, and asking for the sign first costs next to nothing.
             untyped = f"(contains({text}, '+') AND regexp_full_match({text}, '{LOST_ID}'))"
             remedy = "it must stand there whole, exported as text: a spreadsheet rounds a long number to 1.23E+11"
-        if name == "currency" and project.currency and position is not None:
+        if own == "currency" and project.currency and (places or own in settings.constants):
             value = f"upper({value})"
             known = sorted({code.upper() for code in (project.currency, *project.currency_rates)})
             untyped = f"{name} NOT IN ({', '.join(map(literal, known))})"
@@ -149,22 +170,32 @@ def _cast(
         values: tuple[tuple[str, str], ...] = ((name, value),)
         filled = name
     elif column.kind is Kind.DECIMAL:
-        value, remedy = _decimal(column, settings, project, by_line=by_line)
+        value, remedy = _decimal(column, settings, project, dataset, by_line=by_line)
+        values = ((name, value),)
+        untyped = f"{name} IS NULL"
+    elif column.kind is Kind.BOOLEAN:
+        value, remedy = _flag(own, text, settings)
+        values = ((name, value),)
+        untyped = f"{name} IS NULL"
+    elif column.kind is Kind.INTEGER:
+        value, remedy = _whole(text, settings)
         values = ((name, value),)
         untyped = f"{name} IS NULL"
     else:
-        local, utc = _moment(text, settings, project)
+        local, utc = _moment(text, settings, project, is_day=column.kind is Kind.DATE)
         if column.kind is Kind.DATE:
             seen, values = name, ((name, f"CAST({local} AS DATE)"),)
         else:
             seen, values = f"{name}_local", ((name, utc), (f"{name}_local", local))
         untyped = f"({seen} IS NULL OR {seen} < DATE '{EARLIEST}' OR {seen} >= DATE '{LATEST}')"
-        wanted = " or ".join(settings.date_formats) or "2011-12-01 08:26:00 (ISO 8601)"
+        wanted = " or ".join(
+            "2011-12-01 08:26:00 (ISO 8601)" if form == "iso" else form for form in settings.date_formats or ["iso"]
+        )
         remedy = f"write it as {wanted}, from {EARLIEST[:4]} to {int(LATEST[:4]) - 1}"
     failure = f"({filled} IS NOT NULL AND {untyped})"
-    if name in dataset.required:
+    if own in dataset.required:
         failure = f"({filled} IS NULL OR {failure})"
-    return Cast(column, _text(position, settings), values, failure, remedy)
+    return Cast(column, _text(own, places, settings), values, failure, remedy)
 
 
 def trimmed(position: int, care: Care) -> str:
@@ -178,12 +209,15 @@ def trimmed(position: int, care: Care) -> str:
     return f"CASE WHEN regexp_matches({field}, '^[{_BLANK_CLASS}]|[{_BLANK_CLASS}]$') THEN trim({field}, {listed}) ELSE {field} END"
 
 
-def _text(position: int | None, settings: DatasetSettings) -> str:
-    """The trimmed text of a field, null where it is empty or one of the words that mean nothing."""
-    if position is None:
+def _text(column: str, places: Sequence[int], settings: DatasetSettings) -> str:
+    """The trimmed text of the first of a column's fields that is neither empty nor one of the words that mean nothing; else null."""
+    if column in settings.constants:
+        return f"CAST({literal(settings.constants[column].strip(BLANKS))} AS VARCHAR)"
+    if not places:
         return "CAST(NULL AS VARCHAR)"
-    nothing = ["", *settings.null_values]
-    return f"(CASE WHEN c{position} IN ({', '.join(literal(word) for word in nothing)}) THEN NULL ELSE c{position} END)"
+    nothing = ", ".join(literal(word) for word in ("", *settings.null_values))
+    texts = [f"(CASE WHEN c{place} IN ({nothing}) THEN NULL ELSE c{place} END)" for place in places]
+    return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
 
 
 def _normalised(text: str, normalisers: Sequence[str]) -> str:
@@ -201,11 +235,30 @@ def _normalised(text: str, normalisers: Sequence[str]) -> str:
     return text
 
 
-def _decimal(column: Column, settings: DatasetSettings, project: ProjectSettings, *, by_line: bool) -> tuple[str, str]:
+def _flag(name: str, text: str, settings: DatasetSettings) -> tuple[str, str]:
+    """Yes or no as SQL, null where it is neither, and the remedy."""
+    declared = settings.attributes[name]
+    yes, no = ([word.lower() for word in words] for words in (declared.yes, declared.no))
+    value = (
+        f"(CASE WHEN lower({text}) IN ({', '.join(map(literal, yes))}) THEN true "
+        f"WHEN lower({text}) IN ({', '.join(map(literal, no))}) THEN false END)"
+    )
+    return value, f"write {' or '.join(declared.yes)} for yes, {' or '.join(declared.no)} for no"
+
+
+def _decimal(
+    column: Column, settings: DatasetSettings, project: ProjectSettings, dataset: Dataset, *, by_line: bool
+) -> tuple[str, str]:
     """A number with four decimals as SQL, and the remedy; further decimals are rounded (`2.5500000000000003` is how floats print)."""
     text = f"t_{column.name}"
-    form = number_format(settings, project, is_money=column.name not in {"quantity", "margin"})
+    form = number_format(settings, project, is_money=column.name not in dataset.plain_numbers)
     remedy = f"write a number such as {form.example}, at most 14 digits before the {form.decimal_mark}"
+    if column.name in settings.micros:
+        # A division would make a float of it.
+        return (
+            f"CAST({form.to_sql(text)} * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(18, 4))",
+            f"{remedy}, in millionths",
+        )
     if not form.currencies:
         return form.to_sql(text), remedy
     # Whose sign may stand beside an amount, the line's own currency says where it names one.
@@ -222,49 +275,105 @@ def _decimal(column: Column, settings: DatasetSettings, project: ProjectSettings
     return number, remedy
 
 
-def _moment(text: str, settings: DatasetSettings, project: ProjectSettings) -> tuple[str, str]:
+def _whole(text: str, settings: DatasetSettings) -> tuple[str, str]:
+    """A whole number as SQL, and the remedy."""
+    number = number_format(settings, is_money=False).to_sql(text)
+    return (
+        f"(CASE WHEN {number} = trunc({number}) THEN CAST({number} AS BIGINT) END)",
+        "write a whole number such as 12, of at most 14 digits",
+    )
+
+
+def _moment(text: str, settings: DatasetSettings, project: ProjectSettings, *, is_day: bool) -> tuple[str, str]:
     """Local and UTC expressions of a moment.
 
-    A moment without an offset is local to the project. One that the clocks skipped in spring keeps the offset before the change; one
-    that they showed twice in autumn is the second.
+    A moment without an offset is local to the dataset's zone, else the project's; a day without an offset is that day, whatever the
+    zones. A moment that the clocks skipped in spring keeps the offset before the change; one that they showed twice in autumn is the second.
     """
-    zone = literal(project.time_zone)
-    is_utc = project.time_zone in {"UTC", "Etc/UTC"}
+    clock = _Clock(project.time_zone, settings.time_zone or project.time_zone, is_day=is_day)
+    read = [clock.read(text, form) for form in settings.date_formats or ["iso"]]
+    if len(read) == 1 and not settings.date_formats:
+        return read[0]
+    return f"coalesce({', '.join(local for local, _ in read)})", f"coalesce({', '.join(utc for _, utc in read)})"
 
-    def local_of(instant: str) -> str:
-        return f"timezone({zone}, {instant})"
 
-    def utc_of(instant: str) -> str:
-        return f"timezone('UTC', {instant})"
+@dataclass(frozen=True)
+class _Clock:
+    """Whose clocks a moment is read by: local times are the project's, and one without an offset is of its source's zone."""
 
-    def pair(naive: str) -> tuple[str, str]:
-        return naive, naive if is_utc else utc_of(f"timezone({zone}, {naive})")
+    zone: str
+    source: str
+    is_day: bool
 
-    if settings.date_formats:
-        locals_, utcs = [], []
-        for form in settings.date_formats:
-            parsed = f"try_strptime({text}, {literal(form)})"
-            # With an offset or a zone name DuckDB gives an instant.
-            has_zone = "%z" in form.replace("%%", "") or "%Z" in form.replace("%%", "")
-            if not has_zone and _LITERAL_UTC.search(form):
-                # `%Y-%m-%dT%H:%M:%SZ`: the letter is no directive, but it says what the clock shows.
-                local, utc = local_of(utc_of(parsed)), parsed
-            else:
-                local, utc = (local_of(parsed), utc_of(parsed)) if has_zone else pair(parsed)
-            locals_.append(local)
-            utcs.append(utc)
-        return f"coalesce({', '.join(locals_)})", f"coalesce({', '.join(utcs)})"
-    local, utc = pair(f"TRY_CAST({text} AS TIMESTAMP)")
-    # DuckDB wants seconds, and the offset as Z or +05:30 right behind them.
-    tight = rf"regexp_replace({text}, ' (Z|[+-][0-9:]+)$', '\1')"
-    with_seconds = rf"regexp_replace({tight}, '([ T][0-9]{{2}}:[0-9]{{2}})(Z|[+-])', '\1:00\2')"
-    tidy = rf"regexp_replace({with_seconds}, '([+-][0-9]{{2}}):?([0-9]{{2}})?$', '\1:\2')"
-    instant = f"TRY_CAST(rtrim({tidy}, ':') AS TIMESTAMPTZ)"
-    choose = "(CASE WHEN regexp_full_match({0}, '{1}') THEN {2} WHEN regexp_full_match({0}, '{3}') THEN {4} END)"
-    return (
-        choose.format(text, _MOMENT, local, _MOMENT_WITH_OFFSET, local_of(instant)),
-        choose.format(text, _MOMENT, utc, _MOMENT_WITH_OFFSET, utc_of(instant)),
-    )
+    def _of_instant(self, instant: str) -> tuple[str, str]:
+        return f"timezone({literal(self.zone)}, {instant})", f"timezone('UTC', {instant})"
+
+    def _of_naive(self, naive: str) -> tuple[str, str]:
+        if self.is_day or {self.zone, self.source} <= {"UTC", "Etc/UTC"}:
+            return naive, naive
+        local, utc = self._of_instant(f"timezone({literal(self.source)}, {naive})")
+        return naive if self.source == self.zone else local, utc
+
+    def _of_utc(self, naive: str) -> tuple[str, str]:
+        return self._of_instant(f"timezone('UTC', {naive})")[0], naive
+
+    def read(self, text: str, form: str) -> tuple[str, str]:
+        """Local and UTC expressions of a text in a format."""
+        if form == "iso":
+            return self._read_iso(text)
+        if form in EPOCHS:
+            return self._of_utc(_since_1970(text, EPOCHS[form]))
+        parsed = f"try_strptime({text}, {literal(form)})"
+        if longest := _longest(form):
+            # Where it fails, DuckDB takes its time over words that nobody reads.
+            parsed = f"(CASE WHEN length({text}) <= {longest} THEN {parsed} END)"
+        # With an offset or a zone name DuckDB gives an instant.
+        has_zone = "%z" in form.replace("%%", "") or "%Z" in form.replace("%%", "")
+        if has_zone:
+            return self._of_instant(parsed)
+        # `%Y-%m-%dT%H:%M:%SZ`: the letter is no directive, but it says what the clock shows.
+        return self._of_utc(parsed) if _LITERAL_UTC.search(form) else self._of_naive(parsed)
+
+    def _read_iso(self, text: str) -> tuple[str, str]:
+        naive = self._of_naive(f"TRY_CAST({text} AS TIMESTAMP)")
+        # DuckDB wants seconds, and the offset as Z or +05:30 right behind them.
+        tight = rf"regexp_replace({text}, ' (Z|[+-][0-9:]+)$', '\1')"
+        with_seconds = rf"regexp_replace({tight}, '([ T][0-9]{{2}}:[0-9]{{2}})(Z|[+-])', '\1:00\2')"
+        tidy = rf"regexp_replace({with_seconds}, '([+-][0-9]{{2}}):?([0-9]{{2}})?$', '\1:\2')"
+        instant = self._of_instant(f"TRY_CAST(rtrim({tidy}, ':') AS TIMESTAMPTZ)")
+        choose = "(CASE WHEN regexp_full_match({0}, '{1}') THEN {2} WHEN regexp_full_match({0}, '{3}') THEN {4} END)"
+        local, utc = (
+            choose.format(text, _MOMENT, of_naive, _MOMENT_WITH_OFFSET, of_instant)
+            for of_naive, of_instant in zip(naive, instant, strict=True)
+        )
+        return local, utc
+
+
+def _longest(form: str) -> int:
+    """The most characters that a strptime format reads; 0 where that cannot be said.
+
+    >>> _longest("%Y%m%d"), _longest("%d/%m/%Y"), _longest("%d %b %Y")
+    (8, 10, 0)
+    """
+    digits = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "I": 2, "M": 2, "S": 2, "%": 1}
+    pieces = re.split(r"%-?(.)", form)
+    literals, directives = pieces[::2], pieces[1::2]
+    if any(directive not in digits for directive in directives) or any(re.search(r"\s", text) for text in literals):
+        return 0
+    return sum(map(len, literals)) + sum(digits[directive] for directive in directives)
+
+
+def _since_1970(text: str, units_to_a_second: int) -> str:
+    """A count of seconds, milliseconds or microseconds since 1970 as a naive moment in UTC; null where it is none, or has lost digits."""
+    most_digits = 10 + len(str(units_to_a_second))
+    microseconds = 1_000_000 // units_to_a_second
+    places = len(str(microseconds)) - 1
+    # By whole numbers: DuckDB reads a text as DECIMAL(24, 6) two hundred times slower than as BIGINT.
+    count = f"CAST(split_part({text}, '.', 1) AS BIGINT) * {microseconds}"
+    if places:
+        rest = f"CAST(rpad(substr(split_part({text}, '.', 2), 1, {places}), {places}, '0') AS BIGINT)"
+        count += f" + CASE WHEN contains({text}, '.') THEN {rest} * CASE WHEN starts_with({text}, '-') THEN -1 ELSE 1 END ELSE 0 END"
+    return f"(CASE WHEN regexp_full_match({text}, '-?[0-9]{{1,{most_digits}}}(\\.[0-9]{{1,9}})?') THEN make_timestamp({count}) END)"
 
 
 def line_hash(casts: Sequence[Cast], care: Care) -> str:
@@ -275,7 +384,7 @@ def line_hash(casts: Sequence[Cast], care: Care) -> str:
     """
     parts = []
     for cast in casts:
-        value = cast.column.name if cast.column.kind is Kind.TEXT else f"CAST({cast.column.name} AS VARCHAR)"
+        value = cast.sql if cast.column.kind is Kind.TEXT else f"CAST({cast.sql} AS VARCHAR)"
         if cast.column.kind is Kind.TEXT and care is Care.FULL:
             for code, letter in ((_ESCAPE, "g"), (_NULL, "r"), (_SEPARATOR, "u")):
                 value = f"replace({value}, {code}, {_ESCAPE} || '{letter}')"
@@ -330,7 +439,13 @@ def outline_of(dataset: Dataset, layout: Layout, settings: DatasetSettings) -> R
     moment = _moment_outline(settings)
     # Whose sign it is makes no difference to whether a line is a row.
     number = replace(number_format(settings), currencies=tuple(SIGNS) if settings.currency_text else ())
-    outlines = {Kind.DECIMAL: _number_outline(number), Kind.TIMESTAMP: moment, Kind.DATE: moment}
+    count = _number_outline(replace(number, currencies=()))
+    outlines = {
+        Kind.DECIMAL: _number_outline(number),
+        Kind.INTEGER: count,
+        Kind.TIMESTAMP: moment,
+        Kind.DATE: moment,
+    }
     return RowOutline(
         required=tuple(positions[name] for name in dataset.required if name in positions),
         typed={p: outlines[kind] for name, p in positions.items() if (kind := dataset.column(name).kind) in outlines},
@@ -339,16 +454,13 @@ def outline_of(dataset: Dataset, layout: Layout, settings: DatasetSettings) -> R
 
 
 def _number_outline(form: NumberFormat) -> Callable[[str], bool]:
-    return lambda text: form.to_decimal(text) is not None
+    return lambda text: len(text) <= _LONGEST_OUTLINED and form.to_decimal(text) is not None
 
 
 def _moment_outline(settings: DatasetSettings) -> Callable[[str], bool]:
     """The outline of a date: its length in digits and separators where there are formats, since Python's and DuckDB's differ."""
-    if settings.date_formats:
-        outlines = [_outline_of_format(form) for form in settings.date_formats]
-        return lambda text: any(outline.fullmatch(text) for outline in outlines)
-    moment = re.compile(rf"{_MOMENT}|{_MOMENT_WITH_OFFSET}")
-    return lambda text: moment.fullmatch(text) is not None
+    outlines = [_outline_of_format(form) for form in settings.date_formats or ["iso"]]
+    return lambda text: len(text) <= _LONGEST_OUTLINED and any(outline.fullmatch(text) for outline in outlines)
 
 
 def _outline_of_format(form: str) -> re.Pattern[str]:
@@ -357,6 +469,10 @@ def _outline_of_format(form: str) -> re.Pattern[str]:
     >>> [bool(_outline_of_format("%d/%m/%Y %H:%M").fullmatch(text)) for text in ("1/12/2011 08:26", "12 rolls")]
     [True, False]
     """
+    if form == "iso":
+        return re.compile(rf"{_MOMENT}|{_MOMENT_WITH_OFFSET}")
+    if form in EPOCHS:
+        return re.compile(r"-?[0-9]+(\.[0-9]+)?")
     lettered = {"a", "A", "b", "B", "p", "Z", "z", "c", "x", "X"}
     pieces = re.split(r"%(-?[A-Za-z]|%)", form)
     outline = [

@@ -13,17 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sahara_assets.drops.encodings import SINGLE_BYTE, UTF8_BOM, Utf16, single_byte_to_utf8, utf16_of, utf16_to_utf8
-from sahara_assets.drops.packing import Limits, Readable, open_unpacked
+from sahara_assets.drops.packing import Limits, Openable, Readable, open_unpacked
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CHUNK_BYTES = 16 * 1024 * 1024
 """How much of a drop is held at a time: the reader's memory does not grow with the file."""
 
-LONGEST_LINE_BYTES = 256 * 1024 * 1024
+LONGEST_LINE_BYTES = 32 * 1024 * 1024
 """A file without a line end in so many bytes is no CSV."""
 
 _INSPECTED_BYTES = 4 * 1024 * 1024
@@ -84,7 +83,9 @@ class NotTextError(DropError):
     """The file is whole, but nothing that can be read as its format: reading it again will not help."""
 
 
-def inspect_content(path: Path, encoding: str, *, file_format: str = "auto", limits: Limits | None = None) -> Content:
+def inspect_content(
+    path: Openable, encoding: str, *, file_format: str = "auto", limits: Limits | None = None
+) -> Content:
     """Hash a drop and settle its format, encoding and line end in one pass (a second one only where it is not valid UTF-8).
 
     Args:
@@ -157,7 +158,7 @@ def _head(start: bytes, utf16: Utf16 | None) -> bytes:
     return start.removeprefix(UTF8_BOM)
 
 
-def _line_ends_of_utf16(path: Path, encoding: Utf16, limits: Limits | None) -> tuple[bool, bool]:
+def _line_ends_of_utf16(path: Openable, encoding: Utf16, limits: Limits | None) -> tuple[bool, bool]:
     """Whether the text holds a line feed, and whether it holds a carriage return."""
     line_feed = carriage_return = False
     with open_unpacked(path, limits) as stream:
@@ -177,7 +178,7 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
     return True
 
 
-def _has_utf8_line(path: Path, limits: Limits | None) -> bool:
+def _has_utf8_line(path: Openable, limits: Limits | None) -> bool:
     """Whether any line outside ASCII is valid UTF-8."""
     rest = b""
     with open_unpacked(path, limits) as stream:
@@ -201,7 +202,7 @@ def _is_utf8_beyond_ascii(line: bytes) -> bool:
 
 
 def clean_chunks(
-    path: Path,
+    path: Openable,
     encoding: str,
     *,
     line_end: Literal["\n", "\r"] = "\n",
@@ -269,7 +270,7 @@ class _Hashed:
         return chunk
 
 
-def _utf8_chunks(stream: Readable, path: Path, encoding: str, chunk_bytes: int) -> Iterator[bytes]:
+def _utf8_chunks(stream: Readable, path: Openable, encoding: str, chunk_bytes: int) -> Iterator[bytes]:
     """The text as UTF-8 without a byte order mark, in chunks about as long as they are read."""
     start = stream.read(max(chunk_bytes, 16))
     _refuse_what_is_not_text(path, start)
@@ -287,7 +288,7 @@ def _utf8_chunks(stream: Readable, path: Path, encoding: str, chunk_bytes: int) 
             return
 
 
-def _refuse_what_is_not_text(path: Path, start: bytes) -> None:
+def _refuse_what_is_not_text(path: Openable, start: bytes) -> None:
     for magic, what in _NOT_TEXT:
         if start.startswith(magic):
             raise NotTextError(f"{path.name}: this is {what}")

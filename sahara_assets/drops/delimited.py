@@ -31,6 +31,11 @@ class DelimitedSource(Source):
     def bind(self) -> Layout:
         """Read the header."""
         order = self._order
+        if order.settings.explode:
+            raise SourceRefusedError(
+                f"{order.path.name}: this is delimited text, in which there is no list to take apart; leave explode out under "
+                f"[datasets.{order.dataset.name}], or deliver JSON or Parquet"
+            )
         chunks = clean_chunks(
             order.path,
             order.content.encoding,

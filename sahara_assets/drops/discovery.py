@@ -1,44 +1,44 @@
-"""Which files lie in the drop folder, and which dataset each belongs to. Nothing is opened here."""
+"""Which files in the drop folder are drops, and of which dataset. Nothing is opened here but what is asked to be."""
 
 from __future__ import annotations
 
-import os
 import re
-import stat
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
+from sahara_assets.drops.buckets import BucketFolder
+from sahara_assets.drops.extracted import EXTRACTED, ExtractedFolder
+from sahara_assets.drops.folders import DropFolder, LocalFolder
+from sahara_assets.drops.gcs import connect_gcs
+from sahara_assets.drops.s3 import connect_s3
 from sahara_assets.errors import DropError
+from sahara_assets.settings.buckets import bucket_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Collection, Iterator
+    from datetime import datetime
 
+    from sahara_assets.settings.buckets import Bucket
     from sahara_assets.settings.document import Settings
-
-_UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart", "~")
-"""Name endings that senders give to files that are still being written."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
-
-_LATEST_MICROSECOND = 7_258_118_400_000_000  # the year 2200: some file systems let a time be millennia away
 
 _NAME_DATE = re.compile(r"(?<!\d)(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, slots=True)
 class FoundFile:
     """A file that some dataset claims.
 
     Attributes:
         dataset: the dataset.
         path: relative to the drop folder, with forward slashes.
-        size_bytes: as the file system says.
+        size_bytes: as its keeper says.
         modified_at: modification time, naive UTC.
-        signature: size, times and inode: while it stays the same, the content is not hashed again. The change time is in it because
-            a file can be uploaded again with equal size and a preserved modification time.
+        signature: while it stays the same, the content is not hashed again.
         fault: why it cannot be opened, where that is known already.
+        folder: where it lies.
     """
 
     dataset: str
@@ -46,12 +46,37 @@ class FoundFile:
     size_bytes: int
     modified_at: datetime
     signature: str
-    fault: str | None = field(default=None, compare=False)
+    fault: str | None = field(compare=False)
+    folder: DropFolder = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.folder}{self.path}"
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.path.rsplit("/", 1)[-1]
+
+    def may_grow(self, settle_seconds: float, now: datetime) -> bool:
+        """Whether it may still be being written: it was changed less than so many seconds before now (naive UTC)."""
+        settles = settle_seconds > 0 and self.folder.settles
+        return settles and self.modified_at > now - timedelta(seconds=settle_seconds)
 
     @property
     def file_date(self) -> date | None:
         """The date in the file's name, where it has one."""
         return date_in_name(self.path)
+
+    def open(self, _mode: Literal["rb"] = "rb", /) -> BinaryIO:
+        """Its bytes.
+
+        Raises:
+            OSError: it cannot be opened.
+            DropError: the same, in words.
+        """
+        if self.fault is not None:
+            raise DropError(f"{self.path}: {self.fault}")
+        return self.folder.open(self.path, self.signature)
 
 
 def date_in_name(path: str) -> date | None:
@@ -70,87 +95,94 @@ def date_in_name(path: str) -> date | None:
     return None
 
 
+def drop_folder(settings: Settings) -> DropFolder:
+    """The folder that the settings name; nothing is asked of it yet."""
+    if settings.drops.bucket is not None:
+        return bucket_folder(settings.drops.bucket)
+    ours = (settings.export_folder, settings.extracts_folder)
+    return LocalFolder(settings.drop_folder, settings.drops.folder, without=ours, follow=settings.drops.follow_links)
+
+
+def bucket_folder(bucket: Bucket) -> BucketFolder:
+    """A folder in an object store; nothing is asked of it yet."""
+    return BucketFolder(bucket, {"s3": connect_s3, "gs": connect_gcs}[bucket.scheme])
+
+
+def file_at(address: str) -> FoundFile:
+    """One object of an object store, by its whole address.
+
+    Raises:
+        DropError: the address names none, or the store cannot be asked.
+    """
+    start, _, name = address.rpartition("/")
+    try:
+        bucket = bucket_of(start)
+    except ValueError as error:
+        raise DropError(f"the address {error}") from None
+    if bucket is None or not name:
+        raise DropError(f"{address}: names no object; write s3://bucket/folder/file.csv")
+    folder = bucket_folder(bucket)
+    stat = folder.find(name)
+    if stat is None:
+        raise DropError(f"{address}: there is no such object")
+    return FoundFile("", name, *stat, folder)
+
+
 def find_drops(settings: Settings) -> list[FoundFile]:
     """Every file in the drop folder that a dataset's patterns match, by dataset and path.
 
-    Hidden files and files that are still being written (`.tmp`, `.part`, …) are left alone. A file that cannot be opened is found
+    What extracts have written is among them, wherever the drop folder lies. Hidden files and files that are still being written (`.tmp`, `.part`, …) are left alone. A file that cannot be opened is found
     all the same, with its fault, so that it is reported rather than overlooked.
 
     Raises:
         DropError: the folder is not there or one below it cannot be listed, or a file is claimed by two datasets.
     """
-    folder = settings.drop_folder
-    if not folder.is_dir():
-        raise DropError(
-            f"{settings.drops.folder}: there is no such drop folder ({folder}); create it, or set drops.folder in sahara.toml"
-        )
-    matchers = {name: [glob_to_regex(p) for p in dataset.patterns] for name, dataset in settings.datasets.items()}
+    folder = drop_folder(settings)
+    # One expression a dataset: with a hundred thousand files every single one counts.
+    matchers = [
+        (name, re.compile("|".join(f"(?:{glob_to_regex(p).pattern})" for p in dataset.patterns), re.DOTALL).fullmatch)
+        for name, dataset in settings.datasets.items()
+    ]
     found = []
-    for path, entry in _walk(folder, without=settings.export_folder):
-        claims = [name for name, patterns in matchers.items() if any(p.fullmatch(path) for p in patterns)]
+    for path, stat in folder.listing():
+        claims = [name for name, matches in matchers if matches(path)]
+        if not claims:
+            continue
         if len(claims) > 1:
             raise DropError(
                 f"{path}: claimed by {' and '.join(claims)}; make their patterns in sahara.toml tell them apart"
             )
-        if claims and (file := _found(claims[0], path, entry)) is not None:
-            found.append(file)
-    return sorted(found)
+        if (told := stat()) is not None:
+            found.append(FoundFile(claims[0], path, *told, folder))
+    found += _extracted(settings, {file.path for file in found if file.path.startswith(EXTRACTED)})
+    found.sort(key=attrgetter("dataset", "path"))
+    return _told_apart(found)
 
 
-def _found(dataset: str, path: str, entry: os.DirEntry[str]) -> FoundFile | None:
-    """What the file system says of an entry; None for a pipe and the like, and for what was moved away since the folder was listed."""
-    fault = None
-    try:
-        status = entry.stat()
-    except OSError as error:
-        fault = f"cannot be opened ({error.strerror}); check where it links to"
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except OSError:
-            return None
-    if fault is None and not stat.S_ISREG(status.st_mode):
-        return None
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        path = path.encode("utf-8", "backslashreplace").decode()
-        fault = "its name is not UTF-8; rename it"
-    # Counted from 1970 rather than asked of the system's calendar, which refuses times far from today.
-    microseconds = min(max(status.st_mtime_ns // 1000, 0), _LATEST_MICROSECOND)
-    return FoundFile(
-        dataset=dataset,
-        path=path,
-        size_bytes=status.st_size,
-        modified_at=_EPOCH + timedelta(microseconds=microseconds),
-        signature=f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}",
-        fault=fault,
-    )
+def _told_apart(files: list[FoundFile]) -> list[FoundFile]:
+    """A refused name is spelled out, and another file may have that spelling for its name: neither must stand for the other."""
+    counts = Counter(file.path for file in files)
+    if len(counts) == len(files):
+        return files
+    return [
+        replace(file, path=f"{file.path} (refused)") if file.fault is not None and counts[file.path] > 1 else file
+        for file in files
+    ]
 
 
-def _walk(folder: Path, *, without: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """All but folders below a folder, with relative paths; hidden and unfinished files and one folder of ours are left out."""
-    ours = f"{without.relative_to(folder).as_posix()}/" if folder in without.parents else None
-    pending = [""]
-    while pending:
-        prefix = pending.pop()
-        try:
-            with os.scandir(folder / prefix) as listing:
-                entries = list(listing)
-        except FileNotFoundError:
-            continue  # a folder that was moved away since its name was read
-        except OSError as error:
-            raise DropError(
-                f"{prefix or folder.name}: this folder cannot be listed ({error.strerror}); check its permissions, or move it away"
-            ) from error
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                # Not a folder of the shop's: every new disk has one that only root may list.
-                if entry.name != "lost+found" and f"{prefix}{entry.name}/" != ours:
-                    pending.append(f"{prefix}{entry.name}/")
-            else:
-                yield f"{prefix}{entry.name}", entry
+def _extracted(settings: Settings, taken: Collection[str]) -> Iterator[FoundFile]:
+    """What the declared extracts have written."""
+    if not settings.extracts:
+        return
+    folder = ExtractedFolder(settings.extracts_folder)
+    for path, stat in folder.listing():
+        extract = settings.extracts.get(path.removeprefix(EXTRACTED).partition("/")[0])
+        if extract is None:
+            continue
+        if path in taken:
+            raise DropError(f"{path}: lies in the drop folder too, under the name of an extract's; rename that folder")
+        if (told := stat()) is not None:
+            yield FoundFile(extract.dataset, path, *told, folder)
 
 
 def glob_to_regex(pattern: str) -> re.Pattern[str]:

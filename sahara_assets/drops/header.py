@@ -36,6 +36,9 @@ USUAL_DELIMITERS = (",", ";", "\t", "|")
 HEADER_BYTES = 1024 * 1024
 """How much of a drop's start must be at hand to read its header, blank lines before it included."""
 
+MOST_COLUMNS = 16_384
+"""As many as a spreadsheet has; a file with more has lost its line ends, or is made to keep the reader busy."""
+
 _MOST_PREAMBLE_LINES = 100
 
 
@@ -46,7 +49,8 @@ class Layout:
     Attributes:
         delimiter: what separates its fields.
         names: the header's names, in order; a nameless one is `column_N`.
-        positions: our column → its place in the header, from 0.
+        positions: our column → its place in the header, from 0. Of nested formats a column may have several places, of which the first
+            that holds a value counts, and two columns may share one.
         undeclared: names that no declared column maps, with their places.
         absent: mapped or declared columns that the header lacks.
         first_line: physical line number of the first line after the header.
@@ -69,9 +73,17 @@ class Layout:
     records: tuple[tuple[str, ...], ...] = ()
     before: tuple[BrokenRecord, ...] = ()
 
+    @property
+    def places(self) -> dict[str, tuple[int, ...]]:
+        """Our columns with all of their places."""
+        found: dict[str, tuple[int, ...]] = {}
+        for column, place in self.positions:
+            found[column] = (*found.get(column, ()), place)
+        return found
+
     def source_name(self, column: str) -> str:
         """What the header calls one of our columns."""
-        return self.names[dict(self.positions)[column]]
+        return " | ".join(self.names[place] for place in self.places[column])
 
 
 def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_name: str) -> tuple[Layout, int]:
@@ -92,11 +104,16 @@ def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_n
     start = first_line_with_text(text, after_lines(text, settings.skip_lines), settings.comment)
     if start is None:
         raise DropError(f"{file_name}: the file has no header line; the first line must name the columns")
+    first_end = text.find(NEW_LINE, start)
+    if (len(text) if first_end < 0 else first_end) - start > HEADER_BYTES:
+        raise DropError(
+            f"{file_name}: its first line has more than {HEADER_BYTES >> 20} MB; no header has. Are its line ends lost?"
+        )
     if settings.header_lines == 0:
         layout, end = _by_position(text, start, dataset, settings, file_name)
     else:
         layout, header = _best_bound(text, start, dataset, settings)
-        if settings.skip_lines == "auto" and _needed(layout, dataset):
+        if settings.skip_lines == "auto" and _needed(layout, dataset, settings):
             layout, header, start = _further_down(text, start, dataset, settings) or (layout, header, start)
         if "\0" in header.text or "\r" in header.text:
             what = "NUL bytes" if "\0" in header.text else "carriage returns"
@@ -104,8 +121,12 @@ def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_n
                 f"{file_name}: the header line holds {what}; save the file as UTF-8 text with one kind of line end"
             )
         end = header.end
+    if len(layout.names) > MOST_COLUMNS:
+        raise DropError(
+            f"{file_name}: the header names {len(layout.names):,} columns; more than {MOST_COLUMNS:,} are not read. Are its line ends lost?"
+        )
     refuse_doubtful(layout.names, dict(layout.positions), settings, file_name)
-    needed = _needed(layout, dataset)
+    needed = _needed(layout, dataset, settings)
     if needed:
         raise DropError(missing(needed, [name for name, _ in layout.undeclared], layout.names, settings, file_name))
     return replace(layout, before=lines_before(text, start, settings.comment)), end
@@ -129,8 +150,8 @@ def _declared(delimiter: str, settings: DatasetSettings) -> Dialect:
     )
 
 
-def _needed(layout: Layout, dataset: Dataset) -> list[str]:
-    return [c for c in (*dataset.required, *dataset.expected) if c in layout.absent]
+def _needed(layout: Layout, dataset: Dataset, settings: DatasetSettings) -> list[str]:
+    return [c for c in (*dataset.required, *dataset.expected) if c in layout.absent and c not in settings.constants]
 
 
 def _best_bound(text: bytes, start: int, dataset: Dataset, settings: DatasetSettings) -> tuple[Layout, Header]:
@@ -159,8 +180,11 @@ def _further_down(
         position = None if end < 0 else first_line_with_text(text, end + 1, settings.comment)
         if position is None:
             return None
+        following = text.find(NEW_LINE, position)
+        if (len(text) if following < 0 else following) - position > HEADER_BYTES:
+            continue
         layout, header = _best_bound(text, position, dataset, settings)
-        if not _needed(layout, dataset):
+        if not _needed(layout, dataset, settings):
             return layout, header, position
     return None
 

@@ -1,22 +1,25 @@
 """JSON lines, or one JSON array of objects, as a source: every object is a record, its names are mapped like a header's.
 
-A mapped name may lead into nested objects by a dotted path (`customer.id`); a name that a record lacks is null, one that nobody maps
-goes into `_extra` as canonical JSON. A record's line is its physical line, in an array its number from 1. Values become text columns,
-which are cast as those of a CSV are.
+A mapped name may be a path into nested values (`paths.py`); a name that a record lacks is null, one that nobody maps goes into `_extra`
+as canonical JSON. A record's line is its physical line, in an array its number from 1; where lists are taken apart (`flattening.py`),
+it is the row's number from 1, and the document's line stands in what is said of it. Values become text columns, which are cast as those of a CSV are.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from sahara_assets.drops.binding import bind, missing, refuse_doubtful
+from sahara_assets.drops import json_text
+from sahara_assets.drops.binding import bind_paths, missing, refuse_doubtful
 from sahara_assets.drops.content import NotTextError, clean_chunks
 from sahara_assets.drops.encodings import why_not_text
+from sahara_assets.drops.flattening import Flattener, flat_rows
 from sahara_assets.drops.header import HEADER_BYTES, Layout
-from sahara_assets.drops.json_text import Json, NotJsonError, Number, array_elements, as_text, canonical, leaves, parse
+from sahara_assets.drops.json_text import Json, NotJsonError, Number, array_elements, as_text, canonical, parse
+from sahara_assets.drops.paths import alternatives, listed
 from sahara_assets.drops.plain import Care
 from sahara_assets.drops.records import BrokenRecord, ParsedRecord, Records, shown
 from sahara_assets.drops.source import Order, Refused, Source, SourceRefusedError
@@ -27,26 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RECORDS_BYTES = 4 * 1024 * 1024
-_MOST_NAMES = 1000
-"""How many undeclared names the ledger keeps: objects keyed by data have as many as rows."""
-
 _BLANKS = b" \t\r\x0b\x0c"
 _SAMPLED_RECORDS = 50
 EXTRA = "_extra"
-
-
-@dataclass
-class _Node:
-    """What is wanted of an object: whole remaining paths, and objects to look into."""
-
-    places: dict[str, int] = field(default_factory=dict)
-    inner: dict[str, _Node] = field(default_factory=dict)
-
-    def want(self, path: str, place: int) -> None:
-        self.places[path] = place
-        name, dot, rest = path.partition(".")
-        if dot:
-            self.inner.setdefault(name, _Node()).want(rest, place)
 
 
 class _JsonSource(Source):
@@ -58,11 +44,10 @@ class _JsonSource(Source):
         super().__init__(order)
         self._entries: Iterator[tuple[int, bytes]] = iter(())
         self._first: list[tuple[int, bytes]] = []
-        self._seen: dict[str, None] = {}
-        self._undeclared: dict[str, None] = {}
-        self._found: set[int] = set()
-        self._wanted = _Node()
+        self._exploded = order.settings.explode
+        self._flattener = Flattener(self._exploded, {}, 0, self._text)
         self._with_comma: frozenset[int] = frozenset()
+        self._row = 0
 
     def _numbered(self) -> Iterator[tuple[int, bytes]]:
         """The records' texts with their lines."""
@@ -83,6 +68,7 @@ class _JsonSource(Source):
         """Bind by the names in the first records; what they lack and every row must have refuses the drop."""
         order = self._order
         self._entries = self._numbered()
+        lists = listed(order.settings.columns.values())
         size = 0
         names: dict[str, None] = {}
         objects = 0
@@ -93,7 +79,8 @@ class _JsonSource(Source):
                 value = self._value(entry[1])
                 if isinstance(value, dict):
                     objects += 1
-                    names.update(dict.fromkeys(_paths(value)))
+                    for row in flat_rows(value, self._exploded, lists):
+                        names.update(dict.fromkeys(row))
                 if size >= HEADER_BYTES:
                     break
         except NotTextError as error:
@@ -102,77 +89,90 @@ class _JsonSource(Source):
         if not self._first:
             raise SourceRefusedError(f"{name}: the file holds no {self._what}; a drop without rows needs none")
         known = list(names)
-        positions = bind(known, order.dataset, order.settings)
+        positions = bind_paths(known, order.dataset, order.settings)
         try:
             refuse_doubtful(known, positions, order.settings, name, self._what)
         except DropError as error:
             raise SourceRefusedError(str(error)) from error
-        needed = [column for column in order.dataset.required if column not in positions]
+        needed = [
+            column
+            for column in order.dataset.required
+            if column not in positions and column not in order.settings.constants
+        ]
         if needed and objects:
-            bound = set(positions.values())
+            bound = {place for found in positions.values() for _, place in found}
             free = [path for place, path in enumerate(known) if place not in bound]
             raise SourceRefusedError(missing(needed, free, known, order.settings, name, f"start of the {self._what}"))
-        # A name that the first records lack may come later, as it was written in the settings.
-        paths = {
-            c: known[positions[c]] if c in positions else order.settings.columns.get(c, c)
-            for c in order.dataset.column_names
-        }
-        columns = [column for column in order.dataset.column_names if paths[column]]
-        for place, column in enumerate(columns):
-            self._wanted.want(paths[column], place)
-        if order.settings.decimal_mark == ",":
-            # The settings describe numbers in texts; a JSON number has a point.
-            kinds = [order.dataset.column(column).kind for column in columns]
-            self._with_comma = frozenset(place for place, kind in enumerate(kinds) if kind is Kind.DECIMAL)
-        self.layout = Layout(
-            delimiter=",",
-            names=(*(paths[column] for column in columns), EXTRA),
-            positions=tuple((column, place) for place, column in enumerate(columns)),
-            undeclared=(),
-            absent=tuple(column for column in order.dataset.column_names if not paths[column]),
-            first_line=1,
-            extra=len(columns),
-        )
+        self.layout = self._laid_out(known, positions)
         return self.layout
+
+    def _laid_out(self, known: list[str], positions: dict[str, list[tuple[str, int]]]) -> Layout:
+        """The layout under which the records are flattened, a place for every path that is mapped."""
+        dataset, settings = self._order.dataset, self._order.settings
+        # A name that the first records lack may come later, as it was written in the settings.
+        paths: dict[str, list[str]] = {}
+        for column in dataset.column_names:
+            if column not in settings.constants:
+                found = {wanted: known[place] for wanted, place in positions.get(column, ())}
+                wanted_names = alternatives(settings.columns.get(column, column))
+                paths[column] = list(dict.fromkeys(found.get(wanted, wanted) for wanted in wanted_names))
+        places = {path: place for place, path in enumerate(dict.fromkeys(chain(*paths.values())))}
+        self._flattener = Flattener(self._exploded, places, len(places) + 1, self._text)
+        if settings.decimal_mark == ",":
+            # The settings describe numbers in texts; a JSON number has a point.
+            numbers = [c for c in paths if dataset.column(c).kind in {Kind.DECIMAL, Kind.INTEGER}]
+            self._with_comma = frozenset(places[path] for column in numbers for path in paths[column])
+        return Layout(
+            delimiter=",",
+            names=(*places, EXTRA),
+            positions=tuple((column, places[path]) for column, found in paths.items() for path in found),
+            undeclared=(),
+            absent=tuple(column for column in dataset.column_names if not paths.get(column)),
+            first_line=1,
+            extra=len(places),
+        )
 
     def records(self) -> Iterator[Records]:
         """The objects, some megabytes at a time."""
-        records, size = Records(care=Care.FULL), 0
+        records, size = Records(care=Care.FULL, counted=0), 0
         for line, raw in chain(self._first, self._entries):
-            record = self._record(line, raw)
-            if isinstance(record, ParsedRecord):
-                records.parsed.append(record)
-            else:
-                records.broken.append(record)
+            self._add(records, line, raw)
             size += len(raw)
             if size >= _RECORDS_BYTES:
                 yield records
-                records, size = Records(care=Care.FULL), 0
+                records, size = Records(care=Care.FULL, counted=0), 0
         yield records
-        positions = dict(self.layout.positions)
-        never = {column for column, place in positions.items() if place not in self._found}
+        positions: dict[str, set[int]] = {}
+        for column, place in self.layout.positions:
+            positions.setdefault(column, set()).add(place)
+        found = self._flattener.found
         self.layout = replace(
             self.layout,
-            undeclared=tuple((name, -1) for name in self._undeclared),
-            absent=tuple(c for c in self._order.dataset.column_names if c not in positions or c in never),
-            text=canonical(list(self._seen)),
+            undeclared=tuple((name, -1) for name in self._flattener.undeclared),
+            absent=tuple(c for c in self._order.dataset.column_names if not positions.get(c, set()) & found),
+            text=canonical(list(self._flattener.seen)),
         )
 
     def refused(self) -> Refused:
         """The first record, and how many there are."""
-        count = len(self._first)
+        count = 0
         with suppress(NotTextError):
-            for _ in self._entries:
-                count += 1
+            for _, raw in chain(self._first, self._entries):
+                value = self._value(raw) if self._exploded else None
+                count += self._flattener.rows_in(value) if isinstance(value, dict) else 1
         objects = [value for _, raw in self._first[:_SAMPLED_RECORDS] if isinstance(value := self._value(raw), dict)]
-        flat = [dict(leaves(value)) for value in objects]
-        names = list(dict.fromkeys(name for found in flat for name in found))
-        rows = [[as_text(found.get(name)) for name in names] for found in flat]
+        lists = listed(self._order.settings.columns.values())
+        rows = [row for value in objects for row in islice(flat_rows(value, self._exploded, lists), _SAMPLED_RECORDS)]
+        names = list(dict.fromkeys(name for row in rows for name in row))
         header = shown(self._first[0][1]) if self._first else ""
-        return Refused(header, count, Refused.sampled(names, rows))
+        return Refused(header, count, Refused.sampled(names, [[as_text(row.get(n)) for n in names] for row in rows]))
 
     def _value(self, raw: bytes) -> Json | NotJsonError:
         """The JSON value of a record's text, or what is wrong with it."""
+        if len(raw) > json_text.LONGEST_ELEMENT_BYTES:
+            return NotJsonError(
+                f"the record has more than {json_text.LONGEST_ELEMENT_BYTES >> 20} MB; no record is so long"
+            )
         if b"\0" in raw:
             return NotJsonError("the row holds a NUL byte; remove it")
         try:
@@ -182,78 +182,47 @@ class _JsonSource(Source):
         except NotJsonError as error:
             return error
 
-    def _record(self, line: int, raw: bytes) -> ParsedRecord | BrokenRecord:
+    def _add(self, records: Records, line: int, raw: bytes) -> None:
+        """Put a document's rows to the others, and count them apart from that."""
+        assert records.counted is not None  # noqa: S101 - made above
         value = self._value(raw)
+        if isinstance(value, dict):
+            records.counted += self._flattener.rows_in(value)
+            self._add_rows(records, line, raw.decode("utf-8"), value)
+            return
+        records.counted += 1
         if isinstance(value, NotJsonError):
-            return BrokenRecord(line, shown(raw), str(value))
-        text = raw.decode("utf-8")
-        if not isinstance(value, dict):
+            text, why = shown(raw), str(value)
+        else:
             what = "a list" if isinstance(value, list) else "a single value"
-            return BrokenRecord(line, text, f"a record is a JSON object of names and values; this is {what}")
-        fields: list[str | None] = [None] * len(self.layout.names)
-        try:
-            extra = self._take(value, self._wanted, fields, "")
-        except _FieldError as error:
-            return BrokenRecord(line, text, f"{self.layout.names[error.place]} {error}", error.place)
-        if extra:
-            fields[-1] = canonical(extra)
-        return ParsedRecord(line, fields, text)
+            text, why = raw.decode("utf-8"), f"a record is a JSON object of names and values; this is {what}"
+        number, document = self._place_of_row(line)
+        records.broken.append(BrokenRecord(number, text, why, document=document))
 
-    def _take(self, value: dict[str, Json], wanted: _Node, fields: list[str | None], prefix: str) -> dict[str, Json]:
-        """Put what is wanted of an object into the fields; gives what is left over."""
-        left: dict[str, Json] = {}
-        for name, inner in value.items():
-            place = wanted.places.get(name)
-            if place is not None:
-                if place not in self._found:
-                    self._found.add(place)
-                    self._note(self._seen, prefix + name)
-                if fields[place] is not None:
-                    raise _FieldError(place, "stands twice, once nested and once with a dot in its name")
-                # Most values are texts; what else they may be is looked at where they are not.
-                fields[place] = inner if type(inner) is str else self._text(inner, place)
-            elif isinstance(inner, dict) and name in wanted.inner:
-                rest = self._take(inner, wanted.inner[name], fields, f"{prefix}{name}.")
-                if rest or not inner:
-                    left[name] = rest
-            else:
-                left[name] = inner
-                if isinstance(inner, dict):
-                    for path in _paths(inner, f"{prefix}{name}."):
-                        self._note(self._seen, path)
-                        self._note(self._undeclared, path)
-                elif (path := prefix + name) not in self._undeclared:
-                    self._note(self._seen, path)
-                    self._note(self._undeclared, path)
-        return left
+    def _add_rows(self, records: Records, line: int, text: str, value: dict[str, Json]) -> None:
+        for row in self._flattener.rows(value):
+            number, document = self._place_of_row(line)
+            if row.fault is not None:
+                place, sentence = row.fault
+                why = sentence if place is None else f"{self.layout.names[place]} {sentence}"
+                records.broken.append(BrokenRecord(number, text, why, place, document=document))
+                continue
+            if row.extra:
+                row.fields[-1] = canonical(row.extra)
+            records.parsed.append(ParsedRecord(number, row.fields, text, document))
 
-    @staticmethod
-    def _note(names: dict[str, None], name: str) -> None:
-        if name not in names and len(names) < _MOST_NAMES:
-            names[name] = None
+    def _place_of_row(self, line: int) -> tuple[int, int | None]:
+        """The number of the next row, and its document's line where that is another thing."""
+        if not self._exploded:
+            return line, None
+        self._row += 1
+        return self._row, line
 
-    def _text(self, value: Json, place: int) -> str | None:
+    def _text(self, value: str | bool, place: int) -> str:
         """A mapped value as the text that a CSV would hold."""
-        if isinstance(value, Number):
-            return value.replace(".", ",") if place in self._with_comma else str(value)
-        if value is None or isinstance(value, str):
-            return value
         if isinstance(value, bool):
             return "true" if value else "false"
-        what = "an object" if isinstance(value, dict) else "a list"
-        raise _FieldError(place, f"holds {what}; map a single value, such as name.id for one inside an object")
-
-
-class _FieldError(Exception):
-    """A mapped value that cannot stand in a column."""
-
-    def __init__(self, place: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.place = place
-
-
-def _paths(value: dict[str, Json], prefix: str = "") -> Iterator[str]:
-    return (path for path, _ in leaves(value, prefix))
+        return value.replace(".", ",") if isinstance(value, Number) and place in self._with_comma else str(value)
 
 
 class JsonLinesSource(_JsonSource):

@@ -1,5 +1,9 @@
 """JSON read exactly: numbers keep every digit, a name that stands twice is an error, and what is written again is canonical.
 
+Two things that are not JSON's own are understood, because exporters write them. NaN is null, as pandas and BigQuery's clients mean it.
+MongoDB's extended JSON (`{"$oid": …}`, `{"$date": …}`, `{"$numberDecimal": …}`,
+https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/) is the plain value that it stands for, a date as ISO 8601 in UTC.
+
 Which values are whose is decided in `json_rows.py`.
 """
 
@@ -7,8 +11,9 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,12 +23,17 @@ _TEXT = rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
 _TOKEN = re.compile(rb'\{(?:[^{}\[\]"]*+' + _TEXT + rb')*+[^{}\[\]"]*+\}|' + _TEXT + rb'|["{}\[\],]')
 _SURROGATE = re.compile("[\0\ud800-\udfff]")
 _BLANKS = b" \t\r\n"
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_EXTENDED_TEXTS = frozenset({"$oid", "$uuid", "$symbol"})
+_EXTENDED_NUMBERS = frozenset({"$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Json: TypeAlias = "str | bool | dict[str, Json] | list[Json] | None"
 """What `parse` gives; a number is a `Number`, which is a text."""
 
-LONGEST_ELEMENT_BYTES = 32 * 1024 * 1024
-"""An array's element that runs on for so long is no row: a bracket is missing."""
+LONGEST_ELEMENT_BYTES = 16 * 1024 * 1024
+"""A record of so many bytes is no row, in an array or on a line; in an array a bracket is missing. As Python objects it takes fifty times as much."""
 
 
 class Number(str):
@@ -36,7 +46,9 @@ class NotJsonError(ValueError):
     """A text is no JSON, or is JSON that means nothing certain."""
 
 
-def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+def _object(pairs: list[tuple[str, Json]]) -> Json:
+    if len(pairs) == 1 and pairs[0][0][:1] == "$":
+        return _plain(*pairs[0])
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
@@ -45,34 +57,89 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
-def _constant(name: str) -> NoReturn:
-    raise NotJsonError(f"{name} is no JSON number; write null")
+def _plain(name: str, value: Json) -> Json:
+    """What an object of extended JSON stands for; the object itself where it is none, or none that means a single value."""
+    is_text = isinstance(value, str) and not isinstance(value, Number)
+    if name in _EXTENDED_TEXTS and is_text:
+        return value
+    if name in _EXTENDED_NUMBERS and isinstance(value, str):
+        if value == "NaN":
+            return None
+        if value in {"Infinity", "-Infinity"}:
+            raise NotJsonError(f"{value} is no number; write null")
+        return Number(value) if _NUMBER.fullmatch(value) else {name: value}
+    if name == "$date" and isinstance(value, str):
+        return value if is_text else _moment(int(value)) if _WHOLE.fullmatch(value) else {name: value}
+    if name == "$timestamp" and isinstance(value, dict) and isinstance(seconds := value.get("t"), Number):
+        return _moment(int(seconds) * 1000) if _WHOLE.fullmatch(seconds) else {name: value}
+    return {name: value}
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=Number, parse_int=Number, parse_constant=_constant, strict=True
+def _moment(milliseconds: int) -> str:
+    """Milliseconds since 1970 as ISO 8601 in UTC; as they are where no calendar has them."""
+    try:
+        moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return str(milliseconds)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z"
+
+
+def _constant(name: str) -> None:
+    if name != "NaN":
+        raise NotJsonError(f"{name} is no JSON number; write null")
+
+
+_EXACT: dict[str, Any] = {"object_pairs_hook": _object, "parse_float": Number, "parse_int": Number, "strict": True}
+_DECODER = json.JSONDecoder(**_EXACT, parse_constant=_constant)
+# As DuckDB spells them where it makes texts of numbers.
+_TOLERANT = json.JSONDecoder(
+    **_EXACT, parse_constant={"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}.__getitem__
 )
 
+DEEPEST = 100
+"""How many objects and lists may lie inside one another. What walks through a value does so by recursion, which Python ends at a thousand."""
 
-def parse(text: str) -> Json:
+
+def parse(text: str, *, constants: bool = False) -> Json:
     """The value of a JSON text: objects, lists, text, `Number`, booleans and None.
 
+    Args:
+        text: the text.
+        constants: whether NaN and the infinities, which are no JSON, become the texts `nan`, `inf` and `-inf`.
+
     Raises:
-        NotJsonError: it is no JSON, names something twice, or holds NUL or half a letter.
+        NotJsonError: it is no JSON, is nested too deeply, names something twice, or holds NUL or half a letter.
 
     >>> parse('{"price": 0.10, "id": 12345678901234567890}')
     {'price': '0.10', 'id': '12345678901234567890'}
+    >>> parse('{"_id": {"$oid": "5f1"}, "at": {"$date": {"$numberLong": "1322728500000"}}, "vat": NaN}')
+    {'_id': '5f1', 'at': '2011-12-01T08:35:00.000000Z', 'vat': None}
     """
     try:
-        value: Json = _DECODER.decode(text)
+        value: Json = (_TOLERANT if constants else _DECODER).decode(text)
     except json.JSONDecodeError as error:
         raise NotJsonError(f"this is no JSON: {error.msg} (character {error.pos + 1})") from error
     except RecursionError as error:
-        raise NotJsonError("this is nested too deeply") from error
+        raise NotJsonError(_TOO_DEEP) from error
+    # Whoever nests deeper than that needs as many brackets, and hardly any text has them.
+    if text.count("[") + text.count("{") > DEEPEST and _is_deeper(value, DEEPEST):
+        raise NotJsonError(_TOO_DEEP)
     if "\\u" in text and (bad := next((t for t in _texts(value) if _SURROGATE.search(t)), None)) is not None:
         what = "NUL" if "\0" in bad else "half a letter (a surrogate without its partner)"
         raise NotJsonError(f"a text holds {what}; remove it")
     return value
+
+
+_TOO_DEEP = f"this is nested more than {DEEPEST} deep"
+
+
+def _is_deeper(value: Json, depth: int) -> bool:
+    """Whether objects and lists lie inside one another more often than that."""
+    if not isinstance(value, dict | list):
+        return False
+    return depth == 0 or any(
+        _is_deeper(inner, depth - 1) for inner in (value.values() if isinstance(value, dict) else value)
+    )
 
 
 def _texts(value: Json) -> Iterator[str]:

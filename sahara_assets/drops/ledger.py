@@ -11,18 +11,21 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from sahara_assets.drops.discovery import find_drops
 from sahara_assets.drops.plan import Status, Version
 from sahara_assets.errors import DropError
+from sahara_assets.settings.attributes import attribute_of
 from sahara_assets.tables.books import DROPS, REJECTED_ROWS
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sahara_assets.settings.attributes import AttributeSettings
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Counts changes of what the reader's code makes of a file; a new one reads every drop again."""
 
 
@@ -32,6 +35,11 @@ def reading_fingerprint(settings: Settings, dataset: str) -> str:
     reading = dict(document["datasets"][dataset])
     for key in ("patterns", "same_path", "hold_above", "version_column"):
         del reading[key]
+    # What an attribute is called by people does not reach the raw rows; a dataset without any is read as ever.
+    attributes = {name: _as_read(name, one) for name, one in settings.datasets[dataset].attributes.items()}
+    reading |= {"attributes": attributes}
+    if not attributes:
+        del reading["attributes"]
     project = document["project"]
     # Which currencies have a rate decides what is rejected; what the rates are does not reach the raw rows.
     around = [project["time_zone"], project["currency"], sorted(project["currency_rates"])]
@@ -39,6 +47,11 @@ def reading_fingerprint(settings: Settings, dataset: str) -> str:
     declared = [columns, DATASETS[dataset].required, DATASETS[dataset].expected, DATASETS[dataset].key]
     text = json.dumps([READER_VERSION, declared, reading, around], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _as_read(name: str, declared: AttributeSettings) -> list[object]:
+    attribute = attribute_of(name, declared)
+    return [declared.column, attribute.kind, attribute.unit == "money", declared.yes, declared.no]
 
 
 class Ledger:
@@ -118,9 +131,9 @@ class Ledger:
         self._changed.clear()
 
 
-def ledger_rows(warehouse: Warehouse) -> list[Row]:
-    """The whole ledger, by dataset and path."""
-    return warehouse.rows(DROPS)
+def ledger_rows(warehouse: Warehouse, *columns: str) -> list[Row]:
+    """The ledger, whole and by dataset and path; or some of its columns, in no order: most of what it holds is long text."""
+    return warehouse.rows(DROPS.only(*columns) if columns else DROPS)
 
 
 def rejected_rows(warehouse: Warehouse) -> list[Row]:
@@ -183,8 +196,9 @@ def reload_drops(warehouse: Warehouse, settings: Settings, paths: Iterable[str])
         DropError: a path counts nowhere, or its file is gone: forgetting what cannot be read again would lose it.
     """
     listed = sorted(set(paths))
+    present = {file.path for file in find_drops(settings)}
     for path in listed:
-        if not (settings.drop_folder / path).is_file():
+        if path not in present:
             raise DropError(f"{path}: there is no such file in the drop folder to read again; put it back first")
     return _change(warehouse, listed, {Status.LOADED, Status.REJECTED}, None, None)
 

@@ -7,7 +7,9 @@ transactions, so the next run goes on where this one stood.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,12 +19,13 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from sahara_assets.drops.ledger import Ledger, retract_content
-from sahara_assets.drops.looking import Work, has_vanished, inspect_file, look_around
+from sahara_assets.drops.looking import Work, has_vanished, inspect_file, limits_of, look_around
 from sahara_assets.drops.plan import Act, Status, Step
 from sahara_assets.drops.reading import DropReader, Reading
 from sahara_assets.drops.repeats import count_lacking
 from sahara_assets.errors import DropError
 from sahara_assets.tables.books import REJECTED_ROWS
+from sahara_assets.untrusted import shell_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -253,7 +256,7 @@ class _Loader:
             batch = pending.popleft()
             try:
                 outcomes = self._commit(partial(self._read, batch))
-            except (DropError, duckdb.Error) as error:
+            except (DropError, duckdb.Error, OSError) as error:
                 self._reread_ledger()
                 if len(batch) > 1:
                     pending.extendleft([task] for task in reversed(batch))
@@ -269,7 +272,7 @@ class _Loader:
         if not has_vanished(error):
 
             def refuse() -> list[DropOutcome]:
-                outcome = self._refuse_unreadable(path, str(error))
+                outcome = self._refuse_unreadable(path, _told(path, error))
                 self._ledger.write()
                 return [outcome]
 
@@ -284,10 +287,16 @@ class _Loader:
             content = self._work.contents.get(path)
             if content is None:
                 content = inspect_file(self._settings, self._work.files[path])
-            readings[task.drop_id] = Reading(task.drop_id, self._settings.drop_folder / path, content)
+            readings[task.drop_id] = Reading(task.drop_id, self._work.files[path], content)
         # A content that is read again leaves first; one whose earlier reading was refused leaves its old reject.
         retract_content(self._warehouse, self._work.dataset.name, readings)
-        reader = DropReader(self._warehouse, self._work.dataset, self._reading_settings, self._settings.project)
+        reader = DropReader(
+            self._warehouse,
+            self._work.dataset,
+            self._reading_settings,
+            self._settings.project,
+            limits=limits_of(self._settings),
+        )
         reader.read(list(readings.values()))
         self._warehouse.insert(REJECTED_ROWS, [reject for r in readings.values() for reject in r.rejects])
         outcomes: list[DropOutcome] = []
@@ -395,7 +404,7 @@ class _Loader:
             return None
         return (
             f"lacks {lacking} of the {lines} lines of the version it replaces (more than {limit:.0%}); the old version stays. "
-            f"If that is right: sahara drops allow {step.path}"
+            f"If that is right: sahara drops allow {shell_word(step.path)}"
         )
 
     def _refuse_unreadable(self, path: str, reason: str) -> DropOutcome:
@@ -421,6 +430,21 @@ class _Loader:
             }
         )
         return DropOutcome(self._work.dataset.name, path, Act.READ, Status.REJECTED, reason=reason)
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def _told(path: str, error: Exception) -> str:
+    """Why a drop could not be taken in, where that was none of its reader's doing: what DuckDB or the system said, with a remedy."""
+    if isinstance(error, DropError):
+        return str(error)
+    said = str(error).split("\n", 1)[0]
+    # DuckDB passes on the system's words without their number.
+    is_full = getattr(error, "errno", None) in _FULL or any(os.strerror(number) in said for number in _FULL)
+    remedy = "make room there, or point TMPDIR to another folder if it is that one" if is_full else "see the run's log"
+    what = "there is no room for it" if is_full else "could not be taken in"
+    return f"{path}: {what} ({said}); {remedy}; the next run tries again"
 
 
 def _batches(tasks: Iterable[_Task], files: dict[str, FoundFile]) -> Iterator[list[_Task]]:

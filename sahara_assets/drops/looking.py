@@ -6,7 +6,6 @@ Which files there are is found in `discovery.py`, what follows is decided in `pl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.content import Content, inspect_content
@@ -69,14 +68,12 @@ def look_around(warehouse: Warehouse, settings: Settings, *, now: datetime) -> l
         DropError: the drop folder is not there.
     """
     found = find_drops(settings)
-    settle = settings.drops.settle_seconds
-    settled_before = now - timedelta(seconds=settle)
     works = []
     for name, dataset in DATASETS.items():
         if name not in settings.datasets:
             continue
         files = [file for file in found if file.dataset == name]
-        unsettled = [file.path for file in files if settle and file.modified_at > settled_before]
+        unsettled = [file.path for file in files if file.may_grow(settings.drops.settle_seconds, now)]
         works.append(_look_at(warehouse, settings, dataset, files, unsettled))
     return works
 
@@ -123,13 +120,14 @@ def inspect_file(settings: Settings, file: FoundFile) -> Content:
     Raises:
         DropError: it cannot be read.
     """
-    if file.fault is not None:
-        raise DropError(f"{file.path}: {file.fault}")
     reading = settings.datasets[file.dataset]
-    limits = Limits(settings.drops.largest_unpacked_bytes, settings.drops.largest_ratio)
-    return inspect_content(
-        settings.drop_folder / file.path, reading.encoding, file_format=reading.format, limits=limits
-    )
+    return inspect_content(file, reading.encoding, file_format=reading.format, limits=limits_of(settings))
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How much may come out of a drop."""
+    memory = settings.warehouse.memory_limit or Limits.memory
+    return Limits(settings.drops.largest_unpacked_bytes, settings.drops.largest_ratio, memory)
 
 
 def has_vanished(error: Exception) -> bool:

@@ -83,6 +83,10 @@ def marks_of(code: str) -> tuple[str, ...]:
     )
 
 
+_TOO_LARGE = Decimal(10) ** 14 - Decimal("0.00005")
+"""What is this much or more has, rounded to four decimals, more than 14 digits before the mark."""
+
+
 @dataclass(frozen=True)
 class NumberFormat:
     """How a dataset's numbers are written.
@@ -118,7 +122,7 @@ class NumberFormat:
         return f"1{self.thousands_mark}234{self.decimal_mark}50" if self.thousands_mark else f"12{self.decimal_mark}50"
 
     def to_decimal(self, text: str) -> Decimal | None:
-        """The number that a trimmed text is, not yet rounded; None where it is none.
+        """The number that a trimmed text is, not yet rounded; None where it is none, or one of more digits than a column holds.
 
         >>> NumberFormat(",", ".", currencies=("EUR",)).to_decimal("-1.234,50 €")
         Decimal('-1234.50')
@@ -141,7 +145,8 @@ class NumberFormat:
             text = text.replace(",", ".")
         if not re.fullmatch(f"{PLAIN_NUMBER}|{SCIENTIFIC_NUMBER}", text):
             return None
-        return Decimal(text) / (100 if is_share else 1)
+        number = Decimal(text) / (100 if is_share else 1)
+        return number if abs(number) < _TOO_LARGE else None
 
     def to_sql(self, text: str) -> str:
         """The same as a SQL expression of a DECIMAL(18, 4), null where the text is no number; halves are rounded away from zero."""

@@ -14,13 +14,12 @@ import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from types import ModuleType
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -35,18 +34,44 @@ _RATIO_FROM_BYTES = 64 * 1024 * 1024
 _READ_BYTES = 4 * 1024 * 1024
 _ENCRYPTED = 0x1 | 0x40
 
+_LARGEST_DIRECTORY_BYTES = 1024 * 1024
+_LONGEST_END_BYTES = 65_535 + 22 + 20
+"""The end record, with the longest remark behind it and the locator of its larger twin before it."""
+
 
 @dataclass(frozen=True)
 class Limits:
-    """How much may come out of a packed file.
+    """How much may come out of a file that is packed, or holds packed columns.
 
     Attributes:
         unpacked_bytes: the most.
         ratio: the most for every byte of the packed file; not asked of the first 64 MB.
+        memory: what DuckDB may take to unpack columns.
     """
 
     unpacked_bytes: int = 64 * 1024**3
     ratio: int = 500
+    memory: str = "1GB"
+
+    def packed_bytes_for(self, unpacked_bytes: int) -> int:
+        """How many bytes a file must have at least for so much to come out of it."""
+        return 0 if unpacked_bytes <= _RATIO_FROM_BYTES else -(-unpacked_bytes // self.ratio)
+
+
+class Openable(Protocol):
+    """A file that can be opened: a path on this machine, or what was found in a drop folder wherever that lies."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, without the folders that it lies in."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO:
+        """Its bytes, from the start and anywhere in it.
+
+        Raises:
+            OSError: it cannot be opened.
+            DropError: the same, in words.
+        """
 
 
 class Readable(Protocol):
@@ -71,10 +96,10 @@ class _Bounded:
         self._given += len(chunk)
         if self._given > self._limits.unpacked_bytes:
             raise DropError(
-                f"{self._name}: holds more than {_size(self._limits.unpacked_bytes)} once it is unpacked; deliver it in parts, or raise "
+                f"{self._name}: holds more than {size_text(self._limits.unpacked_bytes)} once it is unpacked; deliver it in parts, or raise "
                 "drops.largest_unpacked"
             )
-        if self._given > max(_RATIO_FROM_BYTES, self._limits.ratio * self._packed):
+        if self._packed < self._limits.packed_bytes_for(self._given):
             raise DropError(
                 f"{self._name}: unpacks to more than {self._limits.ratio} times its size, as archives do that are made to fill a disk; "
                 "deliver it unpacked, or raise drops.largest_ratio"
@@ -83,7 +108,7 @@ class _Bounded:
 
 
 @contextmanager
-def open_unpacked(path: Path, limits: Limits | None = None) -> Iterator[Readable]:
+def open_unpacked(path: Openable, limits: Limits | None = None) -> Iterator[Readable]:
     """Open a drop's unpacked bytes.
 
     Args:
@@ -139,9 +164,13 @@ def _zstd() -> ModuleType:
 
 
 @contextmanager
-def _opened_member(raw: BinaryIO, path: Path) -> Iterator[tuple[Readable, int]]:
+def _opened_member(raw: BinaryIO, path: Openable) -> Iterator[tuple[Readable, int]]:
     """The one file in a zip archive, and its packed size."""
     with ExitStack() as opened:
+        if _directory_bytes(raw) > _LARGEST_DIRECTORY_BYTES:
+            raise DropError(
+                f"{path.name}: the zip archive lists more files than could be meant; pack each drop into an archive of its own"
+            )
         try:
             archive = opened.enter_context(zipfile.ZipFile(raw))
             member = _only_member(archive, path.name)
@@ -150,6 +179,24 @@ def _opened_member(raw: BinaryIO, path: Path) -> Iterator[tuple[Readable, int]]:
             # What zipfile makes of damaged numbers, flags and names in the directory.
             raise _corrupt(path, "zip", error) from error
         yield unpacked, member.compress_size
+
+
+def _directory_bytes(raw: BinaryIO) -> int:
+    """How long an archive's list of files says that it is: zipfile reads it whole and makes an object of every entry.
+
+    https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.14 to 4.3.16.
+    """
+    size = raw.seek(0, os.SEEK_END)
+    raw.seek(max(size - _LONGEST_END_BYTES, 0))
+    tail = raw.read(_LONGEST_END_BYTES)
+    end = tail.rfind(_EMPTY_ZIP_MAGIC)
+    found = [int.from_bytes(tail[end + 12 : end + 16], "little")] if end >= 0 else []
+    if end >= 20 and tail.startswith(b"PK\x06\x07", end - 20):
+        # Its numbers hold where the short ones do not suffice, and zipfile takes them in any case.
+        raw.seek(min(int.from_bytes(tail[end - 12 : end - 4], "little"), size))
+        found = [int.from_bytes(raw.read(48)[40:], "little")]
+    raw.seek(0)
+    return max(found, default=0)
 
 
 def _only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
@@ -182,14 +229,14 @@ def _only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     return member
 
 
-def _corrupt(path: Path, kind: str, error: BaseException) -> DropError:
+def _corrupt(path: Openable, kind: str, error: BaseException) -> DropError:
     return DropError(f"{path.name}: the {kind} archive is corrupt or cut short ({error}); deliver it again")
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
     """Bytes as a person reads them.
 
-    >>> _size(64 * 1024**3), _size(1500)
+    >>> size_text(64 * 1024**3), size_text(1500)
     ('64 GB', '1500 bytes')
     """
     for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("kB", 1024)):

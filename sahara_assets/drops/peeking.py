@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sahara_assets.drops.dialect import DELIMITER_NAMES
 from sahara_assets.drops.fields import BLANK_RUN
 from sahara_assets.errors import SaharaError
+from sahara_assets.untrusted import is_formula
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,6 +83,12 @@ def rejects_csv(table: Table) -> bytes:
     """What is no row, as CSV: its line, kind, reason and text."""
     rows = [[str(one.line), one.kind, one.reason, one.text] for one in table.rejects]
     return _written([["line", "kind", "reason", "text"], *rows])
+
+
+def rows_with_formulas(table: Table) -> int:
+    """How many rows, good or not, hold a cell that a spreadsheet would run; both files are written with the cells as they stood."""
+    good = sum(any(map(is_formula, row)) for row in table.rows)
+    return good + sum(is_formula(one.text) for one in table.rejects)
 
 
 def _written(rows: Sequence[Sequence[str]]) -> bytes:

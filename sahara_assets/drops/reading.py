@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sahara_assets.drops.attributes import as_read, attributes_json
 from sahara_assets.drops.batch import Batch
 from sahara_assets.drops.casts import casts_of
 from sahara_assets.drops.content import CHUNK_BYTES, Content
@@ -24,9 +25,9 @@ from sahara_assets.tables.datasets import RAW_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from sahara_assets.drops.header import Layout
+    from sahara_assets.drops.packing import Limits, Openable
     from sahara_assets.drops.records import BrokenRecord, Records
     from sahara_assets.settings.sections import DatasetSettings, ProjectSettings
     from sahara_assets.tables.datasets import Dataset
@@ -36,6 +37,9 @@ BATCH_BYTES = 32 * 1024 * 1024
 """Text that one statement casts: memory stays flat, and 305 small drops cost a few statements instead of thousands."""
 
 _SHOWN_HEADER_CHARACTERS = 10_000
+
+SAME_DOCUMENT = "(the same document as row "
+"""How the text of a reject begins whose document's text stands with an earlier one."""
 
 
 @dataclass
@@ -48,10 +52,11 @@ class Reading:
         rejects: rows that are not, ready for `rejected_rows`.
         refusal: why the drop as a whole cannot be read; then nothing of it was loaded.
         samples: of a drop that was refused, its columns with some of their values.
+        documents: of a drop whose documents are taken apart, the lines of the documents that rejected rows came from.
     """
 
     drop_id: str
-    path: Path
+    path: Openable
     content: Content
     layout: Layout | None = None
     rows_read: int = 0
@@ -59,6 +64,7 @@ class Reading:
     rejects: list[Row] = field(default_factory=list)
     refusal: str | None = None
     samples: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    documents: dict[int, int] = field(default_factory=dict)
 
     @property
     def rows_rejected(self) -> int:
@@ -91,6 +97,7 @@ class DropReader:
         project: time zone and currency.
         chunk_bytes: how much of a file to hold at a time.
         batch_bytes: how much text to cast at a time.
+        limits: how much may come out of a drop.
     """
 
     def __init__(
@@ -102,13 +109,14 @@ class DropReader:
         *,
         chunk_bytes: int = CHUNK_BYTES,
         batch_bytes: int = BATCH_BYTES,
+        limits: Limits | None = None,
     ) -> None:
         self._warehouse = warehouse
-        self._dataset = dataset.under(settings.columns)
-        self._settings = settings
+        self._dataset, self._settings = as_read(dataset, settings)
         self._project = project
         self._chunk_bytes = chunk_bytes
         self._batch_bytes = batch_bytes
+        self._limits = limits
         self._readings: dict[str, Reading] = {}
         self._batches: dict[tuple[tuple[str, ...], str, frozenset[str]], Batch] = {}
 
@@ -127,6 +135,8 @@ class DropReader:
             return
         if self._dataset.key:
             self._reject_contradicted(take_contradicted(self._warehouse.reader, self._dataset, list(read)))
+        for reading in read.values():
+            _keep_documents_once(reading)
         number_occurrences(self._warehouse.reader, self._dataset, list(read))
         self._conserve(read)
         self._warehouse.land(RAW_TABLES[self._dataset.name])
@@ -143,7 +153,14 @@ class DropReader:
             reading.layout = source.layout
 
     def _source(self, reading: Reading) -> Source:
-        return open_source(reading.path, reading.content, self._dataset, self._settings, chunk_bytes=self._chunk_bytes)
+        return open_source(
+            reading.path,
+            reading.content,
+            self._dataset,
+            self._settings,
+            chunk_bytes=self._chunk_bytes,
+            limits=self._limits,
+        )
 
     def _refuse(self, reading: Reading, source: Source, why: str) -> None:
         """Refuse a drop whole."""
@@ -179,7 +196,8 @@ class DropReader:
 
     def _broken(self, reading: Reading, layout: Layout, broken: BrokenRecord) -> Row:
         column = layout.names[broken.field_index] if broken.field_index is not None else None
-        return self._reject(reading, broken.line, column, broken.reason, broken.text)
+        reason = _with_document(reading, broken.line, broken.document, broken.reason)
+        return self._reject(reading, broken.line, column, reason, broken.text)
 
     def _flush(self) -> None:
         """Cast the batches and move their rows to the raw table and their failures to the rejects."""
@@ -192,7 +210,7 @@ class DropReader:
         raw = RAW_TABLES[self._dataset.name]
         typed = ", ".join(name for name in raw.column_names if name not in {"_drop_id", "_occurrence"})
         with batch.staged(self._warehouse.reader) as plain:
-            query = batch.query(plain, casts, self._settings.quote)
+            query = batch.query(plain, casts, self._settings.quote, attributes_json(self._dataset, casts))
             loaded = self._warehouse.append(
                 raw,
                 f"{query} SELECT _drop_id, {typed}, 1 AS _occurrence FROM judged JOIN _drop_ids USING (drop_number) "
@@ -215,15 +233,18 @@ class DropReader:
                 "This is a defect of Sahara: please report it"
             )
         plain_text = batch.raw_text([rn for _, _, rn, _, _, _ in failed if rn is not None])
-        parsed_text = batch.parsed_text()
+        parsed = batch.parsed_records()
         for number, line, rn, _, index, text in failed:
             reading = self._readings[batch.drop_ids[number]]
             column = casts[index].column.name
             source = column if column in batch.layout.absent else batch.layout.source_name(column)
-            raw_text = plain_text[rn] if rn is not None else parsed_text[number, line]
-            reading.rejects.append(
-                self._reject(reading, line, source, f"{source} {casts[index].fault(text)}", raw_text)
-            )
+            reason = f"{source} {casts[index].fault(text)}"
+            if rn is not None:
+                raw_text = plain_text[rn]
+            else:
+                record = parsed[number, line]
+                raw_text, reason = record.text, _with_document(reading, line, record.document, reason)
+            reading.rejects.append(self._reject(reading, line, source, reason, raw_text))
 
     def _reject_contradicted(self, contradicted: list[Contradicted]) -> None:
         """Reject the lines whose key stands again further down with other values; their text takes a second look at the file."""
@@ -237,23 +258,31 @@ class DropReader:
             column = layout.source_name(self._dataset.key[0])
             texts = self._texts_of(reading, {line.line for line in lines})
             for line in lines:
-                reason = f"{column} stands again on line {line.last_line} with other values; the later line counts"
-                reading.rejects.append(self._reject(reading, line.line, column, reason, texts[line.line]))
+                text, document = texts[line.line]
+                where = "line" if document is None else "row"
+                reason = (
+                    f"{column} stands again on {where} {line.last_line} with other values; the later {where} counts"
+                )
+                reason = _with_document(reading, line.line, document, reason)
+                reading.rejects.append(self._reject(reading, line.line, column, reason, text))
 
-    def _texts_of(self, reading: Reading, lines: set[int]) -> dict[int, str]:
-        """Raw text of some records of a drop."""
-        found: dict[int, str] = {}
+    def _texts_of(self, reading: Reading, lines: set[int]) -> dict[int, tuple[str, int | None]]:
+        """Raw text of some records of a drop, with the lines of the documents that they are part of."""
+        found: dict[int, tuple[str, int | None]] = {}
         wanted = np.array(sorted(lines), dtype=np.int64)
         with self._source(reading) as source:
             source.bind()
             for records in source.records():
-                found.update({record.line: record.text for record in records.parsed if record.line in lines})
+                found.update(
+                    {record.line: (record.text, record.document) for record in records.parsed if record.line in lines}
+                )
                 places = np.flatnonzero(np.isin(records.plain_lines, wanted))
                 if len(places):
                     ends = np.flatnonzero(np.frombuffer(records.plain, dtype=np.uint8) == ord("\n"))
                     for place in places.tolist():
                         begin = int(ends[place - 1]) + 1 if place else 0
-                        found[int(records.plain_lines[place])] = records.plain[begin : int(ends[place])].decode("utf-8")
+                        text = records.plain[begin : int(ends[place])].decode("utf-8")
+                        found[int(records.plain_lines[place])] = text, None
         return found
 
     def _conserve(self, read: dict[str, Reading]) -> None:
@@ -270,3 +299,25 @@ class DropReader:
                     f"{reading.path.name}: {reading.rows_read} rows were read, but {reading.rows_loaded} loaded and "
                     f"{len(reading.rejects)} rejected; nothing of it was kept. This is a defect of Sahara: please report it"
                 )
+
+
+def _with_document(reading: Reading, row: int, document: int | None, reason: str) -> str:
+    """A reject's reason with the line of the document that the row was made from."""
+    if document is None:
+        return reason
+    reading.documents[row] = document
+    return f"{reason} (document on line {document})"
+
+
+def _keep_documents_once(reading: Reading) -> None:
+    """Of the rejects that came from one document the first keeps its text, which may be long, and the others point at it."""
+    if not reading.documents:
+        return
+    first: dict[int, int] = {}
+    for reject in sorted(reading.rejects, key=lambda reject: int(reject["line"])):
+        document = reading.documents.get(reject["line"])
+        if document is None:
+            continue
+        keeper = first.setdefault(document, reject["line"])
+        if keeper != reject["line"]:
+            reject["raw_text"] = f"{SAME_DOCUMENT}{keeper})"

@@ -18,7 +18,7 @@ import numpy as np
 
 from sahara_assets.drops.encodings import why_not_text
 from sahara_assets.drops.ends import inside
-from sahara_assets.drops.fields import BLANKS, Outcome, RecordParser, cut_plainly, fields_of_its_own
+from sahara_assets.drops.fields import BLANK_RUN, BLANKS, Outcome, RecordParser, cut_plainly, fields_of_its_own
 from sahara_assets.drops.plain import Care, PlainLines
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 LONGEST_RECORD_BYTES = 8 * 1024 * 1024
 """A quoted field may run over lines for so long; beyond it the quote counts as unterminated."""
+
+_MOST_FIELDS = 100_000
+"""A line that is longer than that and has more delimiters is not cut into fields."""
 
 _LINE_FEED = 0x0A
 
@@ -49,18 +52,23 @@ the table, or without any value."""
 
 @dataclass(frozen=True)
 class ParsedRecord:
-    """A record that a parser read: its first physical line, its fields (null where it has none), and its text as it stood."""
+    """A record that a parser read: its first physical line, its fields (null where it has none), and its text as it stood.
+
+    Of a nested document that is taken apart, every row is a record with a number of its own; `document` is the document's line, and the
+    text is the document's.
+    """
 
     line: int
     fields: Sequence[str | None]
     text: str
+    document: int | None = None
 
 
 @dataclass(frozen=True)
 class BrokenRecord:
     """A record that is kept out: its physical line, its text, why, the field at fault (from 0, None for the whole row) and its kind.
 
-    `fields` is how many fields it has, 0 where that cannot be said.
+    `fields` is how many fields it has, 0 where that cannot be said; `document` is as in `ParsedRecord`.
     """
 
     line: int
@@ -69,6 +77,7 @@ class BrokenRecord:
     field_index: int | None = None
     kind: Kind = "row"
     fields: int = 0
+    document: int | None = None
 
 
 @dataclass
@@ -82,6 +91,7 @@ class Records:
         broken: records that cannot be read.
         blank: lines without any text; they hold nothing, and are no records.
         care: what the plain lines need; parsed records always need full care.
+        counted: how many rows a look of its own counted, where records are made from nested documents.
     """
 
     plain: bytes = b""
@@ -90,10 +100,13 @@ class Records:
     broken: list[BrokenRecord] = field(default_factory=list)
     blank: int = 0
     care: Care = Care.NONE
+    counted: int | None = None
 
     @property
     def count(self) -> int:
         """How many records the chunk holds: this is what "rows read" means."""
+        if self.counted is not None:
+            return self.counted
         return len(self.plain_lines) + len(self.parsed) + len(self.broken)
 
 
@@ -174,6 +187,7 @@ class RecordScanner:
     ) -> int:
         """Read the lines that are not plain into `records`; lines a record runs over are set aside too. Returns the lines consumed."""
         after = 0
+        delimiter = b" " if self._delimiter == BLANK_RUN else self._delimiter.encode()
         for index in np.flatnonzero(set_aside).tolist():
             if index < after:  # inside a record that began further up
                 continue
@@ -186,9 +200,16 @@ class RecordScanner:
                 records.broken.append(BrokenRecord(self._line + index, shown(raw), reason, kind="remark"))
                 continue
             parser = RecordParser(self._delimiter, self._quote, self._escape)
+            after = index + 1
+            if len(raw) > LONGEST_RECORD_BYTES and raw.count(delimiter) > _MOST_FIELDS:
+                # Cut into fields it would take thirty times as much memory; one long field takes no more than it is.
+                reason = (
+                    f"the row has more than {_MOST_FIELDS:,} delimiters in {LONGEST_RECORD_BYTES >> 20} MB; no row has"
+                )
+                records.broken.append(BrokenRecord(self._line + index, shown(raw), reason))
+                continue
             text = raw.decode("utf-8", errors="surrogateescape")
             outcome = parser.feed(text)
-            after = index + 1
             if outcome == "open":
                 found = self._run_over_lines(data, starts, ends, index, parser, text)
                 if found == 0 and not last and len(data) - int(starts[index]) <= LONGEST_RECORD_BYTES:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from sahara_assets.drops.content import CHUNK_BYTES, Content
+from sahara_assets.drops.packing import Limits
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from sahara_assets.drops.header import Layout
+    from sahara_assets.drops.packing import Openable
     from sahara_assets.drops.records import Records
     from sahara_assets.settings.sections import DatasetSettings
     from sahara_assets.tables.datasets import Dataset
@@ -40,13 +41,15 @@ class Order:
         dataset: what the drop should hold.
         settings: how it is read.
         chunk_bytes: how much of a file to hold at a time.
+        limits: how much may come out of it.
     """
 
-    path: Path
+    path: Openable
     content: Content
     dataset: Dataset
     settings: DatasetSettings
     chunk_bytes: int = CHUNK_BYTES
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ from sahara_assets.settings.sections import DatasetSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from sahara_assets.drops.packing import Openable
+
 _LONGEST_CSV_FIELD = 131_072
 """Python's csv refuses a longer field; its limit is one for the whole process and not ours to change."""
 
@@ -53,7 +55,7 @@ class Table:
         width: how many fields a row has.
     """
 
-    path: Path
+    path: Openable
     dialect: Dialect
     sure: dict[str, float]
     evidence: dict[str, str]
@@ -73,12 +75,12 @@ class Table:
 
 
 def read_table(
-    path: Path | str, dialect: Dialect | Mapping[str, object] | None = None, *, encoding: str = "auto"
+    path: Openable | str, dialect: Dialect | Mapping[str, object] | None = None, *, encoding: str = "auto"
 ) -> Table:
     """Read a delimited file, whatever it holds.
 
     Args:
-        path: the file, plain or packed as a drop may be.
+        path: the file, plain or packed as a drop may be; as text, a path on this machine.
         dialect: how the file is written; of a mapping, the parts it names (`{"delimiter": ";"}`), and the rest is detected; of None, all of
             it is. What is given is never doubted.
         encoding: as for a drop.
@@ -86,7 +88,7 @@ def read_table(
     Raises:
         DropError: the file cannot be read, or is no text.
     """
-    path = Path(path)
+    path = Path(path) if isinstance(path, str) else path
     known = get_args(DatasetSettings.model_fields["encoding"].annotation)
     if encoding not in known:
         raise DropError(f"{path.name}: no encoding {encoding!r}; known: {', '.join(known)}")

@@ -17,6 +17,7 @@ from sahara_assets.drops.loading import load_drops
 from sahara_assets.drops.plan import Status
 from sahara_assets.tables.books import REJECTED_ROWS
 from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.untrusted import shell_word
 from sahara_assets.warehouse.base import quoted
 from sahara_assets.warehouse.duckdb import DuckDBWarehouse
 from sahara_assets.wording import counted
@@ -180,11 +181,11 @@ class _Comparison:
             one, other = known.get(row["drop_id"], set()), read.get(row["drop_id"], set())
             if one != other:
                 text = f"{counted(len(one ^ other), 'reject differs', 'rejects differ')} from what its file gives"
-                self._tell(row["path"], text, f"sahara drops reload {row['path']}")
+                self._tell(row["path"], text, f"sahara drops reload {shell_word(row['path'])}")
 
     def _reload(self, row: Row, fresh: dict[str, Row]) -> str:
         if row["drop_id"] in fresh:
-            return f"sahara drops reload {row['path']}"
+            return f"sahara drops reload {shell_word(row['path'])}"
         return "the file is gone: put it back and reload it, or restore a backup"
 
     def _tell(self, path: str, text: str, remedy: str) -> None:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sahara_assets.exports.formats import KeyKind
+from sahara_assets.untrusted import FORMULA_INSIDE, FORMULA_STARTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,9 +37,6 @@ class LeftOut(StrEnum):
 
 PERSONAL = (LeftOut.EMAIL, LeftOut.PHONE)
 REFUSED = (*PERSONAL, LeftOut.CONTROL, LeftOut.OUTER_SPACE, LeftOut.FORMULA, LeftOut.NOT_A_CLIENT_ID)
-
-# What makes a spreadsheet run a cell, with the full-width forms that some editions read alike. Tab, CR and LF are control characters.
-FORMULA_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20"
 
 # Phone numbers only in forms that no shop's numbering has: digits alone may be a customer number, and digits.digits is a client id.
 _PHONE = re.compile(
@@ -83,7 +81,7 @@ def refusal(key: str, kind: KeyKind) -> LeftOut | None:
         reason = LeftOut.CONTROL
     elif key != key.strip():
         reason = LeftOut.OUTER_SPACE
-    elif key[:1] in FORMULA_STARTS:
+    elif key[:1] in FORMULA_STARTS or FORMULA_INSIDE.search(key):
         reason = LeftOut.FORMULA
     elif kind is KeyKind.CLIENT_ID and (_COOKIE.fullmatch(key) or _VISITOR_ID.fullmatch(key)):
         reason = LeftOut.NOT_A_CLIENT_ID

@@ -64,6 +64,8 @@ _GA360_HEADER = re.compile(
 )
 _STREAM_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
 _FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+# A cell begins behind a semicolon, bar or tab where the spreadsheet of another country opens the file.
+_FORMULA_BEHIND = re.compile("[;|\t]\\s*[\"']?[=+\\-@\uff1d\uff0b\uff0d\uff20]")
 _PHONE = re.compile(
     r"[ ]*(?:\+[0-9][0-9 ()./-]{5,}[0-9]|\(?[0-9]{3}\)?[ -][0-9]{3}[ -][0-9]{4}|\(?0[0-9]{1,5}\)?[ /][0-9][0-9 /-]{3,}[0-9])[ ]*"
 )
@@ -279,8 +281,11 @@ class _FileReader:
             yield "key-email", "the key looks like an e-mail address; personal data must not be uploaded"
         if _PHONE.fullmatch(key):
             yield "key-phone", "the key looks like a phone number; personal data must not be uploaded"
-        if _FORMULA.match(key):
-            yield "key-formula", f"the key starts with {key[0]!r}, which a spreadsheet runs"
+        if _FORMULA.match(key) or _FORMULA_BEHIND.search(key):
+            yield (
+                "key-formula",
+                "the key, or a part of it behind another separator, starts like a formula, which a spreadsheet runs",
+            )
         if any(unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"} for character in key) or key != key.strip():
             yield "key-control", "the key holds control characters, invisible ones, or spaces at an end"
         if self.entry.key == "client_id" and _NOT_A_CLIENT_ID.fullmatch(key):
@@ -301,8 +306,11 @@ class _FileReader:
                 yield "value-empty", "a value is empty"
             if len(value.encode("utf-16-le")) > 72:
                 yield "value-length", f"{value!r} has more than 36 characters"
-            if _FORMULA.match(value):
-                yield "value-formula", f"{value!r} starts with {value[0]!r}, which a spreadsheet runs"
+            if _FORMULA.match(value) or _FORMULA_BEHIND.search(value):
+                yield (
+                    "value-formula",
+                    f"{value!r}, or a part of it behind another separator, starts like a formula, which a spreadsheet runs",
+                )
             if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in value):
                 yield "value-control", f"{value!r} holds a control character"
 

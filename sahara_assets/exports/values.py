@@ -10,7 +10,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from sahara_assets.exports.formats import VALUE_LIMIT
-from sahara_assets.exports.keys import FORMULA_STARTS
+from sahara_assets.untrusted import FORMULA_INSIDE, FORMULA_STARTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,8 @@ def fitting(text: str, limit: int = VALUE_LIMIT) -> str:
     'Lapsed big spenders'
     """
     line = " ".join("".join(" " if _breaks_lines(character) else character for character in text).split())
+    while FORMULA_INSIDE.search(line):
+        line = FORMULA_INSIDE.sub(r"\1 ", line)
     while line and (line[0] in FORMULA_STARTS or line[0].isspace() or unicodedata.category(line[0]) == "Cf"):
         line = line[1:]
     # Cut between characters, never inside a surrogate pair.

@@ -1,7 +1,8 @@
-"""Every customer feature, declared once: its unit, its meaning, and how the model treats it.
+"""What a customer feature is, and those that every shop with order lines has: unit, meaning, and how the model treats them.
 
-The `customer_features` table, the preprocessing of the model, the profiles and the documentation all read these declarations. How a
-feature is computed lives in `features/expressions.py`; how a treatment is fitted and applied lives in `segmentation/preprocess.py`.
+Features that only a project's settings bring (parts of the day, categories, attributes) are declared in `features/declared.py`; which of all
+of them a project has says `features/feature_set.py`. How a feature is computed lives in `features/expressions.py` and `features/parts.py`,
+how a treatment is fitted and applied in `segmentation/preprocess.py`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,17 @@ TOP_CATEGORY_COUNT = 5
 """How many of the biggest categories get a spend share of their own."""
 
 
+DROP = "drop"
+"""What `Treatment.missing` is where nothing stands for a missing value."""
+
+
 @dataclass(frozen=True)
 class Treatment:
     """How the model prepares one feature, in this order: fill, cap, transform, scale; or fill and one-hot.
 
     Attributes:
-        missing: what stands for a null: a number, `"mean"` or `"median"` of the training customers, or for a category its own word.
+        missing: what stands for a null: a number, the `"mean"`, `"median"` or `"maximum"` of the training customers, for a category its
+            own word; `"drop"`: nothing does, and a customer without a value gets no segment.
         cap_quantile: values above this quantile of the training customers count as the quantile; null leaves them.
         transform: `log1p` takes ln(1 + max(x, 0)): a feature of the log kind floors at 0, because a few customers have more returned
             than bought and a logarithm of a negative amount does not exist.
@@ -42,12 +48,15 @@ class Feature:
         label: the words a marketer reads, without the unit.
         high, low: what a segment that stands out upwards or downwards is called ("big spenders", "small spenders"), as an
             adjective or noun phrase for descriptions.
-        made_from: the columns of `purchases` that it is computed from, for the lineage in the UI.
+        made_from: the columns of `table` that it is computed from, for the lineage in the UI.
+        table: the table that `made_from` speaks of.
+        more, less: what is said of a segment that has more, or less, of it than a namesake; empty where nothing is.
+        zero_without_orders: whether somebody who never bought has 0 of it, rather than nothing.
     """
 
     name: str
     column_kind: Kind
-    unit: Literal["days", "orders", "lines", "units", "products", "money", "share", ""]
+    unit: str
     label: str
     description: str
     treatment: Treatment
@@ -55,6 +64,10 @@ class Feature:
     high: str = ""
     low: str = ""
     made_from: tuple[str, ...] = ()
+    table: str = "purchases"
+    more: str = ""
+    less: str = ""
+    zero_without_orders: bool = True
 
     @property
     def is_category(self) -> bool:
@@ -69,44 +82,46 @@ class Feature:
 
 _COUNT = Treatment(missing=0.0)
 _SHARE = Treatment(missing=0.0, cap_quantile=None, transform="none")
+WORD = Treatment(missing="(unknown)", cap_quantile=None, transform="none", scale="none")
+"""How a category is treated: who has none is a category of its own."""
 
 FEATURES: tuple[Feature, ...] = (
     Feature(
         "recency_days", Kind.INTEGER, "days", "days since last order",
         "Whole days from the latest sale line to the cut-off.", Treatment(missing="median"),
         high="long away", low="recently active",
-        made_from=("ordered_at_local", "line_kind"),
+        made_from=("ordered_at_local", "line_kind"), more="longer away", less="more recent", zero_without_orders=False,
     ),
     Feature(
         "tenure_days", Kind.INTEGER, "days", "days since first order",
         "Whole days from the first sale line to the cut-off.", Treatment(missing="median"),
         high="long-standing", low="new",
-        made_from=("ordered_at_local", "line_kind"),
+        made_from=("ordered_at_local", "line_kind"), more="came earlier", less="came later", zero_without_orders=False,
     ),
     Feature(
         "order_count", Kind.INTEGER, "orders", "orders",
         "Orders with at least one sale line.", _COUNT, high="frequent", low="rare",
-        made_from=("order_id", "line_kind"),
+        made_from=("order_id", "line_kind"), more="more orders", less="fewer orders",
     ),
     Feature(
         "line_count", Kind.INTEGER, "lines", "lines bought",
         "Sale lines.", _COUNT, high="many lines", low="few lines",
-        made_from=("order_id", "line_kind"),
+        made_from=("order_id", "line_kind"), more="more lines", less="fewer lines",
     ),
     Feature(
         "unit_count", Kind.DECIMAL, "units", "units bought",
         "Units on sale lines.", _COUNT, high="many units", low="few units",
-        made_from=("quantity", "line_kind"),
+        made_from=("quantity", "line_kind"), more="more units", less="fewer units",
     ),
     Feature(
         "distinct_products", Kind.INTEGER, "products", "different products bought",
         "Different products on sale lines.", _COUNT, high="wide range", low="narrow range",
-        made_from=("product_id", "line_kind"),
+        made_from=("product_id", "line_kind"), more="wider range", less="narrower range",
     ),
     Feature(
         "gross_spend", Kind.DECIMAL, "money", "spend",
         "Value of sale lines, before returns and cancellations.", _COUNT, high="big spend", low="small spend",
-        made_from=("line_total", "line_kind"),
+        made_from=("line_total", "line_kind"), more="higher spend", less="lower spend",
     ),
     Feature(
         "net_spend", Kind.DECIMAL, "money", "spend after returns",
@@ -117,7 +132,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "average_order_value", Kind.FLOAT, "money", "average order value",
         "gross_spend ÷ order_count: per order, not per line.", _COUNT, high="large orders", low="small orders",
-        made_from=("line_total", "order_id", "line_kind"),
+        made_from=("line_total", "order_id", "line_kind"), more="larger orders", less="smaller orders",
     ),
     Feature(
         "median_order_value", Kind.FLOAT, "money", "median order value",
@@ -129,13 +144,13 @@ FEATURES: tuple[Feature, ...] = (
         "mean_days_between_orders", Kind.FLOAT, "days", "days between orders",
         "Days from first to last order ÷ (order_count − 1); null for a customer with one order.",
         Treatment(missing="median"), nullable=True, high="long pauses", low="short pauses",
-        made_from=("ordered_at_local", "order_id", "line_kind"),
+        made_from=("ordered_at_local", "order_id", "line_kind"), more="longer pauses", less="shorter pauses", zero_without_orders=False,
     ),
     Feature(
         "return_rate", Kind.FLOAT, "share", "share of spend returned",
         "Returned and cancelled value ÷ gross_spend; above 1 where more came back than was bought in the window.", _SHARE,
         high="many returns", low="few returns",
-        made_from=("line_total", "line_kind"),
+        made_from=("line_total", "line_kind"), more="more returns", less="fewer returns",
     ),
     *(
         Feature(
@@ -148,8 +163,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "country", Kind.TEXT, "", "country",
-        "The customer's country.", Treatment(missing="(unknown)", cap_quantile=None, transform="none", scale="none"),
-        nullable=True,
+        "The customer's country.", WORD, nullable=True, made_from=("country",), table="customers", zero_without_orders=False,
     ),
 )  # fmt: skip
 

@@ -335,7 +335,7 @@ def confirmed(values: Sequence[str], formats: Sequence[str]) -> int:
     """How many of the values DuckDB's strptime reads with one of the formats."""
     import duckdb
 
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"temp_directory": ""}) as connection:
         matches = " OR ".join(["try_strptime(v, ?) IS NOT NULL"] * len(formats))
         row = connection.execute(
             f"SELECT count(*) FILTER (WHERE {matches}) FROM (SELECT unnest(?::VARCHAR[]) AS v)",

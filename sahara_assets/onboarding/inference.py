@@ -96,9 +96,8 @@ def file_format(formats: Mapping[Format, int]) -> Finding[str]:
     return Finding("csv" if set(formats) == {"csv"} else "auto", 0.95, f"{listed}, told by their first bytes")
 
 
-def amounts(name: str, scan: Scan) -> Amounts:
+def amounts(declared: Dataset, scan: Scan) -> Amounts:
     """How the numbers of a dataset are written, from all values of its number columns."""
-    declared = DATASETS[name]
     numbers = [column for column in scan.values if declared.column(column).kind is Kind.DECIMAL]
     return decide_amounts({column: scan.values[column] for column in numbers})
 
@@ -111,14 +110,17 @@ def decimal_mark(groups: Sequence[Group], written: Amounts) -> Finding[str]:
     return Finding(best.mark, best.mark_sure, best.mark_evidence)
 
 
-def dates(name: str, scan: Scan, mark: str, separator: str) -> DateFormats | None:
-    """The date formats of the dataset's one date column; nothing where it has none."""
-    column = DATE_COLUMNS.get(name, "")
-    if column not in scan.values:
+def dates(declared: Dataset, scan: Scan, mark: str, separator: str) -> DateFormats | None:
+    """The date formats of the dataset's dates, all of them together; nothing where it has none."""
+    name = declared.name
+    columns = [column for column in (DATE_COLUMNS.get(name, ""), *sorted(declared.attributes)) if column in scan.values]
+    columns = [column for column in columns if declared.column(column).kind in {Kind.DATE, Kind.TIMESTAMP}]
+    if not columns:
         return None
     hint = (-0.6 if mark == "," else 0.0) + (-0.3 if separator == ";" else 0.0) + _us_hint(scan.values)
-    in_order = scan.ordered_dates if name == "purchases" else list(scan.values[column])
-    values = [value for value in dict.fromkeys([*in_order, *scan.values[column]]) if not is_empty(value)]
+    everything = [value for column in columns for value in scan.values[column]]
+    in_order = scan.ordered_dates if name == "purchases" else everything
+    values = [value for value in dict.fromkeys([*in_order, *everything]) if not is_empty(value)]
     found = decide(values, scan.date_files, month_first_hint=hint)
     if not found.formats:
         return found
@@ -276,7 +278,7 @@ def currency(scan: Scan | None, groups: Sequence[Group], written: Amounts | None
 
 
 def warnings(
-    name: str,
+    declared: Dataset,
     scan: Scan,
     groups: Sequence[Group],
     columns: Mapping[str, str],
@@ -285,7 +287,7 @@ def warnings(
 ) -> list[str]:
     """What would be rejected or read otherwise than a person expects."""
     told: list[str] = []
-    declared = DATASETS[name]
+    name = declared.name
     for column, header in columns.items():
         told += _column_warnings(declared.column(column), header, scan.values[column], declared, written)
     rows, example = written.percentages

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from sahara_assets.onboarding.attributes import model_of
 from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sahara_assets.onboarding.amounts import Amounts
+    from sahara_assets.onboarding.attributes import AttributeMatch
     from sahara_assets.onboarding.mapping import ColumnMatch
     from sahara_assets.onboarding.rules import RuleGuess
 
@@ -50,6 +52,7 @@ class DatasetProposal:
     paths: tuple[str, ...]
     patterns: tuple[str, ...]
     columns: tuple[ColumnMatch, ...]
+    attributes: tuple[AttributeMatch, ...]
     unmapped: tuple[str, ...]
     delimiter: Finding[str]
     quote: Finding[str]
@@ -79,11 +82,34 @@ class DatasetProposal:
         return tuple(questions)
 
     @property
+    def model(self) -> tuple[str, ...]:
+        """The features that customers can be clustered on by their attributes alone; none where the key was not found."""
+        return () if self.missing else model_of(self.attributes)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Our required and expected columns without a header."""
         declared = DATASETS[self.name]
         wanted = (*declared.required, *declared.expected)
         return tuple(match.column for match in self.columns if match.header is None and match.column in wanted)
+
+
+@dataclass(frozen=True)
+class KnownDataset:
+    """A dataset whose files are an export that is known by its names, and read as such."""
+
+    name: str
+    title: str
+    names: tuple[str, ...]
+    paths: tuple[str, ...]
+    patterns: tuple[str, ...]
+    reading: dict[str, Any]
+
+    @property
+    def sells(self) -> bool:
+        """Whether it can tell of purchases: of products, units and what was done."""
+        columns = {*self.reading["columns"], *self.reading.get("constants", ())}
+        return {"product_id", "quantity"} <= columns and bool(columns & {"action", "event_name"})
 
 
 @dataclass(frozen=True)
@@ -99,7 +125,7 @@ class Proposal:
     """Everything that goes into `sahara.toml`.
 
     `folder` is the drop folder as the settings write it: relative to `root` where it lies below it, else absolute. `complete` says whether
-    `sahara run` can start from it: purchases were found, with every column that a line must have.
+    `sahara run` can start from it: purchases were found, with every column that a line must have, or `analytics` takes them from `known`.
     """
 
     root: Path
@@ -110,6 +136,8 @@ class Proposal:
     currency: Finding[str]
     could_not: tuple[str, ...] = field(default=())
     complete: bool = False
+    known: tuple[KnownDataset, ...] = ()
+    analytics: dict[str, str] = field(default_factory=dict)
 
     def dataset(self, name: str) -> DatasetProposal | None:
         """The proposal for one dataset; nothing where no file belongs to it."""
@@ -121,6 +149,11 @@ class Proposal:
         lines = [f"drop folder: {self.folder}"]
         for dataset in self.datasets:
             lines += _dataset_lines(dataset)
+        for known in self.known:
+            lines.append(
+                f"{known.name}: {plural(len(known.paths), 'file')} (99 %): {', '.join(known.patterns)}: {known.title}, known by {shown(known.names)}"
+            )
+        lines += [f"analytics.{name}: {value}" for name, value in self.analytics.items()]
         lines += _rule_lines(self.rules)
         if self.currency.value:
             lines.append(f"currency: {self.currency.value} ({percent(self.currency.sure)}): {self.currency.evidence}")
@@ -165,6 +198,11 @@ def _dataset_lines(dataset: DatasetProposal) -> list[str]:
             lines.append(f"  {match.column} = {match.header!r} ({percent(match.sure)}): {match.evidence}")
         elif match.column in dataset.missing:
             lines.append(f"  {match.column} NOT FOUND{f': {match.evidence}' if match.evidence else ''}")
+    for attribute in dataset.attributes:
+        verdict = "=" if attribute.fits else "NOT TAKEN from"
+        lines.append(
+            f"  {attribute.attribute.name} {verdict} {attribute.header!r} ({percent(attribute.sure)}): {attribute.evidence}"
+        )
     dates = ", ".join(dataset.date_formats.value) or "ISO 8601"
     if dataset.date_formats.evidence:
         lines.append(f"  dates: {dates} ({percent(dataset.date_formats.sure)}): {dataset.date_formats.evidence}")

@@ -9,15 +9,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sahara_assets.drops.attributes import as_read
 from sahara_assets.onboarding import inference
+from sahara_assets.onboarding.attributes import AttributeMatch, find_attributes, settings_of
 from sahara_assets.onboarding.mapping import ROLES, Mapping, map_columns
 from sahara_assets.onboarding.patterns import propose_patterns
-from sahara_assets.onboarding.proposal import DatasetProposal, Finding, Proposal, UnusedFile, shown
+from sahara_assets.onboarding.proposal import DatasetProposal, Finding, KnownDataset, Proposal, UnusedFile, shown
 from sahara_assets.onboarding.reading import read_text
+from sahara_assets.onboarding.recognising import Recognised, recognise_files
 from sahara_assets.onboarding.rules import guess_rules
 from sahara_assets.onboarding.sampling import Group, Progress, find_files, group_files
 from sahara_assets.onboarding.scan import Scan, scan_dataset
 from sahara_assets.onboarding.vocabulary import ideas_of, loose, words_of
+from sahara_assets.settings.sections import DatasetSettings
 from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -64,29 +68,36 @@ def propose(files: Sequence[Path], root: Path, progress: Progress | None = None)
         SaharaError: nothing was given, or a file or folder does not exist or cannot be read.
     """
     found, folder = find_files(files)
-    groups, unread = group_files(found, progress)
+    all_paths = {_relative(path, folder) for path in found}
+    recognised, others = recognise_files(found)
+    known, unused = _known(recognised, folder, all_paths)
+    groups, unread = group_files(others, progress)
     classified = [_classify(group) for group in groups]
-    chosen, unused = _choose(classified, folder)
+    sells = any(dataset.sells for dataset in known)
+    chosen, left_over = _choose(classified, folder, needs_purchases=not sells)
+    unused += left_over
     unused += [UnusedFile(_relative(item.path, folder), item.reason) for item in unread]
     datasets: list[DatasetProposal] = []
     scans: dict[str, Scan] = {}
-    all_paths = {_relative(path, folder) for path in found}
     for name in DATASETS:
         if name in chosen:
             proposal, scans[name] = _dataset(name, chosen[name], folder, all_paths, progress)
             datasets.append(proposal)
     purchases = next((dataset for dataset in datasets if dataset.name == "purchases"), None)
-    mine = [item.group for item in chosen.get("purchases", [])]
-    could_not = _could_not(datasets)
+    told_by = purchases or next((dataset for dataset in datasets if dataset.name == "customers"), None)
+    mine = [item.group for item in chosen.get(told_by.name, [])] if told_by else []
+    could_not = _could_not(datasets, from_analytics=sells)
     return Proposal(
         root=root,
         folder=_folder(folder, root),
         datasets=tuple(datasets),
         unused=tuple(sorted(unused, key=lambda item: item.path)),
         rules=guess_rules(scans["purchases"], scans.get("products")) if "purchases" in scans else None,
-        currency=inference.currency(scans.get("purchases"), mine, purchases.amounts if purchases else None),
+        currency=inference.currency(scans.get("purchases"), mine, told_by.amounts if told_by else None),
         could_not=tuple(could_not),
-        complete=purchases is not None and not purchases.missing and not purchases.undecided,
+        complete=_is_complete(datasets, from_analytics=sells),
+        known=tuple(known),
+        analytics=_analytics(known, has_purchases=purchases is not None),
     )
 
 
@@ -97,6 +108,42 @@ def _relative(path: Path, folder: Path) -> str:
 def _folder(folder: Path, root: Path) -> str:
     here = root.resolve()
     return folder.relative_to(here).as_posix() if folder.is_relative_to(here) else folder.as_posix()
+
+
+# --- exports that are known by their names ----------------------------------------------------------------------------------------
+
+
+def _known(
+    recognised: Sequence[Recognised], folder: Path, all_paths: set[str]
+) -> tuple[list[KnownDataset], list[UnusedFile]]:
+    """One export a dataset, the one with the most files; the others are left over."""
+    known: dict[str, KnownDataset] = {}
+    unused: list[UnusedFile] = []
+    for found in sorted(recognised, key=lambda one: (-len(one.files), one.files[0].parts)):
+        name = found.export.dataset
+        paths = tuple(sorted(_relative(path, folder) for path in found.files))
+        if name in known:
+            why = f"is {found.export.title}, but {name} are read as {known[name].title}, or by other names"
+            unused += [UnusedFile(path, f"{why}; export both alike") for path in paths]
+            continue
+        patterns = propose_patterns(list(paths), sorted(all_paths - set(paths)))
+        known[name] = KnownDataset(name, found.export.title, found.names, paths, patterns, found.reading)
+    return [known[name] for name in DATASETS if name in known], unused
+
+
+def _analytics(known: Sequence[KnownDataset], *, has_purchases: bool) -> dict[str, str]:
+    """What `[analytics]` must say beyond its defaults."""
+    if not known:
+        return {}
+    columns = set.intersection(*({*dataset.reading["columns"]} for dataset in known))
+    customer = next((name for name in ("visitor_id", "user_id", "client_id") if name in columns), "visitor_id")
+    settings = {} if customer == "visitor_id" else {"customer": customer}
+    sellers = [dataset for dataset in known if dataset.sells]
+    if sellers and not has_purchases:
+        settings["purchases"] = "transactions"
+        if not any("order_id" in dataset.reading["columns"] for dataset in sellers):
+            settings["order"] = "session"
+    return settings
 
 
 # --- which dataset a group of files is -------------------------------------------------------------------------------------------
@@ -131,7 +178,9 @@ def _classify(group: Group) -> _Classified:
     return _Classified(group, mappings, fits)
 
 
-def _choose(classified: Sequence[_Classified], folder: Path) -> tuple[dict[str, list[_Classified]], list[UnusedFile]]:
+def _choose(
+    classified: Sequence[_Classified], folder: Path, *, needs_purchases: bool
+) -> tuple[dict[str, list[_Classified]], list[UnusedFile]]:
     """Per dataset the groups it is read from: the best-fitting, and those whose header holds the same mapped names."""
     chosen: dict[str, list[_Classified]] = {}
     unused: list[UnusedFile] = []
@@ -148,7 +197,7 @@ def _choose(classified: Sequence[_Classified], folder: Path) -> tuple[dict[str, 
             ]
         else:
             chosen[name].append(item)
-    if "purchases" not in chosen:
+    if "purchases" not in chosen and needs_purchases:
         _last_resort(classified, chosen, unused, folder)
     return chosen, unused
 
@@ -229,12 +278,15 @@ def _dataset(
     groups = [item.group for item in items]
     mapping = items[0].mappings[name]
     columns = {match.column: match.header for match in mapping.matches if match.header is not None}
+    attributes = _attributes(name, items[0])
+    columns |= {match.attribute.name: match.header for match in attributes if match.fits}
     keys = DATASETS[name].key or ("order_id", "product_id")
+    declared, _ = as_read(DATASETS[name], DatasetSettings(attributes=settings_of(attributes)))
     scan = scan_dataset(groups, columns, keys, progress)
-    written = inference.amounts(name, scan)
+    written = inference.amounts(declared, scan)
     mark, separator = inference.decimal_mark(groups, written), inference.delimiter(groups)
     formats = Counter(read_text(path, _LOOK_BYTES).format for group in groups for path in group.files)
-    dates = inference.dates(name, scan, mark.value, separator.value)
+    dates = inference.dates(declared, scan, mark.value, separator.value)
     paths = sorted(_relative(path, folder) for group in groups for path in group.files)
     fits = sorted(items[0].fits.values(), reverse=True)
     mapped = {loose(header) for header in columns.values()}
@@ -245,6 +297,7 @@ def _dataset(
         paths=tuple(paths),
         patterns=propose_patterns(paths, sorted(all_paths - set(paths))),
         columns=mapping.matches,
+        attributes=attributes,
         unmapped=tuple(
             dict.fromkeys(
                 header for group in groups for header in group.header if loose(header) not in mapped and header.strip()
@@ -263,17 +316,37 @@ def _dataset(
         null_values=inference.null_values(scan),
         normalise=inference.normalise(name, scan),
         key=inference.key(name, scan),
-        warnings=tuple(inference.warnings(name, scan, groups, columns, written, dates)),
+        warnings=tuple(inference.warnings(declared, scan, groups, columns, written, dates)),
         rows=scan.rows,
         extent=scan.extent,
     )
     return proposal, scan
 
 
-def _could_not(datasets: Sequence[DatasetProposal]) -> list[str]:
+def _attributes(name: str, item: _Classified) -> tuple[AttributeMatch, ...]:
+    """What the file says of customers beside our columns."""
+    if not DATASETS[name].takes_attributes:
+        return ()
+    taken = {match.index for match in item.mappings[name].matches if match.header is not None}
+    return find_attributes(item.group.profiles, taken)
+
+
+def _is_complete(datasets: Sequence[DatasetProposal], *, from_analytics: bool) -> bool:
+    """Whether a run would work: with purchases, with those of analytics, or with customers who are measured by their attributes."""
+    purchases = next((dataset for dataset in datasets if dataset.name == "purchases"), None)
+    if purchases is not None:
+        return not purchases.missing and not purchases.undecided
+    return from_analytics or any(dataset.model and not dataset.undecided for dataset in datasets)
+
+
+def _could_not(datasets: Sequence[DatasetProposal], *, from_analytics: bool) -> list[str]:
     told = []
     purchases = next((dataset for dataset in datasets if dataset.name == "purchases"), None)
-    if purchases is None:
+    if purchases is None and not from_analytics and any(dataset.model for dataset in datasets):
+        told.append(
+            "find purchases: customers are measured by what their file says of them, and by nothing they bought"
+        )
+    elif purchases is None and not from_analytics:
         told.append(
             "find purchases: no file holds order lines (order, product, quantity, price, date); add one and run `sahara init` again"
         )

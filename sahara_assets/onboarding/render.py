@@ -10,8 +10,17 @@ import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sahara_assets.onboarding.proposal import DatasetProposal, Finding, Proposal, percent, plural, shown
+from sahara_assets.onboarding.proposal import (
+    DatasetProposal,
+    Finding,
+    KnownDataset,
+    Proposal,
+    percent,
+    plural,
+    shown,
+)
 from sahara_assets.onboarding.vocabulary import loose
+from sahara_assets.tables.attributes import AttributeKind
 from sahara_assets.tables.columns import Kind
 from sahara_assets.tables.datasets import DATASETS
 
@@ -111,8 +120,12 @@ def render_config(proposal: Proposal) -> str:
     ]
     for dataset in proposal.datasets:
         lines += _dataset(dataset, proposal.currency.value)
-    if proposal.dataset("purchases") is None:
-        lines += _no_purchases()
+    for known in proposal.known:
+        lines += _known_dataset(known)
+    lines += _analytics(proposal)
+    customers = proposal.dataset("customers")
+    if proposal.dataset("purchases") is None and "purchases" not in proposal.analytics:
+        lines += _by_attributes(customers.model) if customers and customers.model else _no_purchases()
     lines += _rules(proposal.rules)
     lines += _unused(proposal)
     return "\n".join(lines) + "\n"
@@ -151,7 +164,7 @@ def _dataset(dataset: DatasetProposal, currency: str) -> list[str]:
     if any(
         match.header is not None and DATASETS[dataset.name].column(match.column).kind is Kind.DECIMAL
         for match in dataset.columns
-    ):
+    ) or any(match.fits and match.attribute.kind is AttributeKind.NUMBER for match in dataset.attributes):
         lines += _amounts(dataset, currency)
     if dataset.null_values.value:
         lines += [
@@ -168,11 +181,43 @@ def _dataset(dataset: DatasetProposal, currency: str) -> list[str]:
     lines += ["", f"[datasets.{dataset.name}.columns]", *_comment("our column = the header's name")]
     for match in dataset.columns:
         lines += _column(dataset, match)
+    lines += _attributes(dataset)
     if dataset.unmapped:
         lines += _comment(
             f"Not mapped, kept in _extra: {', '.join(toml_string(name[:60]) for name in dataset.unmapped)}"
         )
     return [*lines, *_normalise(dataset)]
+
+
+def _attributes(dataset: DatasetProposal) -> list[str]:
+    """What the file says of customers; what its values speak against stands as a comment."""
+    if not dataset.attributes:
+        return []
+    lines = [
+        "",
+        f"[datasets.{dataset.name}.attributes]",
+        *_comment("what else the files say of a customer; each becomes a feature"),
+    ]
+    for match in dataset.attributes:
+        line = f"{match.attribute.name} = {toml_string(match.header.strip())}"
+        lines += [*_sure(match.sure, match.evidence), line if match.fits else f"# {line}"]
+    return lines
+
+
+def _by_attributes(model: Sequence[str]) -> list[str]:
+    """Settings of a project without order lines: everyone in the customer file, by what it says of them."""
+    return [
+        "",
+        *_comment("--- purchases: NOT FOUND, so customers are measured by what their file says of them ---"),
+        "[features]",
+        'population = "customers"',
+        *_comment("Every number among the attributes; take out what your segments should not be about."),
+        f"model = {toml_list(model)}",
+        "",
+        "[preprocessing]",
+        *_comment("Amounts differ by orders of magnitude only among a few customers: these are capped."),
+        "cap_quantile = 0.95",
+    ]
 
 
 def _toml(value: str | int | Sequence[str]) -> str:
@@ -286,6 +331,43 @@ def _normalise(dataset: DatasetProposal) -> list[str]:
     lines = ["", f"[datasets.{dataset.name}.normalise]"]
     for item in dataset.normalise:
         lines += [*_sure(item.sure, item.evidence), f"{item.column} = {toml_list(item.steps)}"]
+    return lines
+
+
+def _known_dataset(dataset: KnownDataset) -> list[str]:
+    lines = ["", *_comment(f"--- {dataset.name}: {plural(len(dataset.paths), 'file')} ---")]
+    lines += _comment(
+        f"{dataset.title}, known by its names {shown(dataset.names)}; the mapping is that of this export."
+    )
+    lines += [f"[datasets.{dataset.name}]", f"patterns = {toml_list(dataset.patterns)}"]
+    lines += [f"{name} = {toml_list(value)}" for name, value in dataset.reading.items() if isinstance(value, list)]
+    for name, value in dataset.reading.items():
+        if isinstance(value, dict):
+            lines += ["", f"[datasets.{dataset.name}.{name}]"]
+            lines += [f"{column} = {toml_string(text)}" for column, text in value.items()]
+    return lines
+
+
+def _analytics(proposal: Proposal) -> list[str]:
+    if not proposal.known:
+        return []
+    settings = proposal.analytics
+    lines = ["", "[analytics]"]
+    lines += _comment(
+        "Which id of a session leads to the customer, through the same column of the customers dataset or as the customer's id."
+    )
+    lines.append(f"customer = {toml_string(settings.get('customer', 'visitor_id'))}")
+    if "purchases" in settings:
+        lines += _comment("No file holds order lines, so purchases are the completed ones that analytics tells of.")
+        lines.append(f"purchases = {toml_string(settings['purchases'])}")
+    else:
+        lines += _comment("Purchases are those of the purchases dataset; `transactions` adds those of analytics.")
+        lines.append('purchases = "none"')
+    if "order" in settings:
+        lines += [
+            *_comment("The export names no transaction, so a session's purchases are an order."),
+            'order = "session"',
+        ]
     return lines
 
 

@@ -30,7 +30,7 @@ _HEAD_BYTES = 1 << 16
 _SAMPLED_FILES = 50
 _SAMPLE_BYTES = 6 << 20
 _SAMPLE_ROWS = 12_000
-_SUFFIXES = (
+SUFFIXES = (
     *(
         f".{ending}{packing}"
         for ending in ("csv", "tsv", "txt", "tab", "psv", "jsonl", "ndjson", "json", "parquet")
@@ -93,7 +93,7 @@ def find_files(given: Sequence[Path]) -> tuple[list[Path], Path]:
                 inside = [
                     path
                     for path in argument.rglob("*")
-                    if path.name.lower().endswith(_SUFFIXES) and path.is_file() and not _is_hidden(path, argument)
+                    if path.name.lower().endswith(SUFFIXES) and path.is_file() and not _is_hidden(path, argument)
                 ]
                 if not inside:
                     raise SaharaError(

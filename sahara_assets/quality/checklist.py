@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sahara_assets.quality import contracts, drops, insights, sales, segmentation
+from sahara_assets.quality import analytics, contracts, drops, extracts, insights, joins, sales, segmentation
 from sahara_assets.tables.books import BUILDS
 
 if TYPE_CHECKING:
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 
 QUESTIONS: tuple[Question, ...] = (
+    *extracts.QUESTIONS,
     *drops.QUESTIONS,
+    *analytics.QUESTIONS,
     *sales.QUESTIONS,
+    *joins.QUESTIONS,
     *segmentation.QUESTIONS,
     *insights.QUESTIONS,
     *contracts.QUESTIONS,
@@ -29,5 +32,5 @@ QUESTIONS: tuple[Question, ...] = (
 def run_checks(warehouse: Warehouse, settings: Settings) -> list[Verdict]:
     """Ask every question whose asset has been built."""
     done = {row["name"] for row in warehouse.rows(BUILDS)}
-    done |= {"drops", "rejected_rows"} | ({"k_sweep"} if "segmentation_models" in done else set())
+    done |= {"extracts", "drops", "rejected_rows"} | ({"k_sweep"} if "segmentation_models" in done else set())
     return [question.answer(warehouse, settings) for question in QUESTIONS if question.asset in done]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sahara_assets.features.feature_set import table_of
 from sahara_assets.quality.questions import Answer, Question
-from sahara_assets.tables.features import CUSTOMER_FEATURES
+from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
+from sahara_assets.tables.features import CUSTOMER_FEATURES, CUSTOMER_FEATURES_ONLINE
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS, SEGMENT_PROFILES
 from sahara_assets.wording import counted
@@ -18,12 +20,15 @@ if TYPE_CHECKING:
     from sahara_assets.warehouse.base import Warehouse
 
 
-def _contract(table: Table) -> Callable[[Warehouse, Settings], Answer]:
+def _contract(declared: Table) -> Callable[[Warehouse, Settings], Answer]:
     """The declared key is unique and the columns that may not be null are not."""
 
-    def ask(warehouse: Warehouse, _: Settings) -> Answer:
+    def ask(warehouse: Warehouse, settings: Settings) -> Answer:
+        table = table_of(declared, settings)
         rows = warehouse.table(table)
         total = warehouse.count(table)
+        if not total:
+            return True, "0 rows", {"row_count": 0}
         required = [column.name for column in table.columns if not column.nullable]
         nulls = warehouse.rows(rows.aggregate(**{name: rows[name].isnull().ifelse(1, 0).sum() for name in required}))[0]
         faults = [f"{name} is null in {counted(count, 'row')}" for name, count in nulls.items() if count]
@@ -43,7 +48,18 @@ def _contract(table: Table) -> Callable[[Warehouse, Settings], Answer]:
 
 
 def _contracts() -> Iterator[Question]:
-    for table in (PURCHASES, ORDERS, PRODUCTS, CUSTOMERS, CUSTOMER_FEATURES, CUSTOMER_SEGMENTS, SEGMENT_PROFILES):
+    for table in (
+        SESSIONS,
+        PRODUCT_EVENTS,
+        PURCHASES,
+        ORDERS,
+        PRODUCTS,
+        CUSTOMERS,
+        CUSTOMER_FEATURES,
+        CUSTOMER_FEATURES_ONLINE,
+        CUSTOMER_SEGMENTS,
+        SEGMENT_PROFILES,
+    ):
         yield Question(
             f"{table.name}_contract",
             table.name,

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from sahara_assets.drops.binding import bind, loose
+from sahara_assets.drops.attributes import as_read
+from sahara_assets.drops.binding import bind, bind_paths, loose
 from sahara_assets.drops.numbers import number_format
 from sahara_assets.onboarding.dates import looks_like_date
 from sahara_assets.tables.books import REJECTED_ROWS
 from sahara_assets.tables.columns import Kind
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
+from sahara_assets.untrusted import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +46,7 @@ class Rename:
     @property
     def sentence(self) -> str:
         """As a person would say it, with the remedy."""
-        return f'{self.name!r} may be {self.column} now ({self.evidence}): set {self.column} = "{self.name}" under [datasets.….columns]'
+        return f"{self.name!r} may be {self.column} now ({self.evidence}): set {self.column} = {json_text(self.name)} under [datasets.….columns]"
 
 
 def column_drift(rows: Sequence[Row]) -> tuple[dict[str, tuple[list[str], list[str]]], list[str]]:
@@ -90,7 +92,8 @@ def renames_in_loaded(
 ) -> list[Rename]:
     """Which of the names that a loaded drop has besides may be the optional columns that it lacks."""
     dataset = row["dataset"]
-    wanted = [column for column in DATASETS[dataset].column_names if column in less]
+    declared, _ = as_read(DATASETS[dataset], settings.datasets[dataset])
+    wanted = [column for column in declared.column_names if column in less]
     if not wanted or not more:
         return []
     raw = warehouse.table(RAW_TABLES[dataset])
@@ -108,14 +111,18 @@ def renames_in_loaded(
 def renames_in_refused(warehouse: Warehouse, settings: Settings, row: Row) -> list[Rename]:
     """Which names of a drop that was refused for lack of a column may be that column."""
     samples: dict[str, list[str]] = json.loads(row["column_samples"] or "{}")
-    dataset = DATASETS[row["dataset"]]
     if not samples or row["dataset"] not in settings.datasets:
         return []
+    dataset, reading = as_read(DATASETS[row["dataset"]], settings.datasets[row["dataset"]])
     names = list(samples)
-    bound = bind(names, dataset, settings.datasets[row["dataset"]])
-    dataset = dataset.under(settings.datasets[row["dataset"]].columns)
-    wanted = [column for column in (*dataset.required, *dataset.expected) if column not in bound]
-    free = {name: values for place, (name, values) in enumerate(samples.items()) if place not in set(bound.values())}
+    bound = (
+        bind_paths(names, dataset, reading)
+        if row["format"] != "csv"
+        else {column: [(column, place)] for column, place in bind(names, dataset, reading).items()}
+    )
+    taken = {place for found in bound.values() for _, place in found}
+    wanted = [c for c in (*dataset.required, *dataset.expected) if c not in bound and c not in reading.constants]
+    free = {name: values for place, (name, values) in enumerate(samples.items()) if place not in taken}
     return suggest_renames(warehouse, settings, row["dataset"], wanted, free)
 
 
@@ -147,25 +154,25 @@ def suggest_renames(
 def _rename(
     warehouse: Warehouse, settings: Settings, dataset: str, column: str, name: str, values: Sequence[str]
 ) -> Rename:
-    reading = settings.datasets[dataset]
+    declared, reading = as_read(DATASETS[dataset], settings.datasets[dataset])
     known = {loose(column), loose(reading.columns.get(column, column))}
     likeness = max(difflib.SequenceMatcher(None, loose(name), one).ratio() for one in known)
     evidence = [f"the name is {likeness:.0%} alike"] if likeness >= 0.5 else []
     share, weight, what = 0.0, 0.5, ""
-    kind = DATASETS[dataset].column(column).kind
-    if values and kind is Kind.DECIMAL:
+    kind = declared.column(column).kind
+    if values and kind in {Kind.DECIMAL, Kind.INTEGER}:
         form = number_format(reading, settings.project)
         share, weight, what = sum(form.to_decimal(v.strip()) is not None for v in values) / len(values), 0.35, "numbers"
-    elif values and kind is not Kind.TEXT:
+    elif values and kind in {Kind.DATE, Kind.TIMESTAMP}:
         share, what = sum(looks_like_date(v) for v in values) / len(values), "dates"
-    elif values:
+    elif values and kind is Kind.TEXT and column not in declared.attributes:
         distinct = sorted({v.strip() for v in values})[:_SAMPLED_ROWS]
         raw = warehouse.table(RAW_TABLES[dataset])
         met = warehouse.rows(raw.filter(raw[column].isin(distinct)).select(value=raw[column]).distinct())
         share, weight, what = len(met) / len(distinct), 0.6, f"values that {column} had before"
     if share >= 0.5:
         evidence.append(f"{share:.0%} of a sample are {what}")
-    if values and share < 0.5 and kind is not Kind.TEXT:
+    if values and share < 0.5 and kind in {Kind.DECIMAL, Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP}:
         return Rename(column, name, 0.0, "")  # whatever its name, it does not hold what the column holds
     return Rename(column, name, 0.5 * likeness + weight * share, ", ".join(evidence))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.ledger import ledger_rows, reading_fingerprint
@@ -14,6 +15,7 @@ from sahara_assets.quality.drift import (
     renames_in_refused,
 )
 from sahara_assets.quality.questions import Answer, Question, counts_by
+from sahara_assets.settings.unknown import unknown_key
 from sahara_assets.tables.books import REJECTED_ROWS
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.wording import counted, some
@@ -153,6 +155,24 @@ def _no_drift(warehouse: Warehouse, settings: Settings) -> Answer:
     return True, "all drops of a dataset have the same columns", {}
 
 
+def _attributes_found(warehouse: Warehouse, settings: Settings) -> Answer:
+    """An attribute that no drop has is empty for everyone: most likely its header is spelt otherwise."""
+    missing = []
+    count = 0
+    for name, dataset in settings.datasets.items():
+        rows = _loaded(warehouse, name)
+        count += len(dataset.attributes) if rows else 0
+        absent = [set(json.loads(row["absent_columns"] or "[]")) for row in rows]
+        held = sorted({held for row in rows for held in json.loads(row["undeclared_columns"] or "[]")})
+        for attribute, declared in dataset.attributes.items():
+            if rows and all(attribute in lacking for lacking in absent):
+                hint = unknown_key(declared.column, held, noun="column") if held else f"no column {declared.column!r}"
+                missing.append(f"datasets.{name}.attributes.{attribute}: {hint}")
+    if missing:
+        return False, f"in no drop: {some(missing, 3)}. Mend it in sahara.toml, or take it out", {"missing": missing}
+    return True, f"every one of {counted(count, 'declared attribute')} is in some drop", {"attributes": count}
+
+
 def _nothing_stale(warehouse: Warehouse, settings: Settings) -> Answer:
     """Every content was read under the settings of today."""
     stale = [
@@ -197,6 +217,13 @@ QUESTIONS: tuple[Question, ...] = (
         "All drops of a dataset have the same columns, with the same kind of values.",
         False,
         _no_drift,
+    ),
+    Question(
+        "attributes_found",
+        "drops",
+        "Every declared attribute stands in some drop of its dataset.",
+        True,
+        _attributes_found,
     ),
     Question("nothing_stale", "drops", "Every drop was read under the present settings.", False, _nothing_stale),
 )

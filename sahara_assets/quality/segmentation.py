@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sahara_assets.errors import OutdatedTablesError
+from sahara_assets.features.feature_set import feature_set
 from sahara_assets.quality.questions import Answer, Question
 from sahara_assets.tables.activation import AUDIENCE_FILES
-from sahara_assets.tables.features import CUSTOMER_FEATURES
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS, K_SWEEP, SEGMENT_PROFILES
 from sahara_assets.wording import counted, some
 
 if TYPE_CHECKING:
+    from sahara_assets.segmentation.model import SegmentationModel
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
 
@@ -26,29 +28,51 @@ def _choice_qualified(warehouse: Warehouse, _: Settings) -> Answer:
     return True, str(chosen["verdict"]), {"k": chosen["k"]}
 
 
-def _everyone_scored_once(warehouse: Warehouse, _: Settings) -> Answer:
-    customers, scored = warehouse.count(CUSTOMER_FEATURES), warehouse.count(CUSTOMER_SEGMENTS)
-    features, segments = warehouse.table(CUSTOMER_FEATURES), warehouse.table(CUSTOMER_SEGMENTS)
-    missing = features.anti_join(segments, "customer_id")
-    lacking = int(warehouse.rows(missing.aggregate(n=missing.count()))[0]["n"])
+def _everyone_scored_once(warehouse: Warehouse, settings: Settings) -> Answer:
+    """Everyone has a segment but for those who lack a value that the model needs."""
+    from sahara_assets.segmentation.registry import champion
+    from sahara_assets.segmentation.scoring import scorable
+
+    model = champion(warehouse)
+    features, segments = warehouse.table(feature_set(settings).table), warehouse.table(CUSTOMER_SEGMENTS)
+    complete = (
+        features.select("customer_id") if model is None else scorable(model.model, _needed(features, model.model))
+    )
+    customers, scored = _rows(warehouse, complete), warehouse.count(CUSTOMER_SEGMENTS)
+    lacking = _rows(warehouse, complete.anti_join(segments, "customer_id"))
     if lacking or customers != scored:
         return False, f"{customers:,} customers, {scored:,} rows scored, {lacking:,} without a segment", {}
-    return True, f"each of {counted(customers, 'customer')} has one segment", {}
+    without = _rows(warehouse, features.select("customer_id")) - customers
+    rest = f"; {counted(without, 'customer has', 'customers have')} none for lack of a value" if without else ""
+    return True, f"each of {counted(customers, 'customer')} has one segment{rest}", {"without_a_segment": without}
 
 
-def _two_ways_agree(warehouse: Warehouse, _: Settings) -> Answer:
+def _needed(features: Any, model: SegmentationModel) -> Any:  # noqa: ANN401 - Ibis has no types
+    """What scoring needs of the feature table, in the order of its key; other columns may have come or gone with the settings."""
+    missing = [name for name in model.feature_names if name not in features.columns]
+    if missing:
+        raise OutdatedTablesError("customer_features")
+    return features.select("customer_id", *model.feature_names).order_by("customer_id")
+
+
+def _rows(warehouse: Warehouse, table: Any) -> int:  # noqa: ANN401 - Ibis has no types
+    return int(warehouse.rows(table.aggregate(n=table.count()))[0]["n"])
+
+
+def _two_ways_agree(warehouse: Warehouse, settings: Settings) -> Answer:
     """SQL in the warehouse and NumPy in the process put every customer in the same segment."""
     import numpy as np
 
+    from sahara_assets.segmentation.preprocess import is_complete
     from sahara_assets.segmentation.registry import champion
     from sahara_assets.segmentation.scoring import score
 
     model = champion(warehouse)
     if model is None:
         return False, "there is no model yet", {}
-    table = warehouse.arrow(CUSTOMER_FEATURES)
+    table = warehouse.arrow(_needed(warehouse.table(feature_set(settings).table), model.model))
     stored = warehouse.arrow(CUSTOMER_SEGMENTS)
-    scores = score(model.model, table)
+    scores = score(model.model, table.filter(is_complete(model.model.preprocessing, table)))
     by_sql = stored.column("segment").to_numpy()
     apart = int((by_sql != scores.segment).sum()) if len(by_sql) == len(scores.segment) else len(by_sql)
     gap = float(np.abs(stored.column("distance").to_numpy() - scores.distance).max(initial=0.0)) if not apart else 0.0

@@ -30,12 +30,15 @@ FULL_COLOUR_AT = 1.5
 
 
 def segment_sizes(profiles: Sequence[Row], *, width: float = WIDE) -> str:
-    """Paired bars per segment: its share of customers above its share of spend."""
-    title = "Share of customers and share of spend, by segment"
+    """Paired bars per segment: its share of customers above its share of spend, where spend is known."""
+    spends = not profiles or any(row["spend_share"] is not None for row in profiles)
+    title = f"Share of customers{' and share of spend' if spends else ''}, by segment"
     description = "; ".join(
-        f"{_name(row)}: {share(row['customer_share'])} of customers, {share(row['spend_share'])} of spend"
+        f"{_name(row)}: {share(row['customer_share'])} of customers"
+        + (f", {share(row['spend_share'])} of spend" if spends else "")
         for row in profiles
     )
+    columns = ("customer_share", "spend_share") if spends else ("customer_share",)
     if not profiles:
         return _nothing(title, "No segments yet.", width)
     narrow = width < NARROW_BELOW
@@ -43,8 +46,8 @@ def segment_sizes(profiles: Sequence[Row], *, width: float = WIDE) -> str:
     row_height = 66 if narrow else 50
     top = 34
     board = Drawing(width, top + row_height * len(profiles) + 4, title, description)
-    _legend(board, [("first", "share of customers"), ("second", "share of spend")])
-    values = [[number_or_none(row[column]) or 0.0 for column in ("customer_share", "spend_share")] for row in profiles]
+    _legend(board, [("first", "share of customers"), ("second", "share of spend")][: len(columns)])
+    values = [[number_or_none(row[column]) or 0.0 for column in columns] for row in profiles]
     largest, smallest = max(0.0, *map(max, values)), min(0.0, *map(min, values))
     value_room = 64.0
     left = label_width + (value_room if smallest < 0 else 0)
@@ -60,7 +63,7 @@ def segment_sizes(profiles: Sequence[Row], *, width: float = WIDE) -> str:
         room = (width if narrow else label_width) - 40
         lines = wrapped(name, room, 1 if narrow else 2)
         board.lines(30, badge_y + (5 if len(lines) == 1 else -3), lines, "ink", full=name)
-        for place, (value, css) in enumerate(zip(pair, ("first", "second"), strict=True)):
+        for place, (value, css) in enumerate(zip(pair, ("first", "second")[: len(columns)], strict=True)):
             bar_y = bars_top + place * 16
             start, end = sorted((x(0), x(value)))
             board.rect(start, bar_y, max(end - start, 1.5), 13, css, radius=2, hint=f"{name}: {share(value)}")
@@ -79,7 +82,7 @@ def segment_map(profiles: Sequence[Row], currency: str = "", *, width: float = W
         (point for point in points if point is not None), key=lambda point: (-point.customers, point.segment)
     )
     if not placed:
-        return _nothing(title, "No segments yet.", width)
+        return _nothing(title, "No order lines to place them by." if profiles else "No segments yet.", width)
     description = "; ".join(
         f"{point.name}: {amount(point.days)} days, {money(point.spend, currency)} a customer, {counted(point.customers, 'customer')}"
         for point in sorted(placed, key=lambda point: point.segment)

@@ -140,6 +140,7 @@ def _worked_out(data: ReportData) -> dict[str, Any]:
         "cards": [_card(row, data) for row in data.segment_profiles],
         "customer_count": sum(int(row["customer_count"]) for row in data.segment_profiles),
         "spend": _exact_sum(row["gross_spend"] for row in data.segment_profiles),
+        "has_spend": any(row["gross_spend"] is not None for row in data.segment_profiles),
         "headline": _headline(data.segment_profiles),
         "heat_has_gaps": _heat_has_gaps(data.segment_profiles),
         "chosen": next((row for row in data.k_sweep if row["is_chosen"]), None),
@@ -184,6 +185,7 @@ def _card(row: Row, data: ReportData) -> dict[str, Any]:
                 ("of customers", "first", "customer_share"),
                 ("of spend", "second", "spend_share"),
             )
+            if row[column] is not None
         ],
     }
 

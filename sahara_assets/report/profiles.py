@@ -35,6 +35,7 @@ class Difference:
         z: standard deviations from the mean of all customers; None where only the centroid is known.
         typical: the segment's median (or the share of a category) in original units, else its centroid.
         everyone: the same of all customers; None where it is not known.
+        is_word: whether it is about one word of a category.
     """
 
     feature: str
@@ -43,6 +44,7 @@ class Difference:
     z: float | None
     typical: float
     everyone: float | None = None
+    is_word: bool = False
 
 
 def differences_of(profile: Mapping[str, Any]) -> list[Difference]:
@@ -51,7 +53,7 @@ def differences_of(profile: Mapping[str, Any]) -> list[Difference]:
     What is no JSON, or of another shape, gives nothing: a report with a gap is better than none.
 
     >>> differences_of({"differences": "[]", "centroid": '{"order_count": 9, "country": {"France": 1}}'})
-    [Difference(feature='order_count', label='orders', unit='orders', z=None, typical=9.0, everyone=None)]
+    [Difference(feature='order_count', label='orders', unit='orders', z=None, typical=9.0, everyone=None, is_word=False)]
     """
     listed, centroid = _decoded(profile.get("differences")), _decoded(profile.get("centroid"))
     found = []
@@ -70,6 +72,7 @@ def differences_of(profile: Mapping[str, Any]) -> list[Difference]:
                 number_or_none(entry.get("z")),
                 typical,
                 _first_number(entry, "everyone_median", "everyone_share"),
+                is_word="segment_share" in entry,
             )
         )
     listed_names = {difference.feature for difference in found}
@@ -143,7 +146,7 @@ def shown_features(tables: Sequence[Collection[Difference]], most: int) -> list[
     for table in tables:
         for difference in table:
             declared = BY_NAME.get(difference.feature)
-            if declared is None or not declared.is_category:
+            if not difference.is_word and (declared is None or not declared.is_category):
                 entries.setdefault(difference.feature, []).append(difference)
 
     def weight(name: str) -> tuple[int, float, str]:
@@ -156,7 +159,11 @@ def shown_features(tables: Sequence[Collection[Difference]], most: int) -> list[
         if not any(other in family_of(name) for other in chosen):
             chosen.append(name)
     chosen = chosen[:most]
-    return [entries[name][0] for name in sorted(chosen, key=lambda name: (order.get(name, len(order)), name))]
+    # An entry of a segment's own differences knows what the feature is called; one of a centroid alone may not.
+    return [
+        next((entry for entry in entries[name] if entry.z is not None), entries[name][0])
+        for name in sorted(chosen, key=lambda name: (order.get(name, len(order)), name))
+    ]
 
 
 def _label_and_unit(name: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""`purchases` → `orders`, `products` and `customers`: one row for each subject of the sales."""
+"""`purchases` → `orders` and `products`: one row for each subject of the sales. Customers are in `customers.py`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 import ibis
 
 from sahara_assets.sales.lines import current_lines
-from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
-from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
+from sahara_assets.tables.datasets import DATASETS
+from sahara_assets.tables.sales import ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.warehouse.expressions import (
     Expression,
     any_row,
     count_where,
     ids_of_both,
     is_one_of,
-    latest,
     money,
     money_where,
     most_frequent,
@@ -116,60 +115,4 @@ def build_products(warehouse: Warehouse, settings: Settings) -> tuple[int, Accou
 
 
 def _catalogue(warehouse: Warehouse, settings: Settings) -> ibis.Table:
-    columns = DATASETS["products"].column_names
-    if "products" not in settings.datasets:
-        return warehouse.table(RAW_TABLES["products"]).limit(0).select(*columns)
-    return current_lines(warehouse, settings, "products").select(*columns)
-
-
-def build_customers(warehouse: Warehouse, settings: Settings) -> tuple[int, Account]:
-    """Write `customers`: everyone on a line or in the customer file, buyers or not."""
-    every_line = warehouse.table(PURCHASES)
-    lines = every_line.filter(every_line.customer_id.notnull())
-    sale = is_counted_sale(lines, settings)
-    bought = lines.group_by("customer_id").aggregate(
-        first_ordered_at=sale.ifelse(lines.ordered_at, ibis.null("timestamp")).min(),
-        last_ordered_at=sale.ifelse(lines.ordered_at, ibis.null("timestamp")).max(),
-        line_count=lines.count(),
-        has_sale=any_row(sale),
-    )
-    file = _customer_file(warehouse, settings)
-    ids = ids_of_both(bought, file, "customer_id")
-    joined = ids.left_join(bought, "customer_id").drop("customer_id_right")
-    joined = joined.left_join(file, "customer_id").drop("customer_id_right")
-    for part in (
-        most_frequent(lines, "customer_id", "country", "ordered_at", name="line_country"),
-        latest(lines, "customer_id", "client_id", "ordered_at", name="line_client_id"),
-        latest(lines, "customer_id", "user_id", "ordered_at", name="line_user_id"),
-    ):
-        joined = joined.left_join(part, "customer_id").drop("customer_id_right")
-    rows = warehouse.replace(
-        CUSTOMERS,
-        joined.select(
-            customer_id=joined.customer_id,
-            country=joined.country.coalesce(joined.line_country),
-            client_id=joined.client_id.coalesce(joined.line_client_id),
-            user_id=joined.user_id.coalesce(joined.line_user_id),
-            signed_up_on=joined.signed_up_on,
-            first_ordered_at=joined.first_ordered_at,
-            last_ordered_at=joined.last_ordered_at,
-            line_count=joined.line_count.coalesce(ibis.literal(0)),
-            has_sale=joined.has_sale.coalesce(ibis.literal(value=False)),
-        ),
-    )
-    totals = warehouse.rows(every_line.aggregate(every=every_line.count(), known=every_line.customer_id.count()))[0]
-    with_lines = int(warehouse.rows(bought.aggregate(n=bought.count()))[0]["n"])
-    return rows, [
-        ("in: purchases", totals["every"]),
-        ("anonymous lines", totals["every"] - totals["known"]),
-        ("further lines of a customer", totals["known"] - with_lines),
-        ("customers of the customer file without lines (added)", rows - with_lines),
-        ("out", rows),
-    ]
-
-
-def _customer_file(warehouse: Warehouse, settings: Settings) -> ibis.Table:
-    columns = ("customer_id", "country", "client_id", "user_id", "signed_up_on")
-    if "customers" not in settings.datasets:
-        return warehouse.table(RAW_TABLES["customers"]).limit(0).select(*columns)
-    return current_lines(warehouse, settings, "customers").select(*columns)
+    return current_lines(warehouse, settings, "products").select(*DATASETS["products"].column_names)

@@ -59,8 +59,8 @@ def tier(rank: int, k: int) -> str:
 
 
 def tiers(portraits: Mapping[int, Portrait]) -> dict[int, str]:
-    """The tier of every segment, by its mean gross spend (orders, in a shop without prices); of equal ones the lower key ranks higher."""
-    ranked = sorted(portraits, key=lambda key: (-portraits[key].mean_worth, key))
+    """The tier of every segment, by what segments are ranked by (mean gross spend, unless the settings say otherwise); of equal ones the lower key ranks higher."""
+    ranked = sorted(portraits, key=lambda key: (-portraits[key].worth, key))
     return {key: tier(rank, len(ranked)) for rank, key in enumerate(ranked, start=1)}
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sahara_assets.features.declarations import BY_NAME
 from sahara_assets.segmentation.advice import suggested_action, tiers
 from sahara_assets.segmentation.matching import change_rows, first_keys, match
 from sahara_assets.segmentation.model import Segment, SegmentationModel
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from sahara_assets.features.declarations import Feature
     from sahara_assets.segmentation.portrait import Measured
     from sahara_assets.segmentation.preprocess import FloatArray, Preprocessing
 
@@ -41,9 +43,10 @@ def build_model(
     last_ordered_at: str = "",
     outlier_quantile: float = 0.99,
     category_names: Mapping[str, str] | None = None,
+    declarations: Mapping[str, Feature] = BY_NAME,
     measured: Measured | None = None,
 ) -> SegmentationModel:
-    """A model of its own, with keys from 1 by mean gross spend, as if there were no other.
+    """A model of its own, with keys from 1 by mean gross spend (or what `measured` ranks by), as if there were no other.
 
     Args:
         table: the feature table that `preprocessing` and `centroids` were fitted on.
@@ -56,7 +59,8 @@ def build_model(
         last_ordered_at: latest sale line trained on.
         outlier_quantile: the outlier distance is this quantile of the training customers' distances.
         category_names: what the categories behind `category_share_<rank>` are called.
-        measured: `portrait.measure(table)`, where several models of one table are built.
+        declarations: the project's features, for their words.
+        measured: `portrait.measure(table)`, where several models of one table are built or segments are ranked by something else.
     """
     draft = SegmentationModel(
         version=version,
@@ -72,7 +76,7 @@ def build_model(
             Segment(key, "", "", "", (), tuple(centroid)) for key, centroid in enumerate(centroids.tolist(), start=1)
         ),
     )
-    return adopt(draft, table, None, category_names=category_names, measured=measured)[0]
+    return adopt(draft, table, None, category_names=category_names, declarations=declarations, measured=measured)[0]
 
 
 def adopt(
@@ -81,6 +85,7 @@ def adopt(
     champion: SegmentationModel | None,
     *,
     category_names: Mapping[str, str] | None = None,
+    declarations: Mapping[str, Feature] = BY_NAME,
     measured: Measured | None = None,
 ) -> tuple[SegmentationModel, list[dict[str, Any]]]:
     """The model as the successor of a champion, and what changes for the customers of `table`.
@@ -93,17 +98,17 @@ def adopt(
     """
     centroids = np.array([segment.centroid for segment in model.segments])
     position, _ = nearest(apply(model.preprocessing, table), centroids)
-    by_position = portraits(measured or measure(table), position, model.k)
-    spends = [portrait.mean_worth for portrait in by_position]
+    by_position = portraits(measured or measure(table, declarations), position, model.k)
+    worths = [portrait.worth for portrait in by_position]
     old_segments = None
     if champion is None:
-        matching = first_keys(spends, centroids.tolist())
+        matching = first_keys(worths, centroids.tolist())
     else:
         # A champion on features that the table no longer has cannot say where its customers were.
         if set(champion.feature_names) <= set(table.column_names):
             old_segments = score(champion, table).segment
         matching = match(
-            champion, model.preprocessing, centroids, spends, old_segments=old_segments, new_positions=position
+            champion, model.preprocessing, centroids, worths, old_segments=old_segments, new_positions=position
         )
     by_key = dict(zip(matching.keys, by_position, strict=True))
     old_names = {
@@ -111,7 +116,9 @@ def adopt(
         for segment in (champion.segments if champion else ())
         if segment.key in matching.kept
     }
-    names = name_segments(by_key, model.feature_names, old=old_names, category_names=category_names)
+    names = name_segments(
+        by_key, model.feature_names, old=old_names, category_names=category_names, declarations=declarations
+    )
     tier_of = tiers(by_key)
     segments = [
         Segment(

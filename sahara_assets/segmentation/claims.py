@@ -13,12 +13,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from sahara_assets.features.declarations import BY_NAME
 from sahara_assets.segmentation.model import Claim
 from sahara_assets.segmentation.wording import CATEGORY_SHARE, IN_THE_NAME, ORDERS, RECENCY, SPEND, TENURE, ascii_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sahara_assets.features.declarations import Feature
     from sahara_assets.segmentation.model import Direction
     from sahara_assets.segmentation.portrait import NumberStanding, Portrait
 
@@ -50,14 +52,20 @@ class Claims:
         portraits: by segment key.
         model_features: features outside recency, orders and spend are remarked on only where they are among these.
         category_names: what the categories behind `category_share_<rank>` are called.
+        declarations: the project's features, for their words.
     """
 
     def __init__(
-        self, portraits: Mapping[int, Portrait], model_features: Sequence[str], category_names: Mapping[str, str]
+        self,
+        portraits: Mapping[int, Portrait],
+        model_features: Sequence[str],
+        category_names: Mapping[str, str],
+        declarations: Mapping[str, Feature] = BY_NAME,
     ) -> None:
         self.portraits = portraits
         self.model_features = model_features
         self.category_names = category_names
+        self.declarations = declarations
         self.biggest_spender = min(portraits, key=lambda key: (-portraits[key].mean_spend, key), default=0)
 
     def about(self, key: int) -> list[Claim]:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sahara_assets.segmentation.preprocess import OTHER, FittedNumber, original
+from sahara_assets.segmentation.projection import projected, unprojected
+from sahara_assets.segmentation.scoring import NO_SEGMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,13 +52,13 @@ class Matching:
     next_key: int
 
 
-def first_keys(mean_spends: Sequence[Fraction], centroids: Sequence[Sequence[float]]) -> Matching:
-    """Keys from 1 by mean gross spend, highest first; of equal ones the smaller centroid first.
+def first_keys(worths: Sequence[Fraction], centroids: Sequence[Sequence[float]]) -> Matching:
+    """Keys from 1 by what segments are ranked by (mean gross spend, unless the settings say otherwise), highest first; of equal ones the smaller centroid first.
 
     >>> first_keys([10, 30, 20], [[0.0], [1.0], [2.0]]).keys
     (3, 1, 2)
     """
-    ranked = sorted(range(len(mean_spends)), key=lambda index: (-mean_spends[index], tuple(centroids[index]), index))
+    ranked = sorted(range(len(worths)), key=lambda index: (-worths[index], tuple(centroids[index]), index))
     keys = [0] * len(ranked)
     for key, index in enumerate(ranked, start=1):
         keys[index] = key
@@ -67,7 +69,7 @@ def match(
     old: SegmentationModel,
     preprocessing: Preprocessing,
     centroids: FloatArray,
-    mean_spends: Sequence[Fraction],
+    worths: Sequence[Fraction],
     *,
     old_segments: IntArray | None = None,
     new_positions: IntArray | None = None,
@@ -78,7 +80,7 @@ def match(
         old: the model in use so far.
         preprocessing: of the new model.
         centroids: of the new model, by position.
-        mean_spends: of the new clusters; unmatched ones get new keys in this order, highest first.
+        worths: of the new clusters; unmatched ones get new keys in this order, highest first.
         old_segments: per customer the old segment's key; needed only where the models cluster on different features. Without it,
             all segments are then new.
         new_positions: of the same customers, the new cluster's position; needed with `old_segments`.
@@ -97,7 +99,7 @@ def match(
         pairs, shifts = {}, {}
     keys = {row: old_keys[column] for row, column in pairs.items()}
     next_key = old.next_key
-    for row in sorted(range(len(centroids)), key=lambda row: (-mean_spends[row], tuple(centroids[row].tolist()), row)):
+    for row in sorted(range(len(centroids)), key=lambda row: (-worths[row], tuple(centroids[row].tolist()), row)):
         if row not in keys:
             keys[row] = next_key
             next_key += 1
@@ -108,13 +110,18 @@ def match(
 def in_space_of(old: SegmentationModel, preprocessing: Preprocessing) -> FloatArray:
     """The old model's centroids in the standardised space of a new preprocessing of the same features.
 
-    Where a feature is prepared alike in both, its coordinates are taken over untouched, so that equal models are at distance 0.
+    Where a feature is prepared alike in both, its coordinates are taken over untouched, so that equal models are at distance 0. Centroids
+    among components go back to the features first, and then on to the new components.
     """
+    if old.preprocessing == preprocessing:
+        return np.array([segment.centroid for segment in old.segments])
     before = {feature.name: feature for feature in old.preprocessing.features}
     starts: dict[str, int] = {}
     for feature in old.preprocessing.features:
         starts[feature.name] = sum(len(earlier) for earlier in (before[name].columns for name in starts))
     centroids = np.array([segment.centroid for segment in old.segments])
+    if old.preprocessing.projection is not None:
+        centroids = unprojected(old.preprocessing.projection, centroids)
     parts = []
     for feature in preprocessing.features:
         was = before[feature.name]
@@ -130,7 +137,8 @@ def in_space_of(old: SegmentationModel, preprocessing: Preprocessing) -> FloatAr
             )  # a number became a category: nothing is near
         else:
             parts.append(_reworded(was, feature, part))
-    return np.hstack(parts)
+    placed = np.hstack(parts)
+    return placed if preprocessing.projection is None else projected(preprocessing.projection, placed)
 
 
 def _rescaled(was: FittedNumber, now: FittedNumber, value: float) -> float:
@@ -172,6 +180,8 @@ def reach(old: SegmentationModel, placed: FloatArray) -> FloatArray:
 def _shared(old_keys: list[int], count: int, old_segments: IntArray, new_positions: IntArray) -> FloatArray:
     """New clusters x old segments: the Jaccard index of their customers."""
     index = {key: at for at, key in enumerate(old_keys)}
+    scored = old_segments != NO_SEGMENT
+    old_segments, new_positions = old_segments[scored], new_positions[scored]
     old_positions = np.array([index[key] for key in old_segments.tolist()], dtype=np.int64)
     both = np.bincount(new_positions * len(old_keys) + old_positions, minlength=count * len(old_keys)).reshape(
         count, -1

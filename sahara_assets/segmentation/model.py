@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from sahara_assets.errors import SaharaError
 from sahara_assets.segmentation.preprocess import (
@@ -23,6 +25,7 @@ from sahara_assets.segmentation.preprocess import (
     Preprocessing,
     original,
 )
+from sahara_assets.segmentation.projection import Projection, unprojected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 FORMAT = "sahara segmentation model"
 FORMAT_VERSION = 1
+WITH_PROJECTION_OR_GAPS = 2
+"""The version of documents with components, or with values that nothing stands for; all others are what they were."""
 TIERS = ("Platinum", "Gold", "Silver", "Bronze")
 MAX_NAME_LENGTH = 36
 """A Google Analytics user property holds no longer value, so a segment's name is no longer."""
@@ -130,9 +135,11 @@ class SegmentationModel:
 
     def to_json(self) -> str:
         """The canonical document; `from_json` gives back an equal model."""
+        projection = self.preprocessing.projection
+        newer = projection is not None or any(feature.missing is None for feature in self.preprocessing.features)
         document = {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            "format_version": WITH_PROJECTION_OR_GAPS if newer else FORMAT_VERSION,
             "version": self.version,
             "k": self.k,
             "seed": self.seed,
@@ -143,6 +150,11 @@ class SegmentationModel:
             "next_key": self.next_key,
             "outlier_distance": self.outlier_distance,
             "features": [_feature_document(feature) for feature in self.preprocessing.features],
+            **(
+                {}
+                if projection is None
+                else {"projection": _projection_document(projection, self.preprocessing.inputs)}
+            ),
             "segments": [_segment_document(segment, self.preprocessing.columns) for segment in self.segments],
         }
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -170,6 +182,8 @@ def centroid_in_units(preprocessing: Preprocessing, centroid: Sequence[float]) -
     """
     values: dict[str, float | dict[str, float]] = {}
     at = 0
+    if preprocessing.projection is not None:
+        centroid = unprojected(preprocessing.projection, np.array([centroid], dtype=np.float64))[0].tolist()
     for feature in preprocessing.features:
         part = centroid[at : at + len(feature.columns)]
         if isinstance(feature, FittedNumber):
@@ -192,6 +206,16 @@ def _feature_document(feature: FittedFeature) -> dict[str, Any]:
         "transform": feature.transform,
         "mean": feature.mean,
         "standard_deviation": feature.standard_deviation,
+    }
+
+
+def _projection_document(projection: Projection, inputs: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "means": dict(zip(inputs, projection.means, strict=True)),
+        "components": [
+            {"explained": explained, "weights": dict(zip(inputs, weights, strict=True))}
+            for explained, weights in zip(projection.explained, projection.components, strict=True)
+        ],
     }
 
 
@@ -315,16 +339,18 @@ def _shown(value: object) -> str:
 def _read_model(reader: _Reader) -> SegmentationModel:
     if reader.text("format") != FORMAT:
         raise reader.fail("format", f"must be {FORMAT!r}: this is another kind of document")
-    if reader.integer("format_version") != FORMAT_VERSION:
+    if reader.integer("format_version") not in {FORMAT_VERSION, WITH_PROJECTION_OR_GAPS}:
         raise reader.fail(
             "format_version",
-            f"this Sahara reads version {FORMAT_VERSION}, not {reader.fields['format_version']}; retrain with `sahara run --retrain`",
+            f"this Sahara reads versions up to {WITH_PROJECTION_OR_GAPS}, not {reader.fields['format_version']}; retrain with `sahara run --retrain`",
         )
     features = tuple(_read_feature(feature) for feature in reader.objects("features"))
     names = [feature.name for feature in features]
     if not features or len(set(names)) != len(names):
         raise reader.fail("features", "must name at least one feature, and none twice")
     preprocessing = Preprocessing(features)
+    if "projection" in reader.fields:
+        preprocessing = replace(preprocessing, projection=_read_projection(reader, preprocessing.inputs))
     segments = tuple(_read_segment(segment, preprocessing.columns) for segment in reader.objects("segments"))
     model = SegmentationModel(
         version=reader.integer("version", least=1),
@@ -363,7 +389,7 @@ def _read_feature(reader: _Reader) -> FittedFeature:
         feature = FittedCategory(
             name=reader.text("name"),
             unit=reader.text("unit"),
-            missing=reader.text("missing"),
+            missing=None if reader.take("missing") is None else reader.text("missing"),
             categories=reader.texts("categories"),
             lumped=reader.texts("lumped"),
         )
@@ -376,7 +402,7 @@ def _read_feature(reader: _Reader) -> FittedFeature:
         feature = FittedNumber(
             name=reader.text("name"),
             unit=reader.text("unit"),
-            missing=reader.number("missing"),
+            missing=None if reader.take("missing") is None else reader.number("missing"),
             cap=None if reader.take("cap") is None else reader.number("cap"),
             transform=reader.choice("transform", ("log1p", "none")),
             mean=reader.number("mean"),
@@ -386,6 +412,31 @@ def _read_feature(reader: _Reader) -> FittedFeature:
         raise reader.fail("name", "is empty")
     reader.done()
     return feature
+
+
+def _read_projection(reader: _Reader, inputs: tuple[str, ...]) -> Projection:
+    projection = _Reader(reader.take("projection"), f"{reader.place}.projection")
+    means = _Reader(projection.take("means"), f"{projection.place}.means")
+    read = Projection(
+        means=tuple(means.number(name) for name in inputs),
+        **_read_components(projection.objects("components"), inputs),
+    )
+    means.done()
+    projection.done()
+    if not read.components:
+        raise projection.fail("components", "must hold at least one")
+    return read
+
+
+def _read_components(readers: list[_Reader], inputs: tuple[str, ...]) -> dict[str, Any]:
+    components, explained = [], []
+    for reader in readers:
+        explained.append(reader.number("explained", least=0))
+        weights = _Reader(reader.take("weights"), f"{reader.place}.weights")
+        components.append(tuple(weights.number(name) for name in inputs))
+        weights.done()
+        reader.done()
+    return {"components": tuple(components), "explained": tuple(explained)}
 
 
 def _read_segment(reader: _Reader, columns: tuple[str, ...]) -> Segment:

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 from sahara_assets.features.declarations import BY_NAME
 from sahara_assets.segmentation.claims import Claims
 from sahara_assets.segmentation.model import MAX_NAME_LENGTH
-from sahara_assets.segmentation.wording import CATEGORY_SHARE, COMPARATIVES, comparative, is_remark, phrase
+from sahara_assets.segmentation.wording import CATEGORY_SHARE, comparative, is_remark, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sahara_assets.features.declarations import Feature
     from sahara_assets.segmentation.model import Claim
     from sahara_assets.segmentation.portrait import Portrait
 
@@ -48,6 +49,7 @@ def name_segments(
     *,
     old: Mapping[int, Named] | None = None,
     category_names: Mapping[str, str] | None = None,
+    declarations: Mapping[str, Feature] = BY_NAME,
 ) -> dict[int, Named]:
     """A name for every segment.
 
@@ -58,11 +60,12 @@ def name_segments(
         old: the names so far, of those segments that a retrain kept. A name stays where every claim of it still holds; one that
             claims nothing stays where still nothing stands out.
         category_names: what the categories behind `category_share_<rank>` are called.
+        declarations: the project's features, for their words.
     """
     if len(portraits) == 1:
         return dict.fromkeys(portraits, ALL)
-    claims = Claims(portraits, tuple(model_features), dict(category_names or {}))
-    names = {key: composed(claims.about(key)) for key in sorted(portraits)}
+    claims = Claims(portraits, tuple(model_features), dict(category_names or {}), declarations)
+    names = {key: composed(claims.about(key), declarations) for key in sorted(portraits)}
     kept = set()
     for key, before in (old or {}).items():
         if key not in names or before == ALL:
@@ -73,7 +76,9 @@ def name_segments(
     return _told_apart(names, kept, claims)
 
 
-def composed(claims: Sequence[Claim], *, room: int = MAX_NAME_LENGTH) -> Named:
+def composed(
+    claims: Sequence[Claim], declarations: Mapping[str, Feature] = BY_NAME, *, room: int = MAX_NAME_LENGTH
+) -> Named:
     """A name of as many claims as fit, the first ones before the others.
 
     >>> from sahara_assets.segmentation.model import Claim
@@ -83,9 +88,9 @@ def composed(claims: Sequence[Claim], *, room: int = MAX_NAME_LENGTH) -> Named:
     """
     taken: list[Claim] = []
     for claim in claims:
-        if len(phrase([*taken, claim])) <= room:
+        if len(phrase([*taken, claim], declarations)) <= room:
             taken.append(claim)
-    return Named(phrase(taken), tuple(taken))
+    return Named(phrase(taken, declarations), tuple(taken))
 
 
 # --- telling namesakes apart ----------------------------------------------------------------------------------------------------
@@ -120,7 +125,8 @@ def _ends(
         for more, end, beside in ((True, ordered[-1], ordered[-2]), (False, ordered[0], ordered[1])):
             gap = abs(places[end] - places[beside])
             claim = claims.compared(end, feature, [key for key in group if key != end], more=more)
-            named = _with_comparison(names[end], claim) if claim and end not in kept and gap >= GAP else None
+            worth_it = claim and end not in kept and gap >= GAP
+            named = _with_comparison(names[end], claim, claims.declarations) if claim and worth_it else None
             if named and all(named.name != other.name for key, other in apart.items() if key != end):
                 weight = _MODEL_WEIGHT if feature in claims.model_features else 1.0
                 options.append((-gap * weight, feature, not more, end, named))
@@ -137,17 +143,18 @@ def _comparable(group: Sequence[int], claims: Claims) -> list[str]:
     """Numbers that all of a group have, and that there are comparative words for."""
     return [
         name
-        for name in BY_NAME
-        if (name in COMPARATIVES or name.startswith(CATEGORY_SHARE))
+        for name, declared in claims.declarations.items()
+        if (declared.more or name.startswith(CATEGORY_SHARE))
         and all(name in claims.portraits[key].numbers for key in group)
     ]
 
 
-def _with_comparison(base: Named, claim: Claim) -> Named | None:
+def _with_comparison(base: Named, claim: Claim, declarations: Mapping[str, Feature]) -> Named | None:
     """The name with a comparison behind it, shortened where there is no room for both."""
-    suffix = f", {comparative(claim)}"
+    suffix = f", {comparative(claim, declarations)}"
     # There is one place for a remark; it goes to the difference that is needed.
-    shortened = composed([said for said in base.claims if not is_remark(said)], room=MAX_NAME_LENGTH - len(suffix))
+    plain = [said for said in base.claims if not is_remark(said)]
+    shortened = composed(plain, declarations, room=MAX_NAME_LENGTH - len(suffix))
     name = shortened.name + suffix
     return Named(name, (*shortened.claims, claim)) if len(name) <= MAX_NAME_LENGTH else None
 

@@ -11,14 +11,14 @@ the feature. No number depends on the order of rows.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sahara_assets.errors import SaharaError
-from sahara_assets.features.declarations import BY_NAME
+from sahara_assets.features.declarations import BY_NAME, DROP
 from sahara_assets.segmentation.preprocess import (
     FittedNumber,
     category_codes,
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
     from sahara_assets.features.declarations import Feature
     from sahara_assets.segmentation.preprocess import FloatArray, IntArray
+
+
+BY_SIZE = ""
+"""What `rank_by` is where segments are ranked by how many customers they have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +84,34 @@ class Portrait:
 
     Attributes:
         size, everyone: customers in the segment, and of all.
-        spend_units, everyone_spend_units: gross spend in the smallest unit of its DECIMAL column, exact.
+        spend_units, everyone_spend_units: gross spend in the smallest unit of its DECIMAL column, exact; null where the table has none.
         spend_scale: decimal places of that unit.
-        mean_order_count: orders per customer, 0 for an empty segment.
+        mean_order_count: orders per customer, 0 for an empty segment; null where the table has none.
         numbers, words: by feature; empty for an empty segment.
+        rank: the mean that segments are ranked by, of the customers that have it; null where that is gross spend.
     """
 
     size: int
     everyone: int
-    spend_units: int
-    everyone_spend_units: int
+    spend_units: int | None
+    everyone_spend_units: int | None
     spend_scale: int
-    mean_order_count: float
+    mean_order_count: float | None
     numbers: Mapping[str, NumberStanding]
     words: Mapping[str, tuple[WordStanding, ...]]
+    rank: Fraction | None = None
 
     @property
     def mean_spend(self) -> Fraction:
-        """Gross spend per customer, exact; 0 for an empty segment."""
-        return Fraction(self.spend_units, max(self.size, 1) * 10**self.spend_scale)
+        """Gross spend per customer, exact; 0 for an empty segment and where the table has no spend."""
+        return Fraction(self.spend_units or 0, max(self.size, 1) * 10**self.spend_scale)
 
     @property
-    def mean_worth(self) -> Fraction:
-        """What ranks segments: gross spend per customer, or orders per customer where nobody's spend is known."""
-        return self.mean_spend if self.everyone_spend_units else Fraction(self.mean_order_count)
+    def worth(self) -> Fraction:
+        """What segments are numbered and given their tiers by, exact: orders where that is gross spend and nobody's spend is known."""
+        if self.rank is not None:
+            return self.rank
+        return self.mean_spend if self.everyone_spend_units else Fraction(self.mean_order_count or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,38 +139,82 @@ class Measured:
     row_count: int
     numbers: Mapping[str, _MeasuredNumber]
     words: Mapping[str, _MeasuredWords]
-    spend_units: npt.NDArray[np.int64] | npt.NDArray[np.object_]
+    spend_units: npt.NDArray[np.int64] | npt.NDArray[np.object_] | None
     spend_scale: int
-    orders: FloatArray
+    orders: FloatArray | None
+    rank: _MeasuredRank | None
 
 
-def measure(table: pa.Table, declarations: Mapping[str, Feature] = BY_NAME) -> Measured:
+@dataclass(frozen=True, slots=True)
+class _MeasuredRank:
+    """What segments are ranked by where that is not gross spend: values in units of 10^-scale or as doubles, and which are there.
+
+    Without either the size of a segment is its rank.
+    """
+
+    known: npt.NDArray[np.bool_]
+    units: npt.NDArray[np.int64] | npt.NDArray[np.object_] | None = None
+    scale: int = 0
+    doubles: FloatArray | None = None
+
+
+def measure(
+    table: pa.Table, declarations: Mapping[str, Feature] = BY_NAME, *, rank_by: str = "gross_spend"
+) -> Measured:
     """Every declared feature that the table has, made ready for `portraits`.
 
+    Args:
+        table: the feature table.
+        declarations: by name.
+        rank_by: the feature by whose mean segments are ranked, or `BY_SIZE`.
+
     Raises:
-        SaharaError: the table lacks gross_spend or order_count, which rank and describe every segment.
+        SaharaError: the table lacks what segments are ranked by.
     """
-    for name in ("gross_spend", "order_count"):
-        if name not in table.column_names:
-            raise SaharaError(f"customer_features has no column {name!r}: segments cannot be ranked without it")
-    present = [name for name in declarations if name in table.column_names]
+    if rank_by != BY_SIZE and rank_by not in table.column_names:
+        raise SaharaError(f"customer_features has no column {rank_by!r}: segments cannot be ranked without it")
+    present = {name: _filled(one) for name, one in declarations.items() if name in table.column_names}
     measured_numbers: dict[str, _MeasuredNumber] = {}
     measured_words: dict[str, _MeasuredWords] = {}
-    for feature in fit_preprocessing(table, present, declarations).features if table.num_rows else ():
+    for feature in fit_preprocessing(table, list(present), present).features if table.num_rows else ():
         if isinstance(feature, FittedNumber):
             scaled = declarations[feature.name].treatment.scale == "standard"
             measured_numbers[feature.name] = _measured_number(feature, numbers(table, feature.name), scaled=scaled)
         else:
             codes = category_codes(feature, words_of(table, feature.name))
             measured_words[feature.name] = _MeasuredWords(feature.categories, codes)
+    spends, orders = "gross_spend" in table.column_names, "order_count" in table.column_names
     return Measured(
         row_count=table.num_rows,
         numbers=measured_numbers,
         words=measured_words,
-        spend_units=decimal_units(table, "gross_spend")[0],
-        spend_scale=table.column("gross_spend").type.scale,
-        orders=np.nan_to_num(numbers(table, "order_count")),
+        spend_units=decimal_units(table, "gross_spend")[0] if spends else None,
+        spend_scale=table.column("gross_spend").type.scale if spends else 0,
+        orders=np.nan_to_num(numbers(table, "order_count")) if orders else None,
+        rank=None if rank_by == "gross_spend" else _measured_rank(table, rank_by),
     )
+
+
+def _filled(feature: Feature) -> Feature:
+    """A feature without whose value a model has no segment for a customer; a portrait shows whoever it is given."""
+    if feature.treatment.missing != DROP:
+        return feature
+    return replace(
+        feature, treatment=replace(feature.treatment, missing="(unknown)" if feature.is_category else "median")
+    )
+
+
+def _measured_rank(table: pa.Table, rank_by: str) -> _MeasuredRank:
+    import pyarrow as pa
+
+    if rank_by == BY_SIZE:
+        return _MeasuredRank(np.ones(table.num_rows, dtype=bool))
+    if pa.types.is_decimal(table.column(rank_by).type):
+        units, absent = decimal_units(table, rank_by)
+        return _MeasuredRank(~absent, units, table.column(rank_by).type.scale)
+    values = numbers(table, rank_by)
+    known = np.isfinite(values)
+    return _MeasuredRank(known, doubles=np.where(known, values, 0.0))
 
 
 def _measured_number(feature: FittedNumber, values: FloatArray, *, scaled: bool) -> _MeasuredNumber:
@@ -179,21 +231,35 @@ def portraits(measured: Measured, position: IntArray, count: int) -> tuple[Portr
     sizes = np.bincount(position, minlength=count)
     standings = {name: _number_standings(one, position, sizes) for name, one in measured.numbers.items()}
     words = {name: _word_standings(one, position, sizes) for name, one in measured.words.items()}
-    spend = _exact_sums(measured.spend_units, position, count)
-    orders = np.bincount(position, weights=measured.orders, minlength=count)
+    spend = None if measured.spend_units is None else _exact_sums(measured.spend_units, position, count)
+    orders = None if measured.orders is None else np.bincount(position, weights=measured.orders, minlength=count)
+    ranks = None if measured.rank is None else _ranks(measured.rank, position, sizes)
     return tuple(
         Portrait(
             size=int(sizes[index]),
             everyone=len(position),
-            spend_units=spend[index],
-            everyone_spend_units=sum(spend),
+            spend_units=None if spend is None else spend[index],
+            everyone_spend_units=None if spend is None else sum(spend),
             spend_scale=measured.spend_scale,
-            mean_order_count=float(orders[index]) / max(int(sizes[index]), 1),
+            mean_order_count=None if orders is None else float(orders[index]) / max(int(sizes[index]), 1),
             numbers={name: by_group[index] for name, by_group in standings.items() if index in by_group},
             words={name: by_group[index] for name, by_group in words.items() if index in by_group},
+            rank=None if ranks is None else ranks[index],
         )
         for index in range(count)
     )
+
+
+def _ranks(rank: _MeasuredRank, position: IntArray, sizes: IntArray) -> list[Fraction]:
+    """The mean of what segments are ranked by, of those who have it, or their sizes; exact, and the same in any order of rows."""
+    known = np.bincount(position[rank.known], minlength=len(sizes)).tolist()
+    if rank.units is not None:
+        sums = [Fraction(total, 10**rank.scale) for total in _exact_sums(rank.units, position, len(sizes))]
+    elif rank.doubles is not None:
+        sums = [Fraction(math.fsum(rank.doubles[position == index].tolist())) for index in range(len(sizes))]
+    else:
+        return [Fraction(size) for size in sizes.tolist()]
+    return [total / max(count, 1) for total, count in zip(sums, known, strict=True)]
 
 
 def _exact_sums(units: npt.NDArray[np.int64] | npt.NDArray[np.object_], position: IntArray, count: int) -> list[int]:

@@ -1,7 +1,8 @@
 """From the feature declarations to the numbers that a model sees: what is fitted, and how it is applied.
 
 A treatment says what to do (`features/declarations.py`); here its numbers are taken from the training customers and turn a feature
-table into a matrix. The same steps as SQL are in `scoring`; how they are written down as JSON is in `model`.
+table into a matrix. The same steps as SQL are in `scoring`; how they are written down as JSON is in `model`. Principal components, where
+the settings ask for them, are the last step: `projection`.
 
 The feature table is a `pyarrow.Table`, as DuckDB and Ibis hand it over: one row per customer, one column per feature, money as
 DECIMAL. Every fitted number is independent of the order of rows: quantiles are order statistics, sums are `math.fsum`.
@@ -11,17 +12,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sahara_assets.errors import SaharaError
-from sahara_assets.features.declarations import BY_NAME
+from sahara_assets.features.declarations import BY_NAME, DROP
+from sahara_assets.segmentation.projection import Projection, fit_projection, projected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -45,7 +47,8 @@ class FittedNumber:
     """A number's treatment with its fitted values, applied in the order of the attributes.
 
     Attributes:
-        missing: what a null (or a NaN or infinity, which no warehouse should hold) counts as.
+        missing: what a null (or a NaN or infinity, which no warehouse should hold) counts as; None where nothing stands for it, and a
+            customer without a value is neither trained on nor scored.
         cap: larger values count as this one; null where nothing is capped.
         transform: `log1p` is ln(1 + max(x, 0)).
         mean: subtracted after the transform.
@@ -54,7 +57,7 @@ class FittedNumber:
 
     name: str
     unit: str
-    missing: float
+    missing: float | None
     cap: float | None
     transform: Literal["log1p", "none"]
     mean: float
@@ -71,7 +74,7 @@ class FittedCategory:
     """A category's treatment: one column of 0 and 1 per category, not scaled, as BigQuery ML does it.
 
     Attributes:
-        missing: the word that a null counts as: a category of its own if a training customer had one.
+        missing: the word that a null counts as: a category of its own if a training customer had one; None as for a number.
         categories: words with a column of their own, the most frequent first, ties bytewise; `(other)`, where it is needed, is last.
         lumped: the rarer words of the training customers, which `(other)` stands for. A word that is neither here nor among the
             categories was never seen in training and weighs 0 in every column.
@@ -79,7 +82,7 @@ class FittedCategory:
 
     name: str
     unit: str
-    missing: str
+    missing: str | None
     categories: tuple[str, ...]
     lumped: tuple[str, ...]
 
@@ -94,9 +97,10 @@ FittedFeature = FittedNumber | FittedCategory
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """The fitted treatments of a model's features, in the model's order."""
+    """The fitted treatments of a model's features, in the model's order, and the components that they are projected on, if any."""
 
     features: tuple[FittedFeature, ...]
+    projection: Projection | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -104,22 +108,39 @@ class Preprocessing:
         return tuple(feature.name for feature in self.features)
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The matrix columns, in order: a number's name, or `name=category`."""
+    def inputs(self) -> tuple[str, ...]:
+        """What the features make, in order: a number's name, or `name=category`."""
         return tuple(column for feature in self.features for column in feature.columns)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The matrix columns, in order: the inputs, or the components that they are projected on."""
+        return self.inputs if self.projection is None else self.projection.columns
 
 
 def fit_preprocessing(
-    table: pa.Table, feature_names: Sequence[str], declarations: Mapping[str, Feature] = BY_NAME
+    table: pa.Table,
+    feature_names: Sequence[str],
+    declarations: Mapping[str, Feature] = BY_NAME,
+    *,
+    explained_variance: float | None = None,
 ) -> Preprocessing:
     """Takes every number that the declared treatments need from the customers of `table`.
 
-    Means are of the values that are there; medians and cap quantiles are `quantile` of them (the cap after filling).
+    Means are of the values that are there; medians and cap quantiles are `quantile` of them (the cap after filling). Where a treatment
+    drops customers without a value, everything is taken from those who have all of these values.
+
+    Args:
+        table: the training customers.
+        feature_names: the model's features.
+        declarations: by name.
+        explained_variance: project on the fewest principal components that explain this share of the variance.
 
     Raises:
-        PreprocessingError: no customers, a feature that is not declared, or a declared one that the table lacks.
+        PreprocessingError: no customers (or none that have every value), a feature that is not declared, or a declared one that the
+            table lacks.
     """
-    from sahara_assets.settings.problems import unknown_key
+    from sahara_assets.settings.unknown import unknown_key
 
     if table.num_rows == 0:
         raise PreprocessingError(
@@ -128,16 +149,49 @@ def fit_preprocessing(
     for name in feature_names:
         if name not in declarations:
             raise PreprocessingError(f"features.model: {unknown_key(name, list(declarations), noun='feature')}")
-    return Preprocessing(tuple(_fit_feature(table, declarations[name]) for name in feature_names))
+    needed = [declarations[name] for name in feature_names if declarations[name].treatment.missing == DROP]
+    if needed:
+        there = np.logical_and.reduce([_is_there(table, one.name, is_category=one.is_category) for one in needed])
+        if not there.any():
+            names = ", ".join(one.name for one in needed)
+            raise PreprocessingError(
+                f"no customer has a value for every one of {names}, and preprocessing.missing drops the others"
+            )
+        table = table.filter(there)
+    preprocessing = Preprocessing(tuple(_fit_feature(table, declarations[name]) for name in feature_names))
+    if explained_variance is None:
+        return preprocessing
+    return replace(preprocessing, projection=fit_projection(apply(preprocessing, table), explained_variance))
+
+
+def is_complete(preprocessing: Preprocessing, table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Per customer whether every value is there that nothing stands for: only then it can be scored.
+
+    Raises:
+        PreprocessingError: the table lacks a feature.
+    """
+    complete = np.ones(table.num_rows, dtype=bool)
+    for feature in preprocessing.features:
+        if feature.missing is None:
+            complete &= _is_there(table, feature.name, is_category=isinstance(feature, FittedCategory))
+    return complete
+
+
+def _is_there(table: pa.Table, name: str, *, is_category: bool) -> npt.NDArray[np.bool_]:
+    if is_category:
+        return np.array([word is not None for word in words(table, name)], dtype=bool)
+    return np.isfinite(numbers(table, name))
 
 
 def apply(preprocessing: Preprocessing, table: pa.Table) -> FloatArray:
     """The customers of `table` as the model sees them: rows x `preprocessing.columns`, all finite.
 
     Raises:
-        PreprocessingError: the table lacks a feature.
+        PreprocessingError: the table lacks a feature, or a customer a value that nothing stands for (see `is_complete`).
     """
-    matrix = np.empty((table.num_rows, len(preprocessing.columns)))
+    if not is_complete(preprocessing, table).all():
+        raise PreprocessingError("customers lack a value that this model needs; only those who have it can be scored")
+    matrix = np.empty((table.num_rows, len(preprocessing.inputs)))
     at = 0
     for feature in preprocessing.features:
         if isinstance(feature, FittedNumber):
@@ -145,12 +199,13 @@ def apply(preprocessing: Preprocessing, table: pa.Table) -> FloatArray:
         else:
             matrix[:, at : at + len(feature.categories)] = one_hot(feature, words(table, feature.name))
         at += len(feature.columns)
-    return matrix
+    return matrix if preprocessing.projection is None else projected(preprocessing.projection, matrix)
 
 
 def transformed(feature: FittedNumber, values: FloatArray) -> FloatArray:
     """Values filled, capped and transformed, not yet scaled; `values` holds NaN where there is none."""
-    values = np.where(np.isfinite(values), values, feature.missing)
+    if feature.missing is not None:
+        values = np.where(np.isfinite(values), values, feature.missing)
     if feature.cap is not None:
         values = np.minimum(values, feature.cap)
     return np.log1p(np.maximum(values, 0.0)) if feature.transform == "log1p" else values
@@ -195,7 +250,7 @@ def category_codes(feature: FittedCategory, values: Sequence[str | None]) -> Int
     if feature.lumped:  # `(other)` is then no word of a customer's but a name for these
         del position[OTHER]
         position |= dict.fromkeys(feature.lumped, len(feature.categories) - 1)
-    position[None] = position.get(feature.missing, -1)
+    position[None] = -1 if feature.missing is None else position.get(feature.missing, -1)
     return np.fromiter((position.get(value, -1) for value in values), dtype=np.int64, count=len(values))
 
 
@@ -307,24 +362,33 @@ def _fit_feature(table: pa.Table, feature: Feature) -> FittedFeature:
 
 def _fit_number(feature: Feature, values: FloatArray) -> FittedNumber:
     treatment = feature.treatment
-    if isinstance(treatment.missing, str) and treatment.missing not in ("mean", "median"):
+    if isinstance(treatment.missing, str) and treatment.missing not in {*_STAND_INS, DROP}:
         raise PreprocessingError(f"feature {feature.name}: {treatment.missing!r} cannot stand for a missing number")
     ordered = np.sort(values[np.isfinite(values)])
-    if not isinstance(treatment.missing, str):
+    missing: float | None
+    if treatment.missing == DROP:
+        missing = None
+    elif not isinstance(treatment.missing, str):
         missing = float(treatment.missing)
     elif len(ordered) == 0:
         missing = 0.0  # nobody has the feature: any constant will do, and 0 needs no explanation
     else:
-        missing = (
-            quantile(ordered, 0.5) if treatment.missing == "median" else math.fsum(ordered.tolist()) / len(ordered)
-        )
-    filled = np.sort(np.where(np.isfinite(values), values, missing))
+        missing = _STAND_INS[treatment.missing](ordered)
+    filled = ordered if missing is None else np.sort(np.where(np.isfinite(values), values, missing))
     cap = None if treatment.cap_quantile is None else quantile(filled, treatment.cap_quantile)
     unscaled = FittedNumber(feature.name, feature.unit, missing, cap, treatment.transform, 0.0, 1.0)
     if treatment.scale == "none":
         return unscaled
     mean, standard_deviation = moments(transformed(unscaled, filled))
     return FittedNumber(feature.name, feature.unit, missing, cap, treatment.transform, mean, standard_deviation)
+
+
+_STAND_INS: dict[str, Callable[[FloatArray], float]] = {
+    "mean": lambda ordered: math.fsum(ordered.tolist()) / len(ordered),
+    "median": lambda ordered: quantile(ordered, 0.5),
+    "maximum": lambda ordered: float(ordered[-1]),
+}
+"""What of the training customers stands for a missing number, from their values in ascending order."""
 
 
 def moments(values: FloatArray) -> tuple[float, float]:
@@ -341,8 +405,8 @@ def moments(values: FloatArray) -> tuple[float, float]:
 
 
 def _fit_category(feature: Feature, values: Sequence[str | None]) -> FittedCategory:
-    missing = str(feature.treatment.missing)
-    counts = Counter(missing if value is None else value for value in values)
+    missing = None if feature.treatment.missing == DROP else str(feature.treatment.missing)
+    counts = Counter(filled for value in values if (filled := missing if value is None else value) is not None)
     ranked = sorted(counts, key=lambda word: (-counts[word], word.encode()))
     # A shop's own word "(other)" is one of the others, or it would be two categories at once.
     kept = [word for word in ranked if word != OTHER][:MAX_CATEGORIES]

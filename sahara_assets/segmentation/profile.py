@@ -14,7 +14,7 @@ import numpy as np
 
 from sahara_assets.features.declarations import BY_NAME, family_of
 from sahara_assets.segmentation.model import centroid_in_units
-from sahara_assets.segmentation.portrait import measure, portraits
+from sahara_assets.segmentation.portrait import BY_SIZE, measure, portraits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from sahara_assets.segmentation.model import Segment, SegmentationModel
     from sahara_assets.segmentation.portrait import NumberStanding, Portrait
     from sahara_assets.segmentation.preprocess import IntArray
+
+Called = tuple[str, str]
+"""A feature's label and unit."""
 
 DIFFERENCE_COUNT = 12
 """How many differences a profile lists."""
@@ -52,7 +55,7 @@ def profile(
         declarations: the features to compare; every one that the table has.
 
     Raises:
-        SaharaError: the table lacks gross_spend or order_count, or the feature of a treatment does not fit.
+        SaharaError: the feature of a treatment does not fit.
         ValueError: a customer is in a segment that the model does not have.
     """
     index = {segment.key: position for position, segment in enumerate(model.segments)}
@@ -60,37 +63,32 @@ def profile(
     if unknown:
         raise ValueError(f"customers are in segments {unknown}, and the model has {sorted(index)}")
     position = np.array([index[key] for key in segments.tolist()], dtype=np.int64)
-    labels = {name: feature.label for name, feature in declarations.items()}
-    labels |= {name: f"share of spend on {word}" for name, word in (category_names or {}).items()}
+    called = {name: (feature.label, feature.unit) for name, feature in declarations.items()}
+    called |= {name: (f"share of spend on {word}", "share") for name, word in (category_names or {}).items()}
+    measured = measure(table, declarations, rank_by=BY_SIZE)
     return [
-        _row(model, segment, portrait, int(outliers[position == index[segment.key]].sum()), labels)
-        for segment, portrait in zip(
-            model.segments, portraits(measure(table, declarations), position, model.k), strict=True
-        )
+        _row(model, segment, portrait, int(outliers[position == index[segment.key]].sum()), called)
+        for segment, portrait in zip(model.segments, portraits(measured, position, model.k), strict=True)
     ]
 
 
 def _row(
-    model: SegmentationModel, segment: Segment, portrait: Portrait, outlier_count: int, labels: Mapping[str, str]
+    model: SegmentationModel, segment: Segment, portrait: Portrait, outlier_count: int, called: Mapping[str, Called]
 ) -> dict[str, Any]:
     centroid = centroid_in_units(model.preprocessing, segment.centroid)
-    recency = portrait.numbers.get("recency_days")
-    median_recency = recency.median if recency else None
-    if median_recency is None:  # nobody is in the segment now: its centre is what is known of it
-        usual = centroid.get("recency_days", 0.0)
-        median_recency = usual if isinstance(usual, float) else 0.0
-    found = differences(portrait, labels)
+    found = differences(portrait, called)
+    spends = portrait.spend_units is not None and portrait.everyone_spend_units is not None
     return {
         "segment": segment.key,
         "segment_name": segment.name,
         "tier": segment.tier,
         "customer_count": portrait.size,
         "customer_share": portrait.size / portrait.everyone if portrait.everyone else 0.0,
-        "gross_spend": Decimal(portrait.spend_units).scaleb(-portrait.spend_scale),
-        "spend_share": portrait.spend_units / portrait.everyone_spend_units if portrait.everyone_spend_units else 0.0,
-        "mean_gross_spend": float(portrait.mean_spend),
+        "gross_spend": Decimal(portrait.spend_units or 0).scaleb(-portrait.spend_scale) if spends else None,
+        "spend_share": _spend_share(portrait),
+        "mean_gross_spend": float(portrait.mean_spend) if spends else None,
         "mean_order_count": portrait.mean_order_count,
-        "median_recency_days": median_recency,
+        "median_recency_days": _median_recency(portrait, centroid) if spends else None,
         "outlier_count": outlier_count,
         "centroid": _json({name: _rounded(value) for name, value in centroid.items()}),
         "differences": _json(found[:DIFFERENCE_COUNT]),
@@ -99,7 +97,23 @@ def _row(
     }
 
 
-def differences(portrait: Portrait, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+def _spend_share(portrait: Portrait) -> float | None:
+    """The segment's share of all gross spend; null where nobody's spend is known."""
+    if portrait.spend_units is None or portrait.everyone_spend_units is None:
+        return None
+    return portrait.spend_units / portrait.everyone_spend_units if portrait.everyone_spend_units else 0.0
+
+
+def _median_recency(portrait: Portrait, centroid: Mapping[str, float | dict[str, float]]) -> float:
+    """Median days since the last order; of a segment that nobody is in now, its centre is what is known."""
+    recency = portrait.numbers.get("recency_days")
+    if recency is not None and recency.median is not None:
+        return recency.median
+    usual = centroid.get("recency_days", 0.0)
+    return usual if isinstance(usual, float) else 0.0
+
+
+def differences(portrait: Portrait, called: Mapping[str, Called]) -> list[dict[str, Any]]:
     """Every feature by how far the segment stands from all customers, the largest first.
 
     A number's entry holds both medians in original units; a category's is about the word that differs most, and holds both shares.
@@ -107,10 +121,11 @@ def differences(portrait: Portrait, labels: Mapping[str, str]) -> list[dict[str,
     """
     found: list[tuple[float, dict[str, Any]]] = []
     for name, standing in portrait.numbers.items():
+        label, unit = called.get(name, (name, ""))
         entry = {
             "feature": name,
-            "label": labels.get(name, name),
-            "unit": BY_NAME[name].unit if name in BY_NAME else "",
+            "label": label,
+            "unit": unit,
             "z": round(standing.z, 3),
             "segment_median": _rounded(standing.median),
             "everyone_median": _rounded(standing.everyone_median),
@@ -120,7 +135,7 @@ def differences(portrait: Portrait, labels: Mapping[str, str]) -> list[dict[str,
         common = min(words, key=lambda word: (-abs(round(word.z, 3)), word.word.encode()))
         entry = {
             "feature": name,
-            "label": f"{labels.get(name, name)}: {common.word}",
+            "label": f"{called.get(name, (name, ''))[0]}: {common.word}",
             "unit": "share",
             "z": round(common.z, 3),
             "segment_share": _rounded(common.share),
@@ -135,13 +150,13 @@ def description(portrait: Portrait, found: list[dict[str, Any]]) -> str:
     if portrait.size == 0:
         return "No customer is in this segment at present."
     people = f"{_share(portrait.size / portrait.everyone)} of customers"
-    worth = "none of spend"
-    if portrait.spend_units > 0 and portrait.everyone_spend_units > 0:
-        worth = f"{_share(portrait.spend_units / portrait.everyone_spend_units)} of spend"
+    brings = _spend_share(portrait)
+    if brings is not None:
+        people += f" and {_share(brings)} of spend" if brings > 0 else " and none of spend"
     phrases = [_number_phrase(entry) for entry in _worth_telling(portrait, found)]
     if not phrases:
-        return f"{people} and {worth}: close to the average customer in everything that is measured."
-    return f"{people} and {worth}; medians: {_listed(phrases)}."
+        return f"{people}: close to the average customer in everything that is measured."
+    return f"{people}; medians: {_listed(phrases)}."
 
 
 def _worth_telling(portrait: Portrait, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

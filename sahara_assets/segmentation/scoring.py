@@ -23,6 +23,7 @@ from sahara_assets.segmentation.preprocess import (
     FittedNumber,
     PreprocessingError,
     apply,
+    is_complete,
 )
 
 if TYPE_CHECKING:
@@ -31,11 +32,14 @@ if TYPE_CHECKING:
 
     from sahara_assets.segmentation.model import SegmentationModel
     from sahara_assets.segmentation.preprocess import FloatArray, IntArray
+    from sahara_assets.segmentation.projection import Projection
 
 TIE_MARGIN = 1e-12
 """Squared distances that differ by less than this times (1 + the smaller) are equal."""
 OUTLIER_MARGIN = 1e-9
 """How much, times (1 + the outlier distance), a distance must lie above it to be an outlier's."""
+NO_SEGMENT = 0
+"""Stands for a key where a customer has no segment; keys count from 1."""
 _BLOCK_ROWS = 65_536
 
 
@@ -43,8 +47,8 @@ class Scores(NamedTuple):
     """One entry per customer, in the order of the table's rows.
 
     Attributes:
-        segment: keys of the model's segments.
-        distance: Euclidean distance to the segment's centroid, in standardised space.
+        segment: keys of the model's segments; `NO_SEGMENT` for a customer who lacks a value that nothing stands for.
+        distance: Euclidean distance to the segment's centroid, in standardised space (or that of the components); NaN without a segment.
         is_outlier: further away than the model's outlier distance.
     """
 
@@ -60,9 +64,12 @@ def score(model: SegmentationModel, table: pa.Table) -> Scores:
         PreprocessingError: the table lacks a feature of the model.
     """
     centroids = np.array([segment.centroid for segment in model.segments])
-    position, distance = nearest(apply(model.preprocessing, table), centroids)
+    complete = is_complete(model.preprocessing, table)
     keys = np.array([segment.key for segment in model.segments], dtype=np.int64)
-    return Scores(keys[position], distance, distance > outlier_limit(model.outlier_distance))
+    segment, distance = np.full(table.num_rows, NO_SEGMENT, dtype=np.int64), np.full(table.num_rows, np.nan)
+    position, distance[complete] = nearest(apply(model.preprocessing, table.filter(complete)), centroids)
+    segment[complete] = keys[position]
+    return Scores(segment, distance, distance > outlier_limit(model.outlier_distance))
 
 
 def nearest(matrix: FloatArray, centroids: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -96,7 +103,7 @@ def _tie_limit(smallest: FloatArray) -> FloatArray:
 
 
 def scoring_query(model: SegmentationModel, source: ir.Table) -> ir.Table:
-    """The same as an Ibis expression over a feature table: `tables.CUSTOMER_SEGMENTS`, one row per row of `source`.
+    """The same as an Ibis expression over a feature table: `tables.CUSTOMER_SEGMENTS`, one row per row of `source` that has a segment.
 
     Each step is a projection of its own, so that a standardised value, a distance and the smallest distance stand once in the
     compiled SQL however many segments there are; Ibis does not merge steps where that would repeat an expression.
@@ -111,6 +118,7 @@ def scoring_query(model: SegmentationModel, source: ir.Table) -> ir.Table:
             raise PreprocessingError(
                 f"customer_features has no column {name!r}; rebuild it, or retrain with features that it has"
             )
+    source = scorable(model, source)
     columns: list[ir.Value] = []
     for feature in model.preprocessing.features:
         if isinstance(feature, FittedNumber):
@@ -121,6 +129,8 @@ def scoring_query(model: SegmentationModel, source: ir.Table) -> ir.Table:
     scaled = prepared.select(
         "customer_id", **{f"x{index}": column for index, column in enumerate(_scaled(model, prepared))}
     )
+    if model.preprocessing.projection is not None:
+        scaled = _projected(model.preprocessing.projection, scaled)
     measured = scaled.select(
         "customer_id", **{f"d{segment.key}": _squared(segment.centroid, scaled) for segment in model.segments}
     )
@@ -142,6 +152,33 @@ def scoring_query(model: SegmentationModel, source: ir.Table) -> ir.Table:
     )
 
 
+def scorable(model: SegmentationModel, source: ir.Table) -> ir.Table:
+    """The rows of a feature table that have every value that nothing stands for: all but for models that drop customers."""
+    for feature in model.preprocessing.features:
+        if feature.missing is None:
+            source = source.filter(_is_there(source[feature.name]))
+    return source
+
+
+def _is_there(column: ir.Value) -> ir.Value:
+    """Whether there is a value, in NumPy's sense of one."""
+    if column.type().is_floating():
+        return column.notnull() & ~(column.isnan() | column.isinf())
+    return column.notnull()
+
+
+def _projected(projection: Projection, scaled: ir.Table) -> ir.Table:
+    """The components of the standardised columns, under the same names from x0 on."""
+    components = {}
+    for place, component in enumerate(projection.components):
+        total: ir.Value | None = None
+        for index, (mean, weight) in enumerate(zip(projection.means, component, strict=True)):
+            term = (scaled[f"x{index}"] - mean) * weight
+            total = term if total is None else total + term
+        components[f"x{place}"] = total
+    return scaled.select("customer_id", **components)
+
+
 def _prepared(feature: FittedNumber, column: ir.Value) -> ir.Value:
     """Filled, capped and transformed; standardised one step later, where the value is a plain column."""
     import ibis
@@ -150,7 +187,8 @@ def _prepared(feature: FittedNumber, column: ir.Value) -> ir.Value:
     if column.type().is_floating():
         # A NaN counts as missing as in NumPy: DuckDB and Postgres order it above every number, BigQuery below.
         value = ibis.ifelse(value.isnan() | value.isinf(), ibis.literal(None, "float64"), value)
-    value = value.fill_null(ibis.literal(feature.missing, "float64"))
+    if feature.missing is not None:
+        value = value.fill_null(ibis.literal(feature.missing, "float64"))
     if feature.cap is not None:
         value = ibis.least(value, ibis.literal(feature.cap, "float64"))
     if feature.transform == "log1p":
@@ -175,7 +213,7 @@ def _scaled(model: SegmentationModel, prepared: ir.Table) -> list[ir.Value]:
 def _indicators(feature: FittedCategory, column: ir.Value) -> list[ir.Value]:
     import ibis
 
-    filled = column.fill_null(feature.missing)
+    filled = column if feature.missing is None else column.fill_null(feature.missing)
     tests = [
         filled.isin(list(feature.lumped)) if feature.lumped and category == OTHER else filled == category
         for category in feature.categories

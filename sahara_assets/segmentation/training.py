@@ -11,8 +11,9 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sahara_assets.builds import Built, Run, code_fingerprint, combine, rebuild, record
+from sahara_assets.builds import Built, Run, code_fingerprint, combine, rebuild, record, write_account
 from sahara_assets.errors import SaharaError
+from sahara_assets.features.feature_set import feature_set
 from sahara_assets.segmentation.registry import (
     CANDIDATE,
     CHAMPION,
@@ -23,7 +24,8 @@ from sahara_assets.segmentation.registry import (
     registered,
     swept_with_champion,
 )
-from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
+from sahara_assets.settings.measuring import PreprocessingSettings
+from sahara_assets.tables.features import TOP_CATEGORIES
 from sahara_assets.tables.sales import PURCHASES
 from sahara_assets.tables.segmentation import (
     CUSTOMER_SEGMENTS,
@@ -34,6 +36,7 @@ from sahara_assets.tables.segmentation import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sahara_assets.segmentation.choose import Choice
@@ -44,10 +47,39 @@ if TYPE_CHECKING:
 
 
 def training_fingerprint(settings: Settings) -> str:
-    """A hash of the settings that a model is trained by; a change of them trains anew."""
+    """A hash of the settings that a model is trained by; a change of them trains anew.
+
+    A setting that is as it is by default does not count unless it always has: a new version of Sahara is no reason to train.
+    """
     document = settings.model_dump(mode="json")
-    parts = [document["features"]["model"], document["segmentation"], document["project"]["seed"]]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    segmentation = {name: value for name, value in document["segmentation"].items() if name != "rank_by" or value}
+    parts = [document["features"]["model"], segmentation, document["project"]["seed"]]
+    later: dict[str, Any] = {}
+    if settings.preprocessing != PreprocessingSettings():
+        later["preprocessing"] = document["preprocessing"]
+    if settings.features.population != "buyers":
+        later["population"] = settings.features.population
+    recipes = {one.feature.name: repr(one.recipe) for one in feature_set(settings).declared}
+    mine = {name: recipes[name] for name in settings.features.model if name in recipes}
+    if mine:
+        later["recipes"] = mine
+    return hashlib.sha256(json.dumps([*parts, *([later] if later else [])], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def rank_feature(settings: Settings) -> str:
+    """The feature by whose mean segments are numbered and given their tiers, or `BY_SIZE`.
+
+    As the settings say; else gross spend; without order lines the first feature of money, the model's before the others; else by size.
+    """
+    from sahara_assets.segmentation.portrait import BY_SIZE
+
+    if settings.segmentation.rank_by:
+        return settings.segmentation.rank_by
+    features = feature_set(settings)
+    if features.sells:
+        return "gross_spend"
+    ordered = [*settings.features.model, *(name for name in features.by_name if name not in settings.features.model)]
+    return next((name for name in ordered if features.by_name[name].unit == "money"), BY_SIZE)
 
 
 def why_train(warehouse: Warehouse, settings: Settings, *, retrain: bool) -> str | None:
@@ -70,12 +102,19 @@ def train(warehouse: Warehouse, settings: Settings, run: Run, cut_off: datetime)
     from sahara_assets.segmentation.choose import choose
     from sahara_assets.segmentation.kmeans import UnclusterableError
     from sahara_assets.segmentation.portrait import measure
-    from sahara_assets.segmentation.preprocess import apply, fit_preprocessing
+    from sahara_assets.segmentation.preprocess import apply, fit_preprocessing, is_complete
     from sahara_assets.segmentation.sweep import sweep
 
-    table = warehouse.arrow(CUSTOMER_FEATURES)
+    features = feature_set(settings)
+    table = warehouse.arrow(features.table)
     wanted, progress = settings.segmentation, run.progress
-    preprocessing = fit_preprocessing(table, settings.features.model)
+    preprocessing = fit_preprocessing(
+        table,
+        settings.features.model,
+        features.by_name,
+        explained_variance=settings.preprocessing.explained_variance,
+    )
+    table = table.filter(is_complete(preprocessing, table))
     try:
         swept = sweep(
             apply(preprocessing, table),
@@ -96,7 +135,7 @@ def train(warehouse: Warehouse, settings: Settings, run: Run, cut_off: datetime)
     version = max((row["version"] for row in registered(warehouse)), default=0) + 1
     window = _window(warehouse, cut_off)
     names = category_names(warehouse)
-    measured = measure(table)
+    measured = measure(table, features.by_name, rank_by=rank_feature(settings))
     entries: list[Row] = []
     changes: list[Row] = []
     for candidate_model in swept:
@@ -107,16 +146,22 @@ def train(warehouse: Warehouse, settings: Settings, run: Run, cut_off: datetime)
             version=version,
             seed=settings.project.seed,
             cut_off=cut_off.isoformat(),
-            first_ordered_at=window["first"].isoformat(),
-            last_ordered_at=window["last"].isoformat(),
+            first_ordered_at=window["first"].isoformat() if window["first"] else "",
+            last_ordered_at=window["last"].isoformat() if window["last"] else "",
             outlier_quantile=wanted.outlier_quantile,
             category_names=names,
+            declarations=features.by_name,
             measured=measured,
         )
         chosen = candidate_model.k == choice.k
         if chosen:
             model, changes = adopt(
-                model, table, before.model if before else None, category_names=names, measured=measured
+                model,
+                table,
+                before.model if before else None,
+                category_names=names,
+                declarations=features.by_name,
+                measured=measured,
             )
         entries.append(_entry(model, candidate_model, choice, settings, run, cut_off, window, champion=chosen))
     with warehouse.transaction():
@@ -205,20 +250,31 @@ def write_sweep(warehouse: Warehouse) -> int:
     return warehouse.replace(K_SWEEP, rows)
 
 
-def promote(warehouse: Warehouse, run: Run, k: int) -> Registered:
+def promote(warehouse: Warehouse, settings: Settings, run: Run, k: int) -> Registered:
     """Make another model of the champion's training the champion; segment keys are kept by matching, as in a retrain.
 
     Raises:
         SaharaError: that k was not swept.
     """
     from sahara_assets.segmentation.assemble import adopt
+    from sahara_assets.segmentation.portrait import measure
+    from sahara_assets.segmentation.preprocess import is_complete
 
     wanted = candidate(warehouse, k)
     before = champion(warehouse)
     if before is None or wanted.stage == CHAMPION:
         return wanted
-    table = warehouse.arrow(CUSTOMER_FEATURES)
-    model, changes = adopt(wanted.model, table, before.model, category_names=category_names(warehouse))
+    features = feature_set(settings)
+    table = warehouse.arrow(features.table)
+    table = table.filter(is_complete(wanted.model.preprocessing, table))
+    model, changes = adopt(
+        wanted.model,
+        table,
+        before.model,
+        category_names=category_names(warehouse),
+        declarations=features.by_name,
+        measured=measure(table, features.by_name, rank_by=rank_feature(settings)),
+    )
     with warehouse.transaction():
         rows = registered(warehouse)
         for row in rows:
@@ -239,7 +295,7 @@ def promote(warehouse: Warehouse, run: Run, k: int) -> Registered:
     return promoted
 
 
-def build_customer_segments(warehouse: Warehouse, run: Run, features_fingerprint: str) -> Built:
+def build_customer_segments(warehouse: Warehouse, settings: Settings, run: Run, features_fingerprint: str) -> Built:
     """Score every customer with the champion, as SQL inside the warehouse."""
     from sahara_assets.segmentation.scoring import scoring_query
 
@@ -249,31 +305,60 @@ def build_customer_segments(warehouse: Warehouse, run: Run, features_fingerprint
     model = current.model
 
     def build() -> tuple[int, dict[str, Any]]:
-        rows = warehouse.replace(CUSTOMER_SEGMENTS, scoring_query(model, warehouse.table(CUSTOMER_FEATURES)))
-        return rows, {"model_version": model.version, "k": model.k}
+        table = feature_set(settings).table
+        rows = warehouse.replace(CUSTOMER_SEGMENTS, scoring_query(model, warehouse.table(table)))
+        needed = [feature.name for feature in model.preprocessing.features if feature.missing is None]
+        measured = warehouse.count(table)
+        # Nobody can be lost where something stands for every value: then there is nothing to account for.
+        account = [
+            ("in: customer_features", measured),
+            (f"no value for {_either(needed)}", measured - rows),
+            ("out", rows),
+        ]
+        write_account(warehouse, CUSTOMER_SEGMENTS.name, account if needed else [])
+        return rows, {
+            "model_version": model.version,
+            "k": model.k,
+            **({"without_a_segment": measured - rows} if needed else {}),
+        }
 
     fingerprint = combine(features_fingerprint, model.to_json(), code_fingerprint("segmentation"))
     return rebuild(warehouse, run, CUSTOMER_SEGMENTS.name, fingerprint, build)
 
 
-def build_segment_profiles(warehouse: Warehouse, run: Run, segments_fingerprint: str) -> Built:
+def _either(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}" if names else ""
+
+
+def build_segment_profiles(warehouse: Warehouse, settings: Settings, run: Run, segments_fingerprint: str) -> Built:
     """Describe every segment of the champion."""
     current = champion(warehouse)
     if current is None:
         raise SaharaError("there is no model yet; materialise segmentation_model first")
 
     def build() -> tuple[int, dict[str, Any]]:
-        return warehouse.replace(SEGMENT_PROFILES, profiles_of(warehouse, current.model)), {}
+        return warehouse.replace(SEGMENT_PROFILES, profiles_of(warehouse, settings, current.model)), {}
 
-    fingerprint = combine(segments_fingerprint, code_fingerprint("segmentation"))
+    words = [[one.feature.name, one.feature.label, one.feature.unit] for one in feature_set(settings).declared]
+    fingerprint = combine(segments_fingerprint, json.dumps(words), code_fingerprint("segmentation"))
     return rebuild(warehouse, run, SEGMENT_PROFILES.name, fingerprint, build)
 
 
-def profiles_of(warehouse: Warehouse, model: SegmentationModel) -> list[Row]:
+def profiles_of(warehouse: Warehouse, settings: Settings, model: SegmentationModel) -> list[Row]:
     """The rows of `segment_profiles` for any model on the features as they are."""
+    from sahara_assets.segmentation.preprocess import is_complete
     from sahara_assets.segmentation.profile import profile
     from sahara_assets.segmentation.scoring import score
 
-    table = warehouse.arrow(CUSTOMER_FEATURES)
+    features = feature_set(settings)
+    table = warehouse.arrow(features.table)
+    table = table.filter(is_complete(model.preprocessing, table))
     scores = score(model, table)
-    return profile(model, table, scores.segment, scores.is_outlier, category_names=category_names(warehouse))
+    return profile(
+        model,
+        table,
+        scores.segment,
+        scores.is_outlier,
+        category_names=category_names(warehouse),
+        declarations=features.by_name,
+    )

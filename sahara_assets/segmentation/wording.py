@@ -15,6 +15,7 @@ from sahara_assets.features.declarations import BY_NAME
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sahara_assets.features.declarations import Feature
     from sahara_assets.segmentation.model import Claim
 
 SPEND, ORDERS, RECENCY, TENURE = "gross_spend", "order_count", "recency_days", "tenure_days"
@@ -24,22 +25,8 @@ CATEGORY_SHARE = "category_share_"
 TYPICAL = "Typical customers"
 """A segment of which nothing can be claimed."""
 
-COMPARATIVES: dict[str, tuple[str, str]] = {
-    RECENCY: ("longer away", "more recent"),
-    ORDERS: ("more orders", "fewer orders"),
-    SPEND: ("higher spend", "lower spend"),
-    TENURE: ("came earlier", "came later"),
-    "average_order_value": ("larger orders", "smaller orders"),
-    "distinct_products": ("wider range", "narrower range"),
-    "mean_days_between_orders": ("longer pauses", "shorter pauses"),
-    "return_rate": ("more returns", "fewer returns"),
-    "unit_count": ("more units", "fewer units"),
-    "line_count": ("more lines", "fewer lines"),
-}
-"""What is said of a segment that has more, or less, of a feature than its namesake."""
 
-
-def phrase(claims: Sequence[Claim]) -> str:
+def phrase(claims: Sequence[Claim], declarations: Mapping[str, Feature] = BY_NAME) -> str:
     """The name that makes these claims: what they are about decides the place of their words, not their order.
 
     >>> from sahara_assets.segmentation.model import Claim
@@ -52,7 +39,7 @@ def phrase(claims: Sequence[Claim]) -> str:
     name = f"{_opening(by_feature)} {_noun(by_feature)}".strip()
     for claim in claims:
         if is_remark(claim):
-            name += _remark(claim)
+            name += _remark(claim, declarations)
     if name == "customers":
         return TYPICAL
     return name[0].upper() + name[1:]
@@ -94,28 +81,29 @@ def is_remark(claim: Claim) -> bool:
     return claim.feature not in IN_THE_NAME or claim.direction in ("more", "less")
 
 
-def _remark(claim: Claim) -> str:
+def _remark(claim: Claim, declarations: Mapping[str, Feature]) -> str:
+    declared = declarations.get(claim.feature)
     if claim.direction in ("more", "less"):
-        return f", {comparative(claim)}"
+        return f", {comparative(claim, declarations)}"
     if claim.direction in ("within", "outside"):
         word = ascii_word(claim.word)
         if claim.feature == "country":
             return f" from {word}" if claim.direction == "within" else f" outside {word}"
-        label = BY_NAME[claim.feature].label if claim.feature in BY_NAME else claim.feature
+        label = declared.label if declared else claim.feature
         return f", {label} {word}" if claim.direction == "within" else f", not {label} {word}"
     if claim.feature.startswith(CATEGORY_SHARE):
         return f", {'keen on' if claim.direction == 'high' else 'rarely'} {_category_word(claim)}"
-    declared = BY_NAME.get(claim.feature)
     words = (declared.high if claim.direction == "high" else declared.low) if declared else ""
     return f", {words or f'{claim.direction} {claim.feature}'}"
 
 
-def comparative(claim: Claim) -> str:
+def comparative(claim: Claim, declarations: Mapping[str, Feature] = BY_NAME) -> str:
     """The words for having more or less of something than a namesake."""
     if claim.feature.startswith(CATEGORY_SHARE):
         return f"{claim.direction} {_category_word(claim)}"
-    more, less = COMPARATIVES[claim.feature]
-    return more if claim.direction == "more" else less
+    declared = declarations.get(claim.feature)
+    words = (declared.more if claim.direction == "more" else declared.less) if declared else ""
+    return words or f"{claim.direction} {claim.feature}"
 
 
 def _category_word(claim: Claim) -> str:

@@ -21,14 +21,19 @@ from pydantic import (
     field_validator,
 )
 
-from sahara_assets.errors import SettingsError
+from sahara_assets.errors import SaharaError, SettingsError
+from sahara_assets.settings.analytics import AnalyticsSettings
+from sahara_assets.settings.base import Section
 from sahara_assets.settings.environment import with_environment
-from sahara_assets.settings.problems import describe_problems, document_problems, listed, unknown_key
+from sahara_assets.settings.extracts import FROM_ENVIRONMENT, ExtractSettings, addresses_of, extract_problems
+from sahara_assets.settings.problems import INTERNAL, describe_problems, document_problems, listed
+from sahara_assets.settings.unknown import unknown_key
 from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-from sahara_assets.settings.insights import InsightSettings, PartsOfDaySettings
+from sahara_assets.settings.insights import InsightSettings
+from sahara_assets.settings.measuring import PartsOfDaySettings, PreprocessingSettings
 from sahara_assets.settings.sections import (
     AlertSettings,
     DatasetSettings,
@@ -37,7 +42,6 @@ from sahara_assets.settings.sections import (
     FeatureSettings,
     ProjectSettings,
     RuleSettings,
-    Section,
     SegmentationSettings,
     WarehouseSettings,
 )
@@ -66,14 +70,18 @@ class Settings(Section):
     warehouse: WarehouseSettings = Field(default_factory=WarehouseSettings)
     drops: DropSettings = Field(default_factory=DropSettings)
     datasets: dict[str, DatasetSettings] = Field(default_factory=_default_datasets)
+    extracts: dict[str, ExtractSettings] = Field(default_factory=dict)
     rules: RuleSettings = Field(default_factory=RuleSettings)
+    analytics: AnalyticsSettings = Field(default_factory=AnalyticsSettings)
     parts_of_day: PartsOfDaySettings = Field(default_factory=PartsOfDaySettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
+    preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
     insights: InsightSettings = Field(default_factory=InsightSettings)
     export: ExportSettings = Field(default_factory=ExportSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings, exclude=True)
     root: Annotated[Path, Field(exclude=True)] = Path()
+    addresses: Annotated[dict[str, str], Field(exclude=True, repr=False)] = Field(default_factory=dict)
 
     @field_validator("datasets")
     @classmethod
@@ -90,13 +98,40 @@ class Settings(Section):
 
     @property
     def drop_folder(self) -> Path:
-        """The watched folder, absolute."""
+        """The watched folder on this machine, absolute.
+
+        Raises:
+            SaharaError: it lies in an object store.
+        """
+        if self.drops.bucket is not None:
+            raise SaharaError(f"drops.folder: {self.drops.bucket} is no folder of this machine; name one with --out")
         return (self.root / self.drops.folder).resolve()
 
     @property
     def export_folder(self) -> Path:
         """The folder of audience files and report, absolute."""
         return (self.root / self.export.folder).resolve()
+
+    @property
+    def extracts_folder(self) -> Path:
+        """The folder of what extracts wrote, absolute."""
+        return (self.root / self.drops.extracts_folder).resolve()
+
+    def address_of(self, extract: str) -> str:
+        """The URL that an extract reads from, secrets included.
+
+        Raises:
+            SaharaError: it stands in a variable that is not set.
+        """
+        url = self.extracts[extract].url
+        if not url.startswith(FROM_ENVIRONMENT):
+            return url
+        if extract not in self.addresses:
+            variable = url.removeprefix(FROM_ENVIRONMENT)
+            raise SaharaError(
+                f"extracts.{extract}.url: {variable} is not set; put the database's URL into it, or its file's path into {variable}_FILE"
+            )
+        return self.addresses[extract]
 
     @property
     def lock_path(self) -> Path:
@@ -186,19 +221,23 @@ def parse_settings(
         SettingsError: the document holds problems; all of them are listed, unknown keys with the nearest known one.
     """
     overridden, variables, problems = with_environment(document, environment or {}, Settings)
-    if overridden.pop("root", None) is not None:
-        problems.append(
-            ((), unknown_key("root", [name for name in Settings.model_fields if name != "root"], noun="key"))
-        )
+    for ours in INTERNAL:
+        if overridden.pop(ours, None) is not None:
+            known = [name for name in Settings.model_fields if name not in INTERNAL]
+            problems.append(((), unknown_key(ours, known, noun="key")))
+    addresses, faults = addresses_of(overridden, environment or {})
+    problems.extend(faults)
     settings: Settings | None = None
     try:
         settings = Settings.model_validate(
-            overridden | {"root": root},
+            overridden | {"root": root, "addresses": addresses},
             context={"variables": variables},
         )
     except ValidationError as error:
         problems.extend(describe_problems(error, Settings))
-    problems.extend(document_problems(overridden, Settings().model_dump()))
+    defaults = Settings().model_dump()
+    problems.extend(document_problems(overridden, defaults))
+    problems.extend(extract_problems(overridden, overridden.get("datasets", defaults["datasets"])))
     if problems or settings is None:
         raise SettingsError(source, listed(problems, variables))
     return settings

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 from pydantic import BaseModel, TypeAdapter
 
-from sahara_assets.settings.problems import unknown_key
+from sahara_assets.settings.unknown import unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sahara_assets.settings.problems import Place
+    from sahara_assets.settings.unknown import Place
 
 PREFIX = "SAHARA_"
 FILE_SUFFIX = "_FILE"
@@ -67,7 +67,7 @@ def with_environment(
                 problems.append((("environment",), f"{variable}: is set beside {plain}; leave one of the two out"))
                 continue
             try:
-                value = _content(Path(text))
+                value = content_of(text)
             except ValueError as error:
                 problems.append((("environment",), f"{variable}: {error}"))
                 continue
@@ -79,12 +79,13 @@ def with_environment(
     return merged, variables, problems
 
 
-def _content(path: Path) -> str:
+def content_of(name: str) -> str:
     """What a file holds, without the line end that editors and `echo` put behind it.
 
     Raises:
         ValueError: it cannot be read, or holds no value; what it holds is not said, because it may be a secret.
     """
+    path = Path(name)
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)

@@ -1,68 +1,10 @@
-"""What may be set about the insights: what a part of the day is, how much is kept, and when a day is odd.
-
-Apart from the other sections (`sections.py`) only because those are many.
-"""
+"""What may be set about the insights: how much is kept, and when a day is odd. What a part of the day is, is in `measuring.py`."""
 
 from __future__ import annotations
 
-from typing import Literal
+from pydantic import Field
 
-from pydantic import Field, field_validator
-
-from sahara_assets.settings.sections import Section, known_zone
-
-PARTS_OF_DAY: dict[str, dict[str, int]] = {
-    "usual": {"Night": 0, "Morning": 6, "Afternoon": 12, "Evening": 18},
-    "byte-foods": {"Morning": 0, "Afternoon": 13, "Evening": 18},
-}
-"""The rules that have a name: part → its first hour. `byte-foods` is what the notebook of Byte Foods did (hours 0-12, 13-17, 18-23)."""
-
-LONGEST_PART_NAME = 30
-
-
-class PartsOfDaySettings(Section):
-    """What morning, afternoon and so on are, and by whose clock."""
-
-    rule: Literal["usual", "byte-foods"] = Field(
-        "usual",
-        description="`usual`: Night 0-5, Morning 6-11, Afternoon 12-17, Evening 18-23; `byte-foods`: Morning 0-12, Afternoon 13-17, Evening 18-23.",
-    )
-    starts: dict[str, int] = Field(
-        default_factory=dict,
-        description="A rule of your own, instead of one with a name: each part's first hour, such as `{ Breakfast = 5, Lunch = 11, Dinner = 16 }`. A part lasts until the next begins, the last one over midnight until the first.",
-    )
-    time_zone: str = Field(
-        "",
-        description="IANA time zone of the clock that is meant; empty: `project.time_zone`. The published times of Byte Foods are most likely `UTC`.",
-    )
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        return known_zone(name) if name else name
-
-    @field_validator("starts")
-    @classmethod
-    def _hours(cls, starts: dict[str, int]) -> dict[str, int]:
-        wrong = [hour for hour in starts.values() if not 0 <= hour <= 23]
-        if wrong:
-            raise ValueError(f"holds the hour {wrong[0]}; hours go from 0 to 23")
-        if len(set(starts.values())) < len(starts):
-            raise ValueError("two parts begin at the same hour")
-        for name in starts:
-            if not name.strip() or len(name) > LONGEST_PART_NAME or not name.isprintable():
-                raise ValueError(f"{name!r} is no name: {LONGEST_PART_NAME} printable characters at most")
-        return starts
-
-    @property
-    def parts(self) -> tuple[tuple[str, int], ...]:
-        """Each part with its first hour, in the order of the day.
-
-        >>> PartsOfDaySettings().parts
-        (('Night', 0), ('Morning', 6), ('Afternoon', 12), ('Evening', 18))
-        """
-        starts = self.starts or PARTS_OF_DAY[self.rule]
-        return tuple(sorted(starts.items(), key=lambda part: part[1]))
+from sahara_assets.settings.base import Section
 
 
 class InsightSettings(Section):

@@ -7,12 +7,16 @@ of the document as it stands, so that it is listed beside the first rather than 
 
 from __future__ import annotations
 
-import difflib
 import json
+import re
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from sahara_assets.settings.feature_problems import feature_problems
+from sahara_assets.settings.unknown import Place, unknown_key
+from sahara_assets.tables.attributes import BY_NAME as ATTRIBUTES
+from sahara_assets.tables.attributes import FAMILY_NAMES, well_known
 from sahara_assets.tables.columns import Kind
 from sahara_assets.tables.datasets import DATASETS
 
@@ -20,9 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from sahara_assets.tables.datasets import Dataset
-
-Place = tuple[str, ...]
-"""Where a fault is: section, key, and so on down."""
 
 _WORDS = {
     "int_type": "must be a whole number",
@@ -44,21 +45,13 @@ _WORDS = {
     "less_than": "must be below {lt}",
     "literal_error": "must be one of {expected}",
     "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "missing": "is missing",
 }
+INTERNAL = ("root", "addresses")
+"""What the settings carry that nobody writes into the file."""
+
 _AUDIENCE_COLUMNS = ("client_id", "stream_id", "user_id")
-
-
-def unknown_key(name: str, known: Sequence[str], *, noun: str) -> str:
-    """A sentence that says that a name is not known and which one may be meant.
-
-    >>> unknown_key("recency", ["recency_days", "order_count"], noun="feature")
-    "unknown feature 'recency'; did you mean 'recency_days'?"
-    """
-    lower = {key.lower(): key for key in reversed(known)}
-    near = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.6)
-    near = near or [key for key in lower if len(name) > 1 and key.startswith(name.lower())][:1]
-    hint = f"did you mean {lower[near[0]]!r}?" if near else f"known: {', '.join(known[:20])}"
-    return f"unknown {noun} {name!r}; {hint}"
 
 
 def listed(problems: Sequence[tuple[Place, str]], variables: Mapping[Place, str]) -> list[str]:
@@ -85,12 +78,27 @@ def _describe(problem: dict[str, Any], model: type[BaseModel]) -> tuple[Place, s
     if problem["type"] == "value_error":
         return place, str(problem["msg"]).removeprefix("Value error, ")
     words = _WORDS.get(problem["type"], str(problem["msg"])).format(**problem.get("ctx", {}))
+    if _is_secret(model, place):
+        return place, words
     found = (
         "a table"
         if isinstance(problem["input"], dict)
         else json.dumps(problem["input"], default=str, ensure_ascii=False)
     )
     return place, f"{words} (found {found})"
+
+
+def _is_secret(model: type[BaseModel], place: Place) -> bool:
+    """Whether a setting is kept out of what is shown; then so is what was found in its place."""
+    current: Any = model
+    for part in place:
+        field = getattr(current, "model_fields", {}).get(part)
+        if field is None:
+            return False
+        if not field.repr:
+            return True
+        current = field.annotation
+    return False
 
 
 def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
@@ -102,7 +110,7 @@ def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
         annotation = fields[part].annotation if fields and part in fields else current
         arguments = [a for a in get_args(annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
         current = arguments[-1] if arguments else annotation
-    return [name for name in getattr(current, "model_fields", {}) if name != "root"]
+    return [name for name in getattr(current, "model_fields", {}) if name not in INTERNAL]
 
 
 def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
@@ -112,12 +120,20 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
         document: what was set.
         defaults: the same for what was not.
     """
+    yield from _with_nul(document)
     datasets = document.get("datasets")
     if isinstance(datasets, dict):
-        if "purchases" not in datasets:
+        rule = _section(document, "analytics").get("purchases", "none")
+        seen = [name for name in ("sessions", "events") if name in datasets]
+        if not {"purchases", "customers"} & set(datasets) and (rule == "none" or not seen):
+            remedy = "Add [datasets.purchases]"
+            if seen:
+                remedy += f', or take those of {" and ".join(seen)}: [analytics] purchases = "transactions"'
+            yield ("datasets",), f"purchases is missing; without order lines there is nothing to segment. {remedy}"
+        if rule == "tutorial" and "sessions" not in datasets:
             yield (
-                ("datasets",),
-                "purchases is missing; without order lines there is nothing to segment. Add [datasets.purchases]",
+                ("analytics", "purchases"),
+                "tutorial speaks of hits, which only sessions have; add [datasets.sessions]",
             )
         for name, dataset in datasets.items():
             if name not in DATASETS:
@@ -126,6 +142,8 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
                 problems = [*_dataset_problems(DATASETS[name], dataset), *_number_problems(dataset, document)]
                 for place, sentence in problems:
                     yield ("datasets", name, *place), sentence
+        yield from _attributes_of_two_kinds(datasets)
+    yield from feature_problems(document, defaults)
     yield from _segmentation_problems(_section(document, "segmentation"), defaults["segmentation"])
     yield from _export_problems(_section(document, "export"), defaults["export"])
     project = _section(document, "project")
@@ -133,32 +151,125 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
         yield ("project", "currency_rates"), "needs project.currency: the one that the rates lead to"
 
 
+def _with_nul(value: object, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """No database holds a NUL, and a statement would end there."""
+    if isinstance(value, str) and "\0" in value:
+        yield place, "holds a NUL; remove it"
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _with_nul(inner, place)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if "\0" in name:
+                yield place, "has a name that holds a NUL; remove it"
+            yield from _with_nul(inner, (*place, name))
+
+
 def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = document.get(name)
     return found if isinstance(found, dict) else {}
 
 
+def _listed(document: Mapping[str, Any], name: str) -> Sequence[Any]:
+    found = document.get(name)
+    return found if isinstance(found, list) else [found] if isinstance(found, str) and found else []
+
+
 def _dataset_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
-    known = list(dataset.column_names)
-    columns, normalise = _section(found, "columns"), _section(found, "normalise")
-    for key, names in (("columns", columns), ("normalise", normalise)):
-        for column in names:
-            if column not in known:
-                yield (key,), unknown_key(column, known, noun="column")
-    for column in normalise:
-        if column in known and dataset.column(column).kind is not Kind.TEXT:
-            yield ("normalise", column), "is not a text column; only ids and other text can be normalised"
-    for column, source in columns.items():
+    yield from _name_problems(dataset, found)
+    for column, source in _section(found, "columns").items():
         if source == "" and column in dataset.required and column not in dataset.stand_ins:
             yield ("columns", column), f"must be in every row of {dataset.name}; nothing can stand in for it"
     version = found.get("version_column")
-    if isinstance(version, str) and version and version not in known:
-        yield ("version_column",), unknown_key(version, known, noun="column")
-    sources = [source for source in columns.values() if isinstance(source, str) and source]
+    if isinstance(version, str) and version and version not in dataset.column_names:
+        yield ("version_column",), unknown_key(version, list(dataset.column_names), noun="column")
+    mapped = [*_section(found, "columns").items(), *_attribute_columns(found).items()]
+    sources = [source for _, source in mapped if isinstance(source, str) and source]
     for source in dict.fromkeys(source for source in sources if sources.count(source) > 1):
-        twins = " and ".join(column for column, name in columns.items() if name == source)
-        yield ("columns",), f"the header's {source!r} is mapped to {twins}; a header's column can mean one thing only"
+        twins = [column for column, name in mapped if name == source]
+        kinds = sorted(str(dataset.column(column).kind) for column in twins if column in dataset.column_names)
+        # A session's id is often the second in which it began.
+        if kinds != [Kind.TEXT, Kind.TIMESTAMP]:
+            said = f"the header's {source!r} is mapped to {' and '.join(twins)}"
+            yield ("columns",), f"{said}; a header's column can mean one thing only"
+    yield from _attribute_problems(dataset, found)
     yield from _dialect_problems(found)
+    if _listed(found, "explode") and found.get("format") == "csv":
+        yield (
+            ("explode",),
+            "takes lists of nested documents apart, and CSV has none; leave it out, or set another format",
+        )
+
+
+def _name_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Names that are no columns, or columns of another kind."""
+    known = list(dataset.column_names)
+    attributes = _attribute_columns(found)
+    micros = [name for name in _listed(found, "micros") if isinstance(name, str)]
+    keys = (("columns", ()), ("normalise", tuple(attributes)), ("constants", ()))
+    named = [(key, _section(found, key), more) for key, more in keys]
+    for key, names, more in (*named, ("micros", micros, tuple(attributes))):
+        for column in names:
+            if column not in {*known, *more}:
+                yield (key,), unknown_key(column, [*known, *more], noun="column")
+    for column in _section(found, "normalise"):
+        if column in known and dataset.column(column).kind is not Kind.TEXT:
+            yield ("normalise", column), "is not a text column; only ids and other text can be normalised"
+    for column in micros:
+        if column in known and dataset.column(column).kind is not Kind.DECIMAL:
+            yield ("micros",), f"{column} is no column of amounts"
+    for column in _section(found, "constants"):
+        if mapped := _section(found, "columns").get(column):
+            yield ("constants", column), f"is mapped to {mapped!r} too; leave one of the two out"
+
+
+def _attribute_columns(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Declared attributes with the header's names that they are read from."""
+    return {
+        name: declared.get("column") if isinstance(declared, dict) else declared
+        for name, declared in _section(found, "attributes").items()
+    }
+
+
+_OWN_COLUMNS = frozenset(
+    column for dataset in DATASETS.values() if dataset.takes_attributes for column in dataset.column_names
+)
+
+
+def _attribute_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Attributes where there are none, or under names that say nothing."""
+    attributes = _section(found, "attributes")
+    if attributes and not dataset.takes_attributes:
+        takers = " and ".join(name for name, other in DATASETS.items() if other.takes_attributes)
+        yield ("attributes",), f"only {takers} have attributes"
+        return
+    for name, declared in attributes.items():
+        place = ("attributes", name)
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+            yield place, "must be lower-case letters, digits and _, begin with a letter, and have 40 characters at most"
+        elif name in _OWN_COLUMNS:
+            yield place, "is a column of its own; map it under columns"
+        elif well_known(name) is None and not (isinstance(declared, dict) and "kind" in declared):
+            hint = unknown_key(name, [*ATTRIBUTES, *FAMILY_NAMES], noun="attribute")
+            yield place, f'{hint}; for one of your own say its kind: {{ column = "…", kind = "number" }}'
+        if isinstance(declared, dict):
+            yes, no = declared.get("yes"), declared.get("no")
+            both = [word for word in yes if word in no] if isinstance(yes, list) and isinstance(no, list) else []
+            if both:
+                yield place, f"{both[0]!r} means both yes and no"
+
+
+def _attributes_of_two_kinds(datasets: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """One name is one thing, whichever file says it."""
+    kinds: dict[str, tuple[str, object]] = {}
+    for dataset, found in datasets.items():
+        for name, declared in _section(found, "attributes").items() if isinstance(found, dict) else ():
+            known = well_known(name)
+            kind = declared.get("kind") if isinstance(declared, dict) else None
+            kind = str(known.kind) if kind is None and known else kind
+            first, other = kinds.setdefault(name, (dataset, kind))
+            if other != kind:
+                yield ("datasets", dataset, "attributes", name), f"is a {kind} here and a {other} in datasets.{first}"
 
 
 def _dialect_problems(found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
@@ -177,7 +288,7 @@ def _dialect_problems(found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         yield ("column_names",), "is missing; files without a header need the names of all their columns, in order"
     if names and lines != 0:
         yield ("column_names",), "is for files without a header; set header_lines = 0, or leave it out"
-    for column, source in _section(found, "columns").items():
+    for column, source in {**_section(found, "columns"), **_attribute_columns(found)}.items():
         if lines == 0 and names and isinstance(source, str) and source and source not in names:
             yield ("columns", column), f"{source!r} is none of column_names"
 

@@ -15,9 +15,14 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from sahara_assets.features.declarations import FEATURES
+from sahara_assets.features.declared import on_offer
+from sahara_assets.settings.attributes import AttributeSettings
 from sahara_assets.settings.document import Settings
 from sahara_assets.settings.environment import environment_variables
+from sahara_assets.settings.extracts import ExtractSettings
+from sahara_assets.settings.measuring import PreprocessingSettings, TreatmentSettings
 from sahara_assets.settings.sections import DatasetSettings
+from sahara_assets.tables.attributes import WELL_KNOWN
 from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -39,7 +44,7 @@ its own folder.
 The file is checked as a whole: every problem is listed at once, an unknown key with the nearest known one. A quoted number is not
 taken for a number.
 
-Every key below but those of `[datasets]` can be overridden by an environment variable. There, lists are separated by commas, tables
+Every key below but those of `[datasets]` and `[extracts]` can be overridden by an environment variable. There, lists are separated by commas, tables
 are JSON, and an empty variable overrides nothing. Each has a twin with `_FILE` behind its name, which holds the path of a file with the
 value, as containers and systemd hand over secrets: `SAHARA_WAREHOUSE_URL_FILE=/run/secrets/warehouse_url`. The two together are a
 problem, and so is a file that is empty, larger than 64 KiB or not UTF-8; line ends behind the value do not count. Secrets belong into
@@ -76,13 +81,22 @@ def render_reference() -> str:
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             parts += [f"## `[{section}]`", _sentence(model), _table(model, section, variables)]
+            if model is PreprocessingSettings:
+                parts += [
+                    "### `[preprocessing.features.NAME]`",
+                    _sentence(TreatmentSettings),
+                    _table(TreatmentSettings, None, {}),
+                ]
         elif section == "datasets":
             parts += [
                 "## `[datasets.NAME]`",
                 _about_datasets(),
                 _table(DatasetSettings, None, {}),
+                *_attributes(),
                 *(part for dataset in DATASETS.values() for part in _columns(dataset)),
             ]
+        elif section == "extracts":
+            parts += ["## `[extracts.NAME]`", _sentence(ExtractSettings), _table(ExtractSettings, None, {})]
     parts += ["## Features for `features.model`", _features()]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -139,13 +153,14 @@ def _word(annotation: Any) -> str:  # noqa: ANN401 - a type
         return f"table of {'lists' if get_origin(arguments[1]) is list else _word(arguments[1]) + 's'}"
     if hasattr(annotation, "__metadata__"):
         return _word(arguments[0])
-    return {str: "text", int: "whole number", float: "number", bool: "true or false"}[annotation]
+    words = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+    return words.get(annotation, "table")
 
 
 def _default(model: type[BaseModel], key: str, field: FieldInfo) -> str:
     if field.default is PydanticUndefined and field.default_factory is None:
         return "required"
-    value = getattr(model(), key)
+    value = field.get_default(call_default_factory=True)
     if value is None:
         return "not set"
     if model is DatasetSettings and key == "patterns":
@@ -172,8 +187,30 @@ def _columns(dataset: Dataset) -> Iterator[str]:
         yield f"Files that have none of these columns are declared so: {listed}."
 
 
+def _attributes() -> Iterator[str]:
+    yield "### Attributes"
+    yield (
+        "What the files of `customers`, `accounts` and `sign_ups` say of a customer beside their own columns. A well-known name needs nothing "
+        "but the header's name; any other is declared in full. A value that does not fit its kind rejects the row with the reason, as in "
+        "every column. Where several files say something of a customer, the customer's own row goes before its account's, and that before "
+        "the sign-up's. Every attribute becomes a feature: see `docs/features.md`."
+    )
+    yield (
+        '```toml\n[datasets.customers.attributes]\nbirth_year = "Year_Birth"\nhousehold_income = "Income"\n'
+        'spend_on_wine = "MntWines"\nshoe_size = { column = "Shoe", kind = "number", label = "shoe size" }\n```'
+    )
+    yield _table(AttributeSettings, None, {})
+    yield "Well-known names, beside `spend_on_WHAT` (money), `CHANNEL_purchases` (orders) and `accepted_campaign_WHICH` (flag):"
+    rows = [[f"`{one.name}`", one.kind.value, one.unit, one.description] for one in WELL_KNOWN]
+    yield _markdown(["attribute", "kind", "unit", "meaning"], rows)
+
+
 def _features() -> str:
     rows = [[f"`{f.name}`", f.unit or "category", f.description] for f in FEATURES]
+    offered = [one.feature for one in on_offer(Settings())]
+    rows += [[f"`{f.name}`", f.unit, f"{f.description} Computed where `model` or `also` names it."] for f in offered]
+    rows.append(["`NAME_lines`", "lines", "Sale lines of a category, as `features.category_lines` declares it."])
+    rows.append(["attributes", "", "Every declared attribute: see `docs/features.md`."])
     return _markdown(["feature", "unit", "meaning"], rows)
 
 

@@ -7,28 +7,38 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import parse_qsl, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
 )
 
-from sahara_assets.features.declarations import BY_NAME as FEATURES_BY_NAME
 from sahara_assets.features.declarations import DEFAULT_MODEL_FEATURES
-from sahara_assets.settings.problems import unknown_key
+from sahara_assets.settings.attributes import AttributeSettings
+from sahara_assets.settings.base import Section, known_zone
+from sahara_assets.settings.buckets import Bucket, bucket_of
+from sahara_assets.settings.measuring import WEEKDAYS, pattern_fault
+from sahara_assets.settings.unknown import unknown_key
 
 _DATE_DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%"
 """The strptime directives that DuckDB reads."""
 
+EPOCHS = {"epoch_seconds": 1, "epoch_milliseconds": 1_000, "epoch_microseconds": 1_000_000}
+"""Date formats that count from 1970 in UTC, with their units to a second."""
+
+DATE_FORMAT_NAMES = ("iso", *EPOCHS)
+
 Encoding = Literal["auto", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1", "iso-8859-15"]
 _BIGQUERY_OPTIONS = frozenset({"location", "announce_bytes", "maximum_bytes"})
+_ENCODE = "write % / ? # @ [ ] in the user or password as %25 %2F %3F %23 %40 %5B %5D"
+_HOST = r"(\[[0-9A-Fa-f:.%]+\]|[\w.%-]*)(:[0-9]*)?"
+_HOSTS = re.compile(rf"{_HOST}(,{_HOST})*")
+_SECRET_OPTIONS = frozenset({"password", "sslpassword"})
 _POSTGRES = frozenset({"postgresql", "postgres"})
 """libpq takes both words."""
 
@@ -50,29 +60,22 @@ def bytes_of(size: str) -> int:
     return int(float(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1))
 
 
-def known_zone(name: str) -> str:
-    """The name of a time zone.
+def address_parts(url: str) -> SplitResult:
+    """The parts of a warehouse's URL.
 
     Raises:
-        ValueError: it is none.
+        ValueError: they cannot be told apart; the URL is not quoted, because a password may stand in any of them.
     """
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        zones = sorted(available_timezones(), key=lambda zone: (zone.startswith(("Etc/", "posix")), zone))
-        hint = unknown_key(name, zones, noun="time zone")
-        remedy = (
-            hint if "did you mean" in hint else f"unknown time zone {name!r}; use an IANA name such as Europe/London"
-        )
-        raise ValueError(remedy) from error
-    return name
-
-
-class Section(BaseModel):
-    """One section of the file: unknown keys are problems, values are never converted."""
-
-    # Strict, because a quoted number in the file is more likely a slip than a number; the environment's text is converted before.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError(f"is no address; {_ENCODE}") from None
+    if parts.scheme != "duckdb" and "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        # A / ? or # in the password ends it there, and the rest would pass for a database's name.
+        raise ValueError(f"has an @ behind its host; {_ENCODE}")
+    if re.search(r"%(?![0-9A-Fa-f]{2})", parts.netloc):
+        raise ValueError(f"has a % that begins no code; {_ENCODE}")
+    return parts
 
 
 def _checked_bigquery(url: str, options: dict[str, str]) -> str:
@@ -108,11 +111,13 @@ class WarehouseSettings(Section):
     @field_validator("url")
     @classmethod
     def _known(cls, url: str, info: ValidationInfo) -> str:
-        parts = urlsplit(url)
+        parts = address_parts(url)
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
-        if (parts.password or "password" in options) and not _is_from_environment(info, "warehouse"):
+        if (parts.password or _SECRET_OPTIONS & set(options)) and not _is_from_environment(info, "warehouse"):
             raise ValueError("holds a password; put the whole URL into the environment as SAHARA_WAREHOUSE_URL")
         if parts.scheme in _POSTGRES:
+            if not _HOSTS.fullmatch(parts.netloc.rpartition("@")[2]):
+                raise ValueError(f"names no host and port; {_ENCODE}")
             schema = options.get("schema", "sahara")
             if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema) or schema.startswith("pg_"):
                 raise ValueError(f"schema {schema!r} must be lower-case letters, digits and _, and not begin with pg_")
@@ -121,7 +126,9 @@ class WarehouseSettings(Section):
             return _checked_bigquery(url, options)
         if parts.scheme != "duckdb":
             known = "duckdb:///FILE, postgresql://HOST/DATABASE and bigquery://PROJECT/DATASET"
-            raise ValueError(f"no warehouse for {parts.scheme or url!r}; this version knows {known}")
+            # Without :// the word before a colon may be a user, and what follows a password.
+            named = f" for {parts.scheme}://" if url.startswith(f"{parts.scheme}://") else ""
+            raise ValueError(f"no warehouse{named}; this version knows {known}")
         if parts.netloc or not parts.path.strip("/"):
             raise ValueError("names no file; write duckdb:///sahara.duckdb, with three slashes")
         if parts.query or parts.fragment:
@@ -145,7 +152,14 @@ class WarehouseSettings(Section):
 class DropSettings(Section):
     """Where drops land."""
 
-    folder: str = Field("data", description="The folder that is watched, relative to sahara.toml.")
+    folder: str = Field(
+        "data",
+        description="The folder that is watched: a path relative to sahara.toml, `s3://BUCKET/PREFIX` or `gs://BUCKET/PREFIX`.",
+    )
+    follow_links: Literal["own", "all", "none"] = Field(
+        "own",
+        description="Which links that lead out of the folder are read: those made by the user who runs Sahara or by root (`own`), every one (`all`) or `none`. With `all`, whoever may make links there can have any file read that this user may read.",
+    )
     settle_seconds: float = Field(
         0.0,
         ge=0,
@@ -160,6 +174,22 @@ class DropSettings(Section):
         ge=2,
         description="A packed file that unpacks to more than so many times its size, and to more than 64 MB, is refused as a bomb.",
     )
+
+    extracts_folder: str = Field(
+        "extracts",
+        description="Where `[extracts]` write what they read, a folder of this machine relative to sahara.toml; it is watched like `folder`.",
+    )
+
+    @field_validator("folder")
+    @classmethod
+    def _place(cls, folder: str) -> str:
+        bucket_of(folder)
+        return folder
+
+    @property
+    def bucket(self) -> Bucket | None:
+        """`folder` where it lies in an object store."""
+        return bucket_of(self.folder)
 
     @field_validator("largest_unpacked")
     @classmethod
@@ -178,6 +208,13 @@ class DropSettings(Section):
         le=86_400,
         exclude=True,
         description="How often Dagster's sensor looks into the folder, at most; Dagster reads it when it loads the code.",
+    )
+    extract_seconds: int = Field(
+        3600,
+        ge=30,
+        le=604_800,
+        exclude=True,
+        description="How often Dagster starts a run to ask the databases of `[extracts]`; Dagster reads it when it loads the code.",
     )
 
 
@@ -211,6 +248,14 @@ class DatasetSettings(Section):
     columns: dict[str, str] = Field(
         default_factory=dict,
         description='Our column = the header\'s name; `""` says that the files have none (of purchases also for `order_id`, `quantity` and `unit_price`, see below). A column that is not listed is looked for under its own name.',
+    )
+    constants: dict[str, str] = Field(
+        default_factory=dict,
+        description='Our column = the value that every row has, where the files do not say it, such as `currency = "USD"`; read like a field\'s text.',
+    )
+    explode: list[str] = Field(
+        default_factory=list,
+        description='Of nested documents (JSON, Parquet) the list that rows are made of, such as `"items"`, or lists from the outside in, such as `["hits", "hits.product"]`: one row for each innermost element, with the fields of its parents; a document without elements is one row.',
     )
     delimiter: str = Field(
         "auto",
@@ -271,16 +316,28 @@ class DatasetSettings(Section):
         "",
         description="What `12.5 %` is: 0.125 (`share`) or 12.5 (`points`). Empty rejects it: a quantity or price is no percentage.",
     )
+    micros: list[str] = Field(
+        default_factory=list,
+        description="Our number columns that are in millionths, as Google Analytics 360 exports money: 12990000 is 12.99.",
+    )
+    time_zone: str = Field(
+        "",
+        description="IANA time zone of moments without an offset in this dataset's files; empty: `project.time_zone`. Local times in the tables are the project's either way.",
+    )
     null_values: list[str] = Field(
         ["NULL", "null", "NaN", "nan", "None", "N/A", "#N/A", "\\N"], description="Texts that mean no value."
     )
     date_formats: list[str] = Field(
         default_factory=list,
-        description="strptime formats of dates and times, tried in order, such as `%d/%m/%Y %H:%M`; empty reads ISO 8601.",
+        description="strptime formats of dates and times, tried in order, such as `%d/%m/%Y %H:%M`, and by name `iso` (ISO 8601), `epoch_seconds`, `epoch_milliseconds` and `epoch_microseconds` (since 1970, UTC); empty reads ISO 8601.",
     )
     normalise: dict[str, list[Normaliser]] = Field(
         default_factory=dict,
         description="Per id column: `strip_float_suffix` (17850.0 → 17850), `strip_leading_zeros`, `upper`, `lower`, `strip_spaces`.",
+    )
+    attributes: dict[str, AttributeSettings] = Field(
+        default_factory=dict,
+        description="What else the files say of a customer, of `customers`, `accounts` and `sign_ups` only: see [attributes](#attributes).",
     )
     same_path: Literal["replace", "append"] = Field(
         "replace",
@@ -295,6 +352,35 @@ class DatasetSettings(Section):
         le=1,
         description="A replacement that lacks more than this share of the old version's lines is held until it is allowed.",
     )
+
+    @field_validator("attributes", mode="before")
+    @classmethod
+    def _header_alone(cls, attributes: object) -> object:
+        # A well-known attribute needs nothing but its column.
+        if not isinstance(attributes, dict):
+            return attributes
+        return {name: {"column": found} if isinstance(found, str) else found for name, found in attributes.items()}
+
+    @field_validator("explode", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return ([value] if value else []) if isinstance(value, str) else value
+
+    @field_validator("explode")
+    @classmethod
+    def _from_the_outside_in(cls, paths: list[str]) -> list[str]:
+        wrong = [path for path in paths if not all(path.split("."))]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no path such as items or order.items")
+        for outer, inner in pairwise(paths):
+            if not inner.startswith(f"{outer}."):
+                raise ValueError(f"{inner!r} must lie inside {outer!r}, as in {outer} and {outer}.{inner}")
+        return paths
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        return known_zone(name) if name else name
 
     @field_validator("quote", "escape")
     @classmethod
@@ -352,12 +438,16 @@ class DatasetSettings(Section):
     def _directives(cls, formats: list[str]) -> list[str]:
         wrong = []
         for form in formats:
+            if form in DATE_FORMAT_NAMES:
+                continue
             used = re.findall(r"%-?(.?)", form)
             unknown = [f"%{letter}" for letter in used if letter not in _DATE_DIRECTIVES or not letter]
             if unknown:
                 wrong.append(f"{form!r} holds {', '.join(unknown)}, which strptime does not know")
             elif not set(used) & set("yYcxs"):
-                wrong.append(f"{form!r} names no year; write it like %d/%m/%Y %H:%M")
+                known = unknown_key(form, list(DATE_FORMAT_NAMES), noun="format")
+                hint = f"; {known.partition('; ')[2]}" if "%" not in form and "did you mean" in known else ""
+                wrong.append(f"{form!r} names no year; write it like %d/%m/%Y %H:%M{hint}")
         if wrong:
             raise ValueError("; ".join(wrong))
         return formats
@@ -377,6 +467,12 @@ class RuleSettings(Section):
         description="Product ids that are fees (postage, wrapping, bank charges), not merchandise; compared exactly.",
     )
     fees_count_as_spend: bool = Field(True, description="Whether fee lines count in orders, spend and features.")
+    least_joined: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the ids of one file that should be found in another (customers of the lines in the customer file, accounts of customers); below it the check `ids_join` warns. 0 asks for nothing.",
+    )
 
     @field_validator("cancellation_prefixes", "adjustment_prefixes")
     @classmethod
@@ -399,16 +495,42 @@ class FeatureSettings(Section):
     category_separator: str = Field(
         ">", description="What separates the parts of a category path; the first part counts."
     )
+    also: list[str] = Field(
+        default_factory=list,
+        description="Features on offer to compute beside those of the model, so that they describe segments: see `docs/features.md`.",
+    )
+    category_lines: dict[str, str] = Field(
+        default_factory=dict,
+        description="Counts of sale lines by category: NAME = a regular expression that the line's whole category path must hold a match of. Becomes the feature `NAME_lines`.",
+    )
+    weekend: list[str] = Field(
+        ["saturday", "sunday"],
+        min_length=1,
+        description="The days of the weekend, for `weekend_share`: local days, by their English names.",
+    )
+    population: Literal["buyers", "customers"] = Field(
+        "buyers",
+        description="Who is measured: `buyers` are customers with a sale line before the cut-off, `customers` everyone in the table `customers`. Who never bought has 0 orders and 0 spend.",
+    )
 
-    @field_validator("model")
+    @field_validator("weekend")
     @classmethod
-    def _declared(cls, names: list[str]) -> list[str]:
-        known = list(FEATURES_BY_NAME)
-        wrong = [unknown_key(name, known, noun="feature") for name in names if name not in FEATURES_BY_NAME]
-        wrong += [f"names {name!r} twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+    def _days(cls, names: list[str]) -> list[str]:
+        wrong = [name for name in names if name not in WEEKDAYS]
         if wrong:
-            raise ValueError("; ".join(wrong))
+            raise ValueError(f"{wrong[0]!r} is no day; write {', '.join(WEEKDAYS)}")
         return names
+
+    @field_validator("category_lines")
+    @classmethod
+    def _readable_everywhere(cls, patterns: dict[str, str]) -> dict[str, str]:
+        for name, pattern in patterns.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+                raise ValueError(f"{name!r} must be lower-case letters, digits and _, and begin with a letter")
+            fault = pattern_fault(pattern)
+            if fault:
+                raise ValueError(f"{name}: {pattern!r} {fault}")
+        return patterns
 
     @field_validator("cut_off", mode="before")
     @classmethod
@@ -442,6 +564,10 @@ class SegmentationSettings(Section):
     )
     minimum_share: float = Field(0.01, ge=0, le=0.5, description="Smallest share of customers that a segment may hold.")
     minimum_stability: float = Field(0.8, ge=0, le=1, description="Lowest mean adjusted Rand index over resamples.")
+    rank_by: str = Field(
+        "",
+        description="The feature by whose mean segments are numbered and given their tiers, highest first; empty: `gross_spend`, in a project without order lines its first feature of money, else how many customers a segment has.",
+    )
     outlier_quantile: float = Field(
         0.99,
         gt=0.5,

@@ -35,7 +35,10 @@ DROPS = Table(
             "How many rows were rejected for each column, by its name in the file, as a JSON object.",
         ),
         text_column("reading_fingerprint", "Hash of the settings and code that read it."),
-        text_column("signature", "Size, times and inode when last looked at: an unchanged one is not hashed again."),
+        text_column(
+            "signature",
+            "Size, times and inode when last looked at, in a bucket what tells uploads apart: an unchanged one is not hashed again.",
+        ),
         timestamp_column("loaded_at", "When this version was taken in, UTC.", nullable=False),
         text_column("run_id", "The run that took it in.", nullable=False),
     ),
@@ -69,6 +72,9 @@ STEP_COUNTS = Table(
     ),
     key=("table_name", "position"),
 )
+
+IN = "in: "
+"""How the reasons of a step's account begin that say what came in."""
 
 BUILDS = Table(
     name="builds",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -42,6 +42,14 @@ class Table:
     def column_names(self) -> tuple[str, ...]:
         """The columns' names in their declared order."""
         return tuple(column.name for column in self.columns)
+
+    def only(self, *names: str) -> Table:
+        """The table with these of its columns and in no order, for reads that need no more.
+
+        Raises:
+            KeyError: the table declares no such column.
+        """
+        return replace(self, columns=tuple(self.column(name) for name in names), key=())
 
     def column(self, name: str) -> Column:
         """The column of that name.

@@ -95,17 +95,26 @@ PRODUCTS = Table(
 CUSTOMERS = Table(
     name="customers",
     stage="sales",
-    description="One row per known customer, buyers or not.",
+    description="One row per known customer, buyers or not: everyone on an order line, in the customer file or among the sign-ups.",
     columns=(
         text_column("customer_id", "The customer.", nullable=False),
-        text_column("country", "From the customer file, else the most frequent on the lines, ties to the latest."),
+        text_column(
+            "country",
+            "From the customer file, else the most frequent on the lines, ties to the latest, else the account's.",
+        ),
         text_column("client_id", "From the customer file, else the latest on the lines."),
         text_column("user_id", "From the customer file, else the latest on the lines."),
-        date_column("signed_up_on", "From the customer file."),
+        text_column("visitor_id", "From the customer file."),
+        date_column("signed_up_on", "From the customer file, else from the sign-ups."),
         timestamp_column("first_ordered_at", "First sale line, UTC."),
         timestamp_column("last_ordered_at", "Latest sale line, UTC."),
         integer_column("line_count", "Lines of any kind."),
         flag_column("has_sale", "At least one sale line."),
+        text_column("account_id", "The account that the customer belongs to, from the customer file."),
+        text_column(
+            "attributes",
+            "Declared attributes as JSON text: the customer's own, else the account's, else the sign-up's. Numbers and dates are texts in it.",
+        ),
     ),
     key=("customer_id",),
 )

@@ -1,7 +1,7 @@
 """The whole schema in one list.
 
 DDL, contract checks, the column schema in the Dagster UI, the data dictionary and the BigQuery schemas derive from it. How columns are
-computed does not live here: `drops/` fills the raw tables, `sales/`, `features/`, `segmentation/` and `insights/` the others.
+computed does not live here: `drops/` fills the raw tables, `analytics/`, `sales/`, `features/`, `segmentation/` and `insights/` the others.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sahara_assets.tables.activation import AUDIENCE_FILES
+from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
 from sahara_assets.tables.books import BUILDS, DROPS, REJECTED_ROWS, STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
-from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
+from sahara_assets.tables.features import CUSTOMER_FEATURES, CUSTOMER_FEATURES_ONLINE, TOP_CATEGORIES
 from sahara_assets.tables.insights import INSIGHT_TABLES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.tables.segmentation import (
@@ -31,11 +32,14 @@ ALL_TABLES: tuple[Table, ...] = (
     REJECTED_ROWS,
     STEP_COUNTS,
     BUILDS,
+    SESSIONS,
+    PRODUCT_EVENTS,
     PURCHASES,
     ORDERS,
     PRODUCTS,
     CUSTOMERS,
     CUSTOMER_FEATURES,
+    CUSTOMER_FEATURES_ONLINE,
     TOP_CATEGORIES,
     K_SWEEP,
     SEGMENTATION_MODELS,

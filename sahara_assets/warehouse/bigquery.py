@@ -10,28 +10,28 @@ How a URL is read and how BigQuery's errors are told lives in `bigquery_service.
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sahara_assets.errors import WarehouseError
 from sahara_assets.tables.columns import Kind, Table
 from sahara_assets.tables.schema import ALL_TABLES
-from sahara_assets.warehouse.base import Finding, Row, Warehouse, arrow_schema, by_table
+from sahara_assets.warehouse import bigquery_turns as turns
+from sahara_assets.warehouse.base import Finding, arrow_schema, by_table
+from sahara_assets.warehouse.bigquery_jobs import LABELS, Jobs
 from sahara_assets.warehouse.bigquery_service import Place, connect, examine_service, told
-from sahara_assets.warehouse.staging import open_reader, python_value, staged_count
+from sahara_assets.warehouse.server import ServerWarehouse
+from sahara_assets.warehouse.staging import declare, staged_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    import duckdb
     import ibis
     import pyarrow as pa
-
-_LOG = logging.getLogger(__name__)
+    from sqlglot import expressions as sql
 
 _KINDS = {
     Kind.TEXT: "STRING",
@@ -44,16 +44,17 @@ _KINDS = {
 }
 _CASTS = {**_KINDS, Kind.DECIMAL: "NUMERIC(18, 4)"}
 
+_STANDARD_NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+"""What the API calls some types, and GoogleSQL."""
+
 _FEW_ROWS = 200
 """Rows up to which a query parameter is quicker than a load job, which takes a second or two whatever it holds."""
 _PARAMETER_ROWS = 2_000
 """Rows to a statement: a request holds 10 MB at most (https://cloud.google.com/bigquery/quotas#query_jobs)."""
-_PAGE_ROWS = 50_000
-_PARTITIONED_BY = ("ordered_on", "ordered_at")
-_LABELS = {"app": "sahara"}
+_PARTITIONED_BY = ("ordered_on", "ordered_at", "started_on", "started_at", "happened_on", "happened_at")
 
 
-class BigQueryWarehouse(Warehouse):
+class BigQueryWarehouse(ServerWarehouse):
     """A dataset of a BigQuery project.
 
     Args:
@@ -61,7 +62,7 @@ class BigQueryWarehouse(Warehouse):
         read_only: open for looking only.
         memory_limit: of the DuckDB that parses files, such as `2GB`; empty leaves it to DuckDB.
         threads: its threads; 0 uses every core.
-        wait_seconds: not used: of two runs that change one table BigQuery refuses the second, which then tries again.
+        wait_seconds: not used: of two runs that write, the second is refused when it commits (see `bigquery_turns`).
 
     Raises:
         WarehouseError: there are no credentials, or BigQuery cannot be reached or refuses.
@@ -76,58 +77,19 @@ class BigQueryWarehouse(Warehouse):
         threads: int = 0,
         wait_seconds: float = 10.0,  # noqa: ARG002 - every warehouse is opened alike
     ) -> None:
+        super().__init__(memory_limit=memory_limit, threads=threads)
         self._place = Place.of(url)
         self._read_only = read_only
         self._client = connect(self._place)
-        self._reader = open_reader(memory_limit, threads)
-        self._compiler: Any = None
-        self._session: str | None = None
-        self._pending: list[tuple[str, list[Any]]] = []
+        self._jobs = Jobs(self._client, self._place)
         self._staging: list[str] = []
-        self._depth = 0
-
-    @property
-    def reader(self) -> duckdb.DuckDBPyConnection:
-        """DuckDB in memory, with the declared tables empty but for what is staged."""
-        return self._reader
+        if not read_only:
+            self._jobs.take_turns(made=False)
 
     @property
     def description(self) -> str:
         """`BigQuery PROJECT.DATASET`."""
         return self._place.description
-
-    @property
-    def is_in_transaction(self) -> bool:
-        """Whether a transaction is open."""
-        return self._depth > 0
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit the block's writes together, with what the reader staged gone either way; an inner block joins the outer one."""
-        if self._depth:
-            yield
-            return
-        if self._read_only:
-            raise WarehouseError(f"{self.description}: opened read-only")
-        self._reader.execute("BEGIN TRANSACTION")
-        self._depth += 1
-        try:
-            yield
-        except BaseException:
-            self._depth -= 1
-            self._pending.clear()
-            self._reader.execute("ROLLBACK")
-            # A transaction that failed in BigQuery has rolled back by itself.
-            with suppress(WarehouseError):
-                self._end_session()
-            raise
-        self._depth -= 1
-        try:
-            self._commit()
-        finally:
-            self._pending.clear()
-            self._reader.execute("COMMIT")
-            self._end_session()
 
     def reconnect(self) -> None:
         """Every request is a connection of its own."""
@@ -147,13 +109,15 @@ class BigQueryWarehouse(Warehouse):
                     self._client.create_table(self._declared(table), exists_ok=True)
             elif not set(table.column_names) <= present[table.name]:
                 self._add_columns(table, present[table.name])
+        if not self._read_only:
+            self._jobs.take_turns(made=turns.TABLE not in present)
 
     def _declared(self, table: Table) -> Any:  # noqa: ANN401 - google's table
         from google.cloud import bigquery
 
         declared = bigquery.Table(f"{self._place.dataset_id}.{table.name}", schema=_schema(table))
         declared.description = table.description
-        declared.labels = _LABELS
+        declared.labels = LABELS
         partition = next((name for name in _PARTITIONED_BY if name in table.column_names), None)
         if partition is not None:
             declared.time_partitioning = bigquery.TimePartitioning(bigquery.TimePartitioningType.DAY, field=partition)
@@ -175,12 +139,30 @@ class BigQueryWarehouse(Warehouse):
             there.schema = [*there.schema, *added]
             self._client.update_table(there, ["schema"])
 
+    def has_shape(self, table: Table) -> bool:
+        """Whether its columns have the declared names and types, and none must hold a value that may be null now."""
+        with told(self._place):
+            there = {f.name: f for f in self._client.get_table(f"{self._place.dataset_id}.{table.name}").schema}
+        return set(there) == set(table.column_names) and all(
+            _STANDARD_NAMES.get(there[column.name].field_type, there[column.name].field_type) == _KINDS[column.kind]
+            and (there[column.name].mode != "REQUIRED" or not column.nullable)
+            for column in table.columns
+        )
+
+    def reshape(self, table: Table) -> None:
+        """Make the table anew where it has other columns: one that was dropped cannot be relied on to come back with another type."""
+        declare(self._reader, table)
+        if not self.has_shape(table):
+            with told(self._place):
+                self._client.delete_table(f"{self._place.dataset_id}.{table.name}")
+                self._client.create_table(self._declared(table))
+
     def land(self, table: Table) -> None:
         """Move the staged rows into the table: as a parameter, or through a load job."""
         staged = staged_count(self._reader, table)
         if not staged:
             return
-        if staged <= _FEW_ROWS or self._session is not None:
+        if staged <= _FEW_ROWS or self._jobs.has_begun:
             # Once the transaction has begun it sees no table that is younger.
             self._land_few(table)
         else:
@@ -205,7 +187,7 @@ class BigQueryWarehouse(Warehouse):
                 )
                 for values in found[start : start + _PARAMETER_ROWS]
             ]
-            self._change(
+            self._jobs.change(
                 f"INSERT INTO {quoted(table.name)} ({names}) SELECT {names} FROM UNNEST(@{{0}})",
                 [bigquery.ArrayQueryParameter("0", "STRUCT", rows)],
             )
@@ -219,17 +201,17 @@ class BigQueryWarehouse(Warehouse):
         name = f"_staged_{table.name}_{uuid.uuid4().hex[:12]}"
         staging = bigquery.Table(f"{self._place.dataset_id}.{name}", schema=_schema(table, as_staged=True))
         staging.expires = datetime.now(tz=UTC) + timedelta(days=1)
-        staging.labels = _LABELS
+        staging.labels = LABELS
         config = bigquery.LoadJobConfig(
             source_format=bigquery.SourceFormat.PARQUET,
             schema=_schema(table, as_staged=True),
             write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
-            labels=_LABELS,
+            labels=LABELS,
         )
         self._staging.append(name)
         with tempfile.TemporaryDirectory(prefix="sahara-") as folder, told(self._place):
             path = Path(folder) / "staged.parquet"
-            self._reader.execute(f"COPY \"{table.name}\" TO '{path}' (FORMAT parquet, COMPRESSION snappy)")
+            self._reader.table(table.name).write_parquet(str(path), compression="snappy")
             self._client.create_table(staging)
             with path.open("rb") as stream:
                 job = self._client.load_table_from_file(
@@ -241,7 +223,7 @@ class BigQueryWarehouse(Warehouse):
                 f"{self.description}: took {job.output_rows} of {staged} rows of {table.name}; nothing was kept"
             )
         names = ", ".join(map(quoted, table.column_names))
-        self._change(f"INSERT INTO {quoted(table.name)} ({names}) SELECT {names} FROM {quoted(name)}")
+        self._jobs.change(f"INSERT INTO {quoted(table.name)} ({names}) SELECT {names} FROM {quoted(name)}")
 
     def delete(self, table: Table, where: Mapping[str, Sequence[Any]]) -> None:
         """Delete the rows whose columns have one of the given values, in every column named."""
@@ -256,38 +238,26 @@ class BigQueryWarehouse(Warehouse):
             bigquery.ArrayQueryParameter(str(place), _KINDS[table.column(name).kind], list(values))
             for place, (name, values) in enumerate(where.items())
         ]
-        self._change(f"DELETE FROM {quoted(table.name)} WHERE {conditions}", parameters)
+        self._jobs.change(f"DELETE FROM {quoted(table.name)} WHERE {conditions}", parameters)
 
     def clear(self, table: Table) -> None:
         """Delete every row; TRUNCATE is no part of a transaction."""
-        self._change(f"DELETE FROM {quoted(table.name)} WHERE true")
+        self._jobs.change(f"DELETE FROM {quoted(table.name)} WHERE true")
 
     def fill(self, table: Table, content: ibis.Table) -> None:
         """Append what an expression gives; how rows lie is up to partitions and clustering, so nothing is sorted."""
         names = ", ".join(map(quoted, table.column_names))
         casts = ", ".join(f"CAST({quoted(c.name)} AS {_CASTS[c.kind]}) AS {quoted(c.name)}" for c in table.columns)
         query = self._compiled(content)
-        self._announce(query)
+        self._jobs.announce(query)
         statement = f"INSERT INTO {quoted(table.name)} ({names}) SELECT {casts} FROM ({query})"
-        self._change(statement.replace("{", "{{").replace("}", "}}"))
-
-    def rows(self, expression: ibis.Table | Table) -> list[Row]:
-        """The rows as dictionaries."""
-        if isinstance(expression, Table):
-            kinds: list[Any] = [column.kind for column in expression.columns]
-            names: Sequence[str] = expression.column_names
-        else:
-            names, kinds = expression.columns, list(expression.schema().values())
-        return [
-            {name: python_value(kind, value) for name, kind, value in zip(names, kinds, values, strict=True)}
-            for values in self._fetch(self._select(expression))
-        ]
+        self._jobs.change(statement.replace("{", "{{").replace("}", "}}"))
 
     def arrow(self, expression: ibis.Table | Table) -> pa.Table:
         """The rows as Arrow."""
         schema = arrow_schema(expression) if isinstance(expression, Table) else expression.schema().to_pyarrow()
         with told(self._place):
-            found = self._found(self._select(expression))
+            found = self._jobs.found(self._select(expression))
             return found.to_arrow(create_bqstorage_client=False).cast(schema)
 
     def batches(self, table: Table) -> Iterator[pa.Table]:
@@ -296,7 +266,7 @@ class BigQueryWarehouse(Warehouse):
 
         schema = arrow_schema(table)
         with told(self._place):
-            found = self._found(_select_all(table))
+            found = self._jobs.found(_select_all(table))
             for batch in found.to_arrow_iterable():
                 if batch.num_rows:
                     yield pa.Table.from_batches([batch]).cast(schema)
@@ -320,120 +290,38 @@ class BigQueryWarehouse(Warehouse):
                 self._client.delete_table(f"{self._place.dataset_id}.{name}", not_found_ok=True)
         self._staging.clear()
         with suppress(WarehouseError):
-            self._end_session()
+            self._jobs.roll_back()
         self._client.close()
-        self._reader.close()
+        super().close()
 
-    # --- jobs ------------------------------------------------------------------------------------------------------------------------
-
-    def _begin_session(self) -> None:
-        from google.cloud import bigquery
-
-        config = bigquery.QueryJobConfig(create_session=True, labels=_LABELS, use_query_cache=False)
-        with told(self._place):
-            job = self._client.query("SELECT 1", job_config=config, location=self._place.location)
-            job.result()
-            self._session = job.session_info.session_id
-
-    def _end_session(self) -> None:
-        if self._session is not None:
-            with suppress(WarehouseError):
-                self._run("CALL BQ.ABORT_SESSION()")
-            self._session = None
-
-    def _change(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Change rows: at once, or with the rest of the transaction.
-
-        Args:
-            statement: with `@{0}`, `@{1}`, … where its parameters go.
-            parameters: under any name.
-        """
-        if self._depth:
-            self._pending.append((statement, list(parameters)))
-        else:
-            self._run(*_numbered([(statement, list(parameters))]))
-
-    def _commit(self) -> None:
-        """Carry out what is pending and commit: in the session that has begun, else as one script, or as one statement by itself."""
-        if self._session is not None:
-            self._begin()
-            self._run("COMMIT TRANSACTION")
-        elif self._pending:
-            script, parameters = _numbered(self._pending)
-            several = len(self._pending) > 1
-            self._run(f"BEGIN TRANSACTION;\n{script};\nCOMMIT TRANSACTION;" if several else script, parameters)
+    # --- the server ------------------------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Carry out what is pending, in a session, so that what is read next sees it."""
-        if self._session is None:
-            self._begin_session()
-            self._run("BEGIN TRANSACTION")
-        pending, self._pending = self._pending, []
-        for change in pending:
-            self._run(*_numbered([change]))
+        if self._read_only:
+            raise WarehouseError(f"{self.description}: opened read-only")
+        self._jobs.begin()
 
-    def _query(self, statement: str, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401 - google's job
-        from google.cloud import bigquery
+    def _commit(self) -> None:
+        self._jobs.commit()
 
-        config = bigquery.QueryJobConfig(
-            default_dataset=self._place.dataset_id,
-            labels=_LABELS,
-            query_parameters=list(parameters),
-            use_query_cache=self._session is None,
-        )
-        if self._place.maximum_bytes:
-            config.maximum_bytes_billed = self._place.maximum_bytes
-        if self._session is not None:
-            config.connection_properties = [bigquery.ConnectionProperty("session_id", self._session)]
-        return self._client.query(statement, job_config=config, location=self._place.location)
-
-    def _run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        with told(self._place):
-            self._query(statement, parameters).result()
-
-    def _found(self, statement: str) -> Any:  # noqa: ANN401 - google's rows
-        """What a query finds; in a transaction that includes what it has changed."""
-        if self._pending:
-            self._begin()
-        return self._query(statement).result(page_size=_PAGE_ROWS)
+    def _roll_back(self) -> None:
+        self._jobs.roll_back()
 
     def _fetch(self, statement: str) -> list[tuple[Any, ...]]:
-        with told(self._place):
-            return [tuple(row.values()) for row in self._found(statement)]
+        return self._jobs.fetch(statement)
 
-    def _announce(self, query: str) -> None:
-        """Say what a query reads before it does, where that is much."""
-        from google.cloud import bigquery
+    def _select_all(self, table: Table) -> str:
+        return _select_all(table)
 
-        if not self._place.announce_bytes:
-            return
-        config = bigquery.QueryJobConfig(default_dataset=self._place.dataset_id, dry_run=True, use_query_cache=False)
-        with told(self._place):
-            job = self._client.query(query, job_config=config, location=self._place.location)
-        if job.total_bytes_processed > self._place.announce_bytes:
-            _LOG.warning("%s: the next query reads %.1f GB", self.description, job.total_bytes_processed / 1e9)
+    def _new_compiler(self) -> Any:  # noqa: ANN401 - one of Ibis' compilers
+        from ibis.backends.sql.compilers.bigquery import BigQueryCompiler
 
-    def _select(self, expression: ibis.Table | Table) -> str:
-        return _select_all(expression) if isinstance(expression, Table) else self._compiled(expression)
+        return BigQueryCompiler()
 
-    def _compiled(self, expression: ibis.Table) -> str:
-        if self._compiler is None:
-            from ibis.backends.sql.compilers.bigquery import BigQueryCompiler
+    def _attribute(self, document: sql.Expression, name: str) -> sql.Expression:
+        from sqlglot import expressions as sql
 
-            self._compiler = BigQueryCompiler()
-        return str(self._compiler.to_sqlglot(expression).sql("bigquery"))
-
-
-def _numbered(changes: Sequence[tuple[str, list[Any]]]) -> tuple[str, list[Any]]:
-    """Statements as one script, with parameters that no two of them share."""
-    statements, together = [], []
-    for number, (statement, parameters) in enumerate(changes):
-        names = [f"p{number}_{place}" for place in range(len(parameters))]
-        statements.append(statement.format(*names))
-        for name, parameter in zip(names, parameters, strict=True):
-            parameter.name = name
-            together.append(parameter)
-    return ";\n".join(statements), together
+        return sql.Anonymous(this="JSON_VALUE", expressions=[document, sql.Literal.string(f"$.{name}")])
 
 
 def quoted(name: str) -> str:

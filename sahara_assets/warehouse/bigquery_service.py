@@ -98,6 +98,7 @@ def told(place: Place) -> Iterator[None]:
     """
     import requests.exceptions
     from google.api_core import exceptions
+    from google.auth.exceptions import GoogleAuthError, TransportError
 
     try:
         yield
@@ -120,6 +121,14 @@ def told(place: Place) -> Iterator[None]:
         if isinstance(error, exceptions.NotFound) or "Unrecognized name" in words or "not found inside" in words:
             raise OutdatedTablesError(place.description) from error
         raise WarehouseError(f"{place.description}: {words}") from error
+    except GoogleAuthError as error:
+        if isinstance(error, TransportError):
+            raise TryAgainError(f"{place.description}: Google's sign-in cannot be reached") from error
+        # What Google answers to a key or token that it refuses may quote it.
+        raise WarehouseError(
+            f"{place.description}: Google refuses the credentials ({type(error).__name__}); run `gcloud auth application-default login`, "
+            "or make a new key for the service account"
+        ) from None
     except (requests.exceptions.RequestException, ConnectionError) as error:
         raise TryAgainError(f"{place.description}: cannot be reached ({type(error).__name__})") from error
 

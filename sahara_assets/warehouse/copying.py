@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from sahara_assets.errors import WarehouseError
+from sahara_assets.features.feature_set import tables_of
 from sahara_assets.settings.document import retargeted
 from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets.warehouse.base import quoted
@@ -16,7 +17,7 @@ from sahara_assets.warehouse.opening import require_warehouse, warehouse_at
 from sahara_assets.wording import some
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     import pyarrow as pa
 
@@ -59,27 +60,36 @@ def copy_warehouse(
     if there.warehouse.url == settings.warehouse.url:
         raise WarehouseError("--to names the warehouse that the project uses already")
     require_warehouse(settings)
+    tables = tables_of(settings)
     with closing(warehouse_at(settings, read_only=True)) as source, closing(warehouse_at(there)) as target:
         target.prepare()
-        full = [table.name for table in ALL_TABLES if target.count(table)]
+        full = [table.name for table in tables if target.count(table)]
         if full and not replace:
             raise WarehouseError(f"{target.description}: holds rows already ({some(full)}); --replace replaces them")
-        return target.in_transaction(lambda: _copy_all(source, target, progress))
+        for table in tables:
+            if table not in ALL_TABLES:
+                target.reshape(table)
+        return target.in_transaction(lambda: _copy_all(tables, source, target, progress))
 
 
-def _copy_all(source: Warehouse, target: Warehouse, progress: Callable[[str, int, int], None] | None) -> list[Copied]:
+def _copy_all(
+    tables: Sequence[Table],
+    source: Warehouse,
+    target: Warehouse,
+    progress: Callable[[str, int, int], None] | None,
+) -> list[Copied]:
     sums = {}
     # Everything is sent before anything is read back: BigQuery loads for nothing only until its transaction has begun.
-    for done, table in enumerate(ALL_TABLES):
+    for done, table in enumerate(tables):
         if progress is not None:
-            progress("tables", done, len(ALL_TABLES))
+            progress("tables", done, len(tables))
         target.clear(table)
         sums[table.name] = ours = _Sum(table)
         for batch in source.batches(table):
             ours.add(batch)
             target.insert_arrow(table, batch)
     copied = []
-    for table in ALL_TABLES:
+    for table in tables:
         ours, theirs = sums[table.name], _sum_of(table, target.batches(table))
         if (ours.rows, ours.checksum) != (theirs.rows, theirs.checksum):
             raise WarehouseError(
@@ -87,7 +97,7 @@ def _copy_all(source: Warehouse, target: Warehouse, progress: Callable[[str, int
             )
         copied.append(Copied(table.name, ours.rows, ours.checksum))
     if progress is not None:
-        progress("tables", len(ALL_TABLES), len(ALL_TABLES))
+        progress("tables", len(tables), len(tables))
     return copied
 
 
@@ -97,7 +107,7 @@ class _Sum:
     def __init__(self, table: Table) -> None:
         self.rows = 0
         self.checksum = 0
-        self._connection = duckdb.connect(":memory:")
+        self._connection = duckdb.connect(":memory:", config={"temp_directory": ""})
         self._columns = ", ".join(quoted(name) for name in table.column_names)
 
     def add(self, batch: pa.Table) -> None:

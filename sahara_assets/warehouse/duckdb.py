@@ -22,12 +22,14 @@ from sahara_assets.warehouse.base import (
     Warehouse,
     by_table,
     cast_to,
+    in_words_of,
     missing,
     note,
     ok,
     quoted,
     select_all,
 )
+from sahara_assets.warehouse.scratch import Scratch, scratch_for_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     import ibis
     import pyarrow as pa
+    from sqlglot import expressions as sql
 
 
 def definition(column: Column) -> str:
@@ -71,6 +74,12 @@ class DuckDBWarehouse(Warehouse):
             config["memory_limit"] = memory_limit
         if threads:
             config["threads"] = threads
+        # What is in memory spills where it likes. Several processes may read a file at once; the one that writes it is alone, and spills
+        # beside it, where there is room for the tables too.
+        self._scratch = Scratch() if path is None else None
+        scratch = scratch_for_reading(path, os.getpid()) if path is not None and read_only else self._scratch
+        if scratch is not None:
+            config["temp_directory"] = str(scratch.path)
         self._connection = _connect(path, read_only=read_only, config=config, wait_seconds=wait_seconds)
         # Sessions in UTC: what a timestamp means must not depend on the machine's zone.
         self._connection.execute("SET TimeZone = 'UTC'")
@@ -93,16 +102,17 @@ class DuckDBWarehouse(Warehouse):
         if self._depth:
             yield
             return
-        self._connection.execute("BEGIN TRANSACTION")
-        self._depth += 1
-        try:
-            yield
-        except BaseException:
+        with _told_as_stopped(self.description):
+            self._connection.execute("BEGIN TRANSACTION")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                self._connection.execute("ROLLBACK")
+                raise
             self._depth -= 1
-            self._connection.execute("ROLLBACK")
-            raise
-        self._depth -= 1
-        self._connection.execute("COMMIT")
+            self._connection.execute("COMMIT")
 
     @property
     def is_in_transaction(self) -> bool:
@@ -128,6 +138,13 @@ class DuckDBWarehouse(Warehouse):
                         self._connection.execute(
                             f"ALTER TABLE {quoted(table.name)} ADD COLUMN {quoted(column.name)} {kind}"
                         )
+
+    def has_shape(self, table: Table) -> bool:  # noqa: ARG002 - every warehouse is asked alike
+        """Always: what is written anew gets the columns that are declared then, in its own transaction."""
+        return True
+
+    def reshape(self, table: Table) -> None:
+        """Nothing to do: what is written anew gets the columns that are declared then."""
 
     def land(self, table: Table) -> None:
         """Nothing to do: what is staged is already in the table."""
@@ -199,6 +216,8 @@ class DuckDBWarehouse(Warehouse):
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+        if self._scratch is not None:
+            self._scratch.close()
 
     def _select(self, expression: ibis.Table | Table) -> str:
         return select_all(expression) if isinstance(expression, Table) else self._compiled(expression)
@@ -208,13 +227,34 @@ class DuckDBWarehouse(Warehouse):
             from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 
             self._compiler = DuckDBCompiler()
-        return str(self._compiler.to_sqlglot(expression).sql("duckdb"))
+        return str(in_words_of(_attribute, self._compiler.to_sqlglot(expression)).sql("duckdb"))
+
+
+def _attribute(document: sql.Expression, name: str) -> sql.Expression:
+    """A value out of JSON text, as text."""
+    from sqlglot import expressions as sql
+
+    return sql.Anonymous(this="json_extract_string", expressions=[document, sql.Literal.string(f"$.{name}")])
+
+
+@contextmanager
+def _told_as_stopped(description: str) -> Iterator[None]:
+    """DuckDB refuses all further work once it could not keep its file in order, as where a disk is too full for a checkpoint."""
+    try:
+        yield
+    except duckdb.FatalException as error:
+        said = str(error).split("Original error: ")[-1].split("\n", 1)[0].strip('"')
+        raise WarehouseError(
+            f"{description}: DuckDB had to stop ({said}); make room where that is what it lacks. What was committed stays, and the next run "
+            "goes on from there"
+        ) from error
 
 
 @contextmanager
 def _told_as_outdated(description: str) -> Iterator[None]:
     try:
-        yield
+        with _told_as_stopped(description):
+            yield
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise OutdatedTablesError(description) from error
 

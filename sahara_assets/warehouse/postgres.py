@@ -9,24 +9,24 @@ How a URL is read and how the server's errors are told lives in `postgres_server
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from sahara_assets.errors import WarehouseError
-from sahara_assets.tables.columns import Kind, Table
+from sahara_assets.tables.columns import Column, Kind, Table
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.schema import ALL_TABLES
-from sahara_assets.warehouse.base import Finding, Row, Warehouse, arrow_schema, by_table, cast_to, quoted, select_all
+from sahara_assets.warehouse.base import Finding, arrow_schema, by_table, cast_to, quoted, select_all
 from sahara_assets.warehouse.postgres_server import Address, connect, examine_server, told
-from sahara_assets.warehouse.staging import open_reader, python_value, staged_count, streamed_csv
+from sahara_assets.warehouse.server import ServerWarehouse
+from sahara_assets.warehouse.staging import declare, staged_count, streamed_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    import duckdb
     import ibis
     import pyarrow as pa
+    from sqlglot import expressions as sql
 
 _KINDS = {
     Kind.TEXT: 'text COLLATE "C"',
@@ -37,6 +37,17 @@ _KINDS = {
     Kind.DATE: "date",
     Kind.BOOLEAN: "boolean",
 }
+_TYPES = {
+    Kind.TEXT: "text",
+    Kind.DECIMAL: "numeric",
+    Kind.INTEGER: "bigint",
+    Kind.FLOAT: "double precision",
+    Kind.TIMESTAMP: "timestamp without time zone",
+    Kind.DATE: "date",
+    Kind.BOOLEAN: "boolean",
+}
+"""What information_schema calls each kind."""
+
 _CASTS = {**_KINDS, Kind.TEXT: "text"}
 
 _NULL = r"\N"
@@ -46,7 +57,7 @@ _PART_BYTES = 16 * 1024 * 1024
 _WORTH_ANALYSING = 50
 
 
-class PostgresWarehouse(Warehouse):
+class PostgresWarehouse(ServerWarehouse):
     """A schema in a Postgres database.
 
     Opened for writing it is held by an advisory lock of the schema until it is closed, or its connection ends: of two runs the second
@@ -73,12 +84,10 @@ class PostgresWarehouse(Warehouse):
         threads: int = 0,
         wait_seconds: float = 10.0,
     ) -> None:
+        super().__init__(memory_limit=memory_limit, threads=threads)
         self._address = Address.of(url)
         self._read_only = read_only
         self._wait_seconds = wait_seconds
-        self._reader = open_reader(memory_limit, threads)
-        self._compiler: Any = None
-        self._depth = 0
         self._connection: Any = None
         try:
             self._open()
@@ -87,44 +96,9 @@ class PostgresWarehouse(Warehouse):
             raise
 
     @property
-    def reader(self) -> duckdb.DuckDBPyConnection:
-        """DuckDB in memory, with the declared tables empty but for what is staged."""
-        return self._reader
-
-    @property
     def description(self) -> str:
         """`Postgres DATABASE at HOST, schema NAME`."""
         return self._address.description
-
-    @property
-    def is_in_transaction(self) -> bool:
-        """Whether a transaction is open."""
-        return self._depth > 0
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit the block's writes together, with what the reader staged gone either way; an inner block joins the outer one."""
-        if self._depth:
-            yield
-            return
-        self._execute("BEGIN")
-        self._reader.execute("BEGIN TRANSACTION")
-        self._depth += 1
-        try:
-            yield
-        except BaseException:
-            self._depth -= 1
-            self._reader.execute("ROLLBACK")
-            # A connection that is gone has rolled back by itself.
-            with suppress(WarehouseError):
-                self._execute("ROLLBACK")
-            raise
-        self._depth -= 1
-        try:
-            self._execute("COMMIT")
-        finally:
-            # What was staged has landed or is lost: a try of its own stages it again.
-            self._reader.execute("COMMIT")
 
     def reconnect(self) -> None:
         """Connect again where the connection is gone, and hold the schema again."""
@@ -162,8 +136,42 @@ class PostgresWarehouse(Warehouse):
             # Rows of one content lie together; this finds them by a fraction of what a B-tree costs each line that is loaded.
             self._execute(f'CREATE INDEX ON {quoted(table.name)} USING brin ("_drop_id" text_bloom_ops)')
         self._execute(f"COMMENT ON TABLE {quoted(table.name)} IS %s", [table.description])
-        for column in table.columns:
+        self._comment(table, table.columns)
+
+    def _comment(self, table: Table, columns: Sequence[Column]) -> None:
+        for column in columns:
             self._execute(f"COMMENT ON COLUMN {quoted(table.name)}.{quoted(column.name)} IS %s", [column.description])
+
+    def has_shape(self, table: Table) -> bool:
+        """Whether no column must come, go or change."""
+        return not self._changes(table)[0]
+
+    def reshape(self, table: Table) -> None:
+        """Drop and add columns; one of another kind is dropped and added, one that may be null now loses its constraint."""
+        declare(self._reader, table)
+        changes, new = self._changes(table)
+        if changes:
+            with self.transaction():
+                self._execute(f"DELETE FROM {quoted(table.name)}")
+                self._execute(f"ALTER TABLE {quoted(table.name)} {', '.join(changes)}")
+                self._comment(table, new)
+
+    def _changes(self, table: Table) -> tuple[list[str], list[Column]]:
+        """What must be done to a table's columns, and the columns that are added by it."""
+        found = self._fetch(
+            "SELECT column_name, data_type, is_nullable FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
+            [self._address.schema, table.name],
+        )
+        declared = {column.name: column for column in table.columns}
+        gone = [name for name, kind, _ in found if name not in declared or _TYPES[declared[name].kind] != kind]
+        kept = {name: nullable == "YES" for name, _, nullable in found if name not in gone}
+        new = [column for column in table.columns if column.name not in kept]
+        loose = [name for name, may_be_null in kept.items() if declared[name].nullable and not may_be_null]
+        return [
+            *(f"DROP COLUMN {quoted(name)}" for name in gone),
+            *(f"ADD COLUMN {quoted(column.name)} {_KINDS[column.kind]}" for column in new),
+            *(f"ALTER COLUMN {quoted(name)} DROP NOT NULL" for name in loose),
+        ], new
 
     def land(self, table: Table) -> None:
         """Stream the staged rows into the table through COPY, as fast as the server takes them."""
@@ -209,18 +217,6 @@ class PostgresWarehouse(Warehouse):
             )
             if arrived >= known / 10:
                 self._execute(f"ANALYZE {quoted(table.name)}")
-
-    def rows(self, expression: ibis.Table | Table) -> list[Row]:
-        """The rows as dictionaries."""
-        if isinstance(expression, Table):
-            kinds: list[Any] = [column.kind for column in expression.columns]
-            names: Sequence[str] = expression.column_names
-        else:
-            names, kinds = expression.columns, list(expression.schema().values())
-        return [
-            {name: python_value(kind, value) for name, kind, value in zip(names, kinds, values, strict=True)}
-            for values in self._fetch(self._select(expression))
-        ]
 
     def arrow(self, expression: ibis.Table | Table) -> pa.Table:
         """The rows as Arrow."""
@@ -276,7 +272,7 @@ class PostgresWarehouse(Warehouse):
         """End the session, and with it the hold on the schema."""
         if self._connection is not None:
             self._connection.close()
-        self._reader.close()
+        super().close()
 
     # --- the connection --------------------------------------------------------------------------------------------------------------
 
@@ -330,13 +326,26 @@ class PostgresWarehouse(Warehouse):
             cursor.copy_expert(statement, stream, size=_COPY_BYTES)
             return int(cursor.rowcount)
 
-    def _select(self, expression: ibis.Table | Table) -> str:
-        return select_all(expression) if isinstance(expression, Table) else self._compiled(expression)
+    def _begin(self) -> None:
+        self._execute("BEGIN")
 
-    def _compiled(self, expression: ibis.Table) -> str:
-        if self._compiler is None:
-            from ibis.backends.sql.compilers.postgres import PostgresCompiler
+    def _commit(self) -> None:
+        self._execute("COMMIT")
 
-            self._compiler = PostgresCompiler()
-        # Without parameters a % stands for itself.
-        return str(self._compiler.to_sqlglot(expression).sql("postgres"))
+    def _roll_back(self) -> None:
+        self._execute("ROLLBACK")
+
+    def _select_all(self, table: Table) -> str:
+        return select_all(table)
+
+    def _new_compiler(self) -> Any:  # noqa: ANN401 - one of Ibis' compilers
+        from ibis.backends.sql.compilers.postgres import PostgresCompiler
+
+        return PostgresCompiler()
+
+    def _attribute(self, document: sql.Expression, name: str) -> sql.Expression:
+        from sqlglot import expressions as sql
+
+        return sql.Anonymous(
+            this="json_extract_path_text", expressions=[sql.cast(document, "json"), sql.Literal.string(name)]
+        )

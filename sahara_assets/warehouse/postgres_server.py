@@ -155,9 +155,10 @@ def _words(error: Exception) -> str:
 
 
 def _without_secrets(words: str, address: Address) -> str:
-    password = urlsplit(address.dsn).password
-    for secret in {password, unquote(password)} if password else set():
-        words = words.replace(secret, "***")
+    parts = urlsplit(address.dsn)
+    secrets = {parts.password or "", *(value for name, value in parse_qsl(parts.query) if "password" in name)}
+    for secret in sorted(secrets | {unquote(secret) for secret in secrets}, key=len, reverse=True):
+        words = words.replace(secret, "***") if secret else words
     return words
 
 

@@ -6,7 +6,6 @@ import os
 import threading
 from contextlib import contextmanager
 from decimal import Decimal
-from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -19,23 +18,36 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
+    from sahara_assets.warehouse.scratch import Scratch
+
 DEFAULT_MEMORY = "1GB"
 """What the staging DuckDB may hold before it spills: a drop of any size passes through."""
 
 
-def open_reader(memory_limit: str, threads: int) -> duckdb.DuckDBPyConnection:
-    """DuckDB in memory, in UTC, with the declared tables empty; what does not fit is spilled to the system's temporary folder."""
-    config: dict[str, Any] = {"memory_limit": memory_limit or DEFAULT_MEMORY, "temp_directory": gettempdir()}
+def open_reader(memory_limit: str, threads: int, scratch: Scratch) -> duckdb.DuckDBPyConnection:
+    """DuckDB in memory, in UTC, with the declared tables empty; what does not fit is spilled.
+
+    Args:
+        memory_limit: such as `2GB`; empty is `DEFAULT_MEMORY`.
+        threads: 0 uses every core.
+        scratch: where to spill; nobody else's.
+    """
+    config: dict[str, Any] = {"memory_limit": memory_limit or DEFAULT_MEMORY, "temp_directory": str(scratch.path)}
     if threads:
         config["threads"] = threads
     reader = duckdb.connect(":memory:", config=config)
     reader.execute("SET TimeZone = 'UTC'")
     for table in ALL_TABLES:
-        columns = ", ".join(
-            f"{quoted(c.name)} {READER_KINDS[c.kind]}{'' if c.nullable else ' NOT NULL'}" for c in table.columns
-        )
-        reader.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
+        declare(reader, table)
     return reader
+
+
+def declare(reader: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Have the reader stage rows of a table with the columns that it declares; what was staged for it is gone."""
+    columns = ", ".join(
+        f"{quoted(c.name)} {READER_KINDS[c.kind]}{'' if c.nullable else ' NOT NULL'}" for c in table.columns
+    )
+    reader.execute(f"CREATE OR REPLACE TABLE {quoted(table.name)} ({columns})")
 
 
 def staged_count(reader: duckdb.DuckDBPyConnection, table: Table) -> int:

@@ -70,10 +70,12 @@ def test_a_file_that_two_datasets_claim_is_an_error_that_names_both(folder):
 
 
 def test_a_link_counts_as_the_file_it_leads_to(folder):
-    put(folder.parent, "elsewhere.csv")
-    (folder / "a.csv").symlink_to(folder.parent / "elsewhere.csv")
+    put(folder, "elsewhere.txt")
+    (folder / "a.csv").symlink_to(folder / "elsewhere.txt")
     (file,) = found(folder)
     assert (file.path, file.size_bytes, file.fault) == ("a.csv", 1, None)
+    with file.open() as opened:
+        assert opened.read() == b"x"
 
 
 def test_a_link_that_leads_nowhere_or_to_itself_is_found_with_its_fault(folder):

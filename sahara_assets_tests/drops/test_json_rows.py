@@ -42,12 +42,10 @@ def lines(*records):
 
 # --- JSON text -------------------------------------------------------------------------------------------------------------------
 
+_letters = st.characters(exclude_characters="\\", exclude_categories=["Cs"])
 _values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_characters="\\"), max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.text(st.characters(exclude_characters="\\"), max_size=3), inner, max_size=3)
-    ),
+    st.none() | st.booleans() | st.integers() | st.text(_letters, max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(_letters, max_size=3), inner, max_size=3),
     max_leaves=8,
 )
 
@@ -72,19 +70,48 @@ def test_what_is_written_canonically_reads_as_the_same_value(value):
         ('{"a": 01}', "no JSON"),
         ('{"a": 1} {"b": 2}', "no JSON: Extra data"),
         ('{"a": "x\ty"}', "no JSON: Invalid control character"),
-        ('{"a": NaN}', "NaN is no JSON number; write null"),
+        ('{"a": Infinity}', "Infinity is no JSON number; write null"),
+        ('{"a": {"$numberDouble": "-Infinity"}}', "-Infinity is no number; write null"),
         ('{"a": -Infinity}', "-Infinity is no JSON number"),
         ('{"a": 1, "b": 2, "a": 1}', "the name 'a' stands twice"),
         ('{"x": {"a": 1, "a": 2}}', "the name 'a' stands twice"),
         ('{"a": "\\u0000"}', "holds NUL"),
         ('{"a": "\\ud800"}', "half a letter"),
         ('{"\\udc00": 1}', "half a letter"),
-        ("[" * 100_000, "nested too deeply"),
+        ("[" * 100_000, "nested more than 100 deep"),
+        ("[" * 101 + "]" * 101, "nested more than 100 deep"),
     ],
 )
 def test_what_means_nothing_certain_is_no_json(text, why):
     with pytest.raises(NotJsonError, match=why):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ('{"$oid": "5f1d7f3a9b"}', "5f1d7f3a9b"),
+        ('{"$date": "2011-12-01T08:26:00.000Z"}', "2011-12-01T08:26:00.000Z"),
+        ('{"$date": {"$numberLong": "1322727960500"}}', "2011-12-01T08:26:00.500000Z"),
+        ('{"$date": -1}', "1969-12-31T23:59:59.999000Z"),
+        ('{"$timestamp": {"t": 1322727960, "i": 1}}', "2011-12-01T08:26:00.000000Z"),
+        ('{"$numberLong": "9007199254740993"}', "9007199254740993"),
+        ('{"$numberDecimal": "9.990"}', "9.990"),
+        ('{"$numberDecimal": "1E+3"}', "1E+3"),
+        ('{"$numberDouble": "NaN"}', None),
+        ('{"$uuid": "0a-1"}', "0a-1"),
+        ("NaN", None),
+        # What says something else, or nothing, stays the object that it is.
+        ('{"$oid": 7}', {"$oid": "7"}),
+        ('{"$numberLong": "seven"}', {"$numberLong": "seven"}),
+        ('{"$date": 1.5}', {"$date": "1.5"}),
+        ('{"$binary": {"base64": "AA==", "subType": "00"}}', {"$binary": {"base64": "AA==", "subType": "00"}}),
+        ('{"$oid": "a", "$ref": "b"}', {"$oid": "a", "$ref": "b"}),
+        ('{"$date": {"$numberLong": "999999999999999999"}}', "999999999999999999"),
+    ],
+)
+def test_extended_json_reads_as_the_plain_value(text, plain):
+    assert parse(text) == plain
 
 
 @given(st.lists(_values.map(json.dumps) | st.sampled_from(['{"a": ', "nonsense", '"open'])), st.integers(1, 7))
@@ -191,7 +218,8 @@ def test_a_name_that_only_a_later_record_has_is_taken_as_it_is_written(desk):
         (json.dumps(row(product_id=None)), "product_id is empty"),
         (json.dumps(row(product_id="")), "product_id is empty"),
         (json.dumps(row())[:-1] + ', "order_id": "A1"}', "'order_id' stands twice"),
-        (json.dumps(row(unit_price=None))[:-1] + ', "unit_price": NaN}', "NaN is no JSON number"),
+        (json.dumps(row(unit_price=None))[:-1] + ', "unit_price": NaN}', "unit_price is empty"),
+        (json.dumps(row(unit_price=None))[:-1] + ', "unit_price": Infinity}', "Infinity is no JSON number"),
         (json.dumps(row(description="a\0b")), "holds NUL"),
         (json.dumps(row(ordered_at=1322697600)), "ordered_at holds '1322697600'"),
     ],

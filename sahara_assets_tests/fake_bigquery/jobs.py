@@ -173,10 +173,6 @@ class Jobs:
         session = self._session(job, dry_run=True)
         try:
             nodes = scripts.read(job.configuration["query"].get("query", ""))
-            if scripts.is_abort(nodes):
-                self.abort_session(session)
-                job.outcome = Outcome("SCRIPT")
-                return None
             if scripts.is_script(nodes):
                 raise unknown_to_fake("dry runs of scripts")
             scripts.run(nodes, session, lambda _, outcome: setattr(job, "outcome", outcome))
@@ -259,7 +255,10 @@ class Jobs:
             nodes = scripts.read(job.configuration["query"].get("query", ""))
             if not nodes:
                 raise invalid("Syntax error: Unexpected end of script")
-            if scripts.is_script(nodes):
+            if scripts.is_abort(nodes):
+                self.abort_session(session)
+                job.outcome = Outcome("SCRIPT")
+            elif scripts.is_script(nodes):
                 self._script(job, nodes, session)
             else:
                 try:
@@ -327,7 +326,7 @@ class Jobs:
         try:
             scripts.run(nodes, session, done)
         finally:
-            total = sum(self._jobs[job.project, one].outcome.bytes_processed for one in job.children)  # type: ignore[union-attr]
+            total = sum(self._jobs[job.project, one].outcome.bytes_processed for one in job.children)
             final = last[0] if last else Outcome("SCRIPT")
             # the answer of a script is that of its last statement: "Multi-statement queries"
             job.outcome = Outcome("SCRIPT", final.fields, final.rows, bytes_processed=total)

@@ -265,7 +265,7 @@ def _as_literal(value: object, kind: exp.DataType) -> exp.Expression:
 
 def _declare(found: re.Match[str], session: Session) -> None:
     rest, _, default = _parted(found.group(1), "DEFAULT")
-    names, kind = re.fullmatch(r"\s*(\w+(?:\s*,\s*\w+)*)\s*(.*?)\s*", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+    names, kind = re.fullmatch(r"\s*(\w+(?:\s*,\s*\w+)*)\s*(.*?)\s*", rest, re.DOTALL).groups()
     data_type = exp.DataType.build(kind, dialect="bigquery") if kind else None
     if data_type is None and not default:
         raise invalid_query("DECLARE needs a type or a default")

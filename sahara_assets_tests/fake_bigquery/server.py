@@ -185,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, answer: Any, request: Request) -> Answer:
         try:
-            return answer(request)  # type: ignore[no-any-return]
+            return answer(request)
         except ApiError as error:
             return Answer(error.envelope(), error.code)
         except duckdb.Error as error:

@@ -181,6 +181,32 @@ def test_a_transaction_that_began_before_a_mutation_was_committed_is_aborted(tab
             first.session.mutations.mutate(first.session.transaction, ("test-project", "shop", "t"))
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_session_that_is_aborted_lets_go_of_its_tables(table, fails):
+    from google.cloud import bigquery
+
+    made = table.query("SELECT 1", job_config=bigquery.QueryJobConfig(create_session=True))
+    made.result()
+    in_it = bigquery.QueryJobConfig(
+        connection_properties=[bigquery.ConnectionProperty("session_id", made.session_info.session_id)]
+    )
+
+    def ask(sql):
+        table.query(sql, job_config=in_it).result()
+
+    ask("BEGIN TRANSACTION")
+    ask("DELETE FROM shop.t WHERE id = 1")
+    if fails:
+        with pytest.raises(BadRequest, match="Assertion failed: no"):
+            ask("ASSERT FALSE AS 'no'")
+    ask("CALL BQ.ABORT_SESSION()")
+    assert ids(table) == [1, 2]
+    rows(table, "BEGIN TRANSACTION; DELETE FROM shop.t WHERE id = 2; COMMIT TRANSACTION;")
+    assert ids(table) == [1]
+    with pytest.raises(BadRequest, match="no longer available"):
+        ask("SELECT 1")
+
+
 def test_many_transactions_at_once_lose_and_double_nothing(table):
     failed = []
 

@@ -24,7 +24,7 @@ def test_every_number_and_category_that_a_profile_lists_is_read():
     words = {"country": (WordStanding("France", 0.7, 0.4, 0.1, 0.05), WordStanding("Norway", 0.1, 0.02, 0.01, 0.01))}
     listed = differences(
         Portrait(10, 100, 9000, 30000, 0, 4.0, numbers, words),
-        {"gross_spend": "spend", "recency_days": "days since last order"},
+        {"gross_spend": ("spend", "money"), "recency_days": ("days since last order", "days")},
     )
     found = differences_of({"differences": json.dumps(listed), "centroid": "{}"})
     assert [(d.feature, d.unit, d.z, d.typical, d.everyone) for d in found] == [

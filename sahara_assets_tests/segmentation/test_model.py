@@ -117,7 +117,9 @@ DAMAGE = {
     "model.version: must be a whole number from 1, not 0": lambda document: document | {"version": 0},
     "model.version: must be a whole number from 1, not true": lambda document: document | {"version": True},
     "model.colour: is no part of a model": lambda document: document | {"colour": "red"},
-    "model.format_version: this Sahara reads version 1, not 2": lambda document: document | {"format_version": 2},
+    "model.format_version: this Sahara reads versions up to 2, not 3": lambda document: (
+        document | {"format_version": 3}
+    ),
     "model.format: must be 'sahara segmentation model'": lambda document: document | {"format": "pickle"},
     "model.outlier_distance: must be a finite number of at least 0, not -1": lambda document: (
         document | {"outlier_distance": -1}

@@ -1,5 +1,6 @@
 """What every warehouse must do alike; a gap is a marked exception with its reason."""
 
+import re
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ import pytest
 from sahara_assets.errors import OutdatedTablesError, TryAgainError
 from sahara_assets.sales.parts_of_day import part_of_day
 from sahara_assets.settings.document import parse_settings
+from sahara_assets.settings.measuring import pattern_fault
 from sahara_assets.tables.books import BUILDS, STEP_COUNTS
 from sahara_assets.tables.columns import Column, Kind
 from sahara_assets.tables.features import TOP_CATEGORIES
@@ -18,6 +20,11 @@ from sahara_assets.tables.sales import ORDERS
 from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets.warehouse.expressions import (
     any_row,
+    attribute_date,
+    attribute_flag,
+    attribute_number,
+    attribute_text,
+    attributes_of,
     count_where,
     ids_of_both,
     is_one_of,
@@ -28,6 +35,7 @@ from sahara_assets.warehouse.expressions import (
     ratio,
     seconds_of,
     starts_with_code,
+    weekday_of,
     whole_days_between,
 )
 
@@ -79,6 +87,34 @@ def test_a_declared_column_that_a_table_lacks_is_added(warehouse, monkeypatch):
         warehouse.rows(grown)
     warehouse.prepare()
     assert warehouse.rows(grown) == [{**_step(1), "remark": None}]
+
+
+def test_a_reshaped_table_has_the_columns_that_are_declared_now(warehouse):
+    def shaped(*columns):
+        return replace(STEP_COUNTS, columns=(*STEP_COUNTS.columns[:2], *columns))
+
+    first = shaped(Column("a", Kind.TEXT, "A word.", nullable=False), Column("b", Kind.DECIMAL, "Money."))
+    warehouse.reshape(first)
+    row = {"table_name": "orders", "position": 1, "a": "x", "b": Decimal("1.5000")}
+    assert warehouse.replace(first, [row]) == 1
+    assert warehouse.rows(first) == [row]
+    second = shaped(
+        Column("b", Kind.TEXT, "Now a word."),
+        Column("a", Kind.TEXT, "Now it may be null."),
+        Column("c", Kind.DATE, "A day."),
+    )
+    warehouse.reshape(second)
+    row = {"table_name": "orders", "position": 1, "b": "two", "a": None, "c": date(2025, 3, 1)}
+    warehouse.replace(second, [row])
+    assert warehouse.rows(second) == [row]
+    warehouse.reshape(second)
+    assert warehouse.rows(second) == [row]
+    warehouse.insert(ORDERS, [_order("orders")])
+    orders = warehouse.table(ORDERS)
+    filled = orders.select(table_name="order_id", position="line_count", b="order_id", a="order_id", c="ordered_on")
+    warehouse.replace(second, filled)
+    assert warehouse.rows(second) == [{**row, "b": "orders", "a": "orders"}]
+    assert warehouse.present_columns()[STEP_COUNTS.name] == set(second.column_names)
 
 
 def test_tables_that_are_not_there_are_told_as_such(place):
@@ -286,7 +322,7 @@ def test_arrow_has_the_declared_kinds(warehouse):
 def test_a_table_travels_in_parts_in_the_order_of_its_key(warehouse, monkeypatch):
     monkeypatch.setattr("sahara_assets.warehouse.duckdb.BATCH_ROWS", 2048)
     monkeypatch.setattr("sahara_assets.warehouse.postgres._PART_BYTES", 10_000)
-    monkeypatch.setattr("sahara_assets.warehouse.bigquery._PAGE_ROWS", 2048)
+    monkeypatch.setattr("sahara_assets.warehouse.bigquery_jobs._PAGE_ROWS", 2048)
     warehouse.insert(STEP_COUNTS, [_step(position) for position in range(5_000, 0, -1)])
     parts = list(warehouse.batches(STEP_COUNTS))
     assert len(parts) > 1
@@ -330,6 +366,44 @@ def test_whole_days_round_down(warehouse, lines):
     later = datetime(2025, 1, 3, 23, 59, 59)
     found = warehouse.rows(lines.order_by("order_id").select(days=whole_days_between(lines.ordered_at, later)))
     assert [row["days"] for row in found] == [2, 1, 0, -1, -2, -3]
+
+
+def test_days_of_the_week_are_those_of_the_calendar(warehouse):
+    moments = [
+        datetime(1901, 1, 1, 23, 59, 59),
+        datetime(1969, 12, 31, 0),
+        datetime(1970, 1, 1, 1),
+        datetime(2024, 2, 29, 13, 30),
+        datetime(2199, 12, 31, 18),
+    ]
+    warehouse.insert(ORDERS, [_order(str(number), ordered_at=moment) for number, moment in enumerate(moments)])
+    orders = warehouse.table(ORDERS)
+    found = warehouse.rows(orders.select("order_id", day=weekday_of(orders.ordered_at)).order_by("order_id"))
+    assert [row["day"] for row in found] == [moment.weekday() for moment in moments]
+
+
+def test_a_regular_expression_of_categories_is_read_alike(warehouse):
+    paths = {
+        "1": "Home/Apparel/Men's",
+        "2": "home/apparel",
+        "3": "Home/Bags (new)/x",
+        "4": None,
+        "5": "Häuser/Äpfel 12",
+    }
+    warehouse.insert(ORDERS, [_order(name, customer_id=path) for name, path in paths.items()])
+    orders = warehouse.table(ORDERS)
+    patterns = ["(?i)^home/apparel", "Apparel/|Bags", r"\(new\)/", r"\s\d{2}$", "[^a-z/ ]pfel", "^.{3,5}/"]
+    for pattern in patterns:
+        assert pattern_fault(pattern) == ""
+        found = warehouse.rows(orders.select("order_id", hit=count_matches(orders.customer_id, pattern)))
+        expected = {
+            name: int(path is not None and re.search(pattern, path) is not None) for name, path in paths.items()
+        }
+        assert {row["order_id"]: row["hit"] for row in found} == expected, pattern
+
+
+def count_matches(text, pattern):
+    return text.re_search(pattern).ifelse(1, 0)
 
 
 def test_seconds_round_down(warehouse):
@@ -424,3 +498,44 @@ def test_the_part_of_a_day_goes_by_the_clock_of_the_settings(warehouse, zone, ex
     settings = parse_settings({"parts_of_day": {"time_zone": zone}}, root=Path())
     found = warehouse.rows(orders.order_by("order_id").select(part=part_of_day(warehouse, orders, settings)))
     assert " ".join(row["part"] for row in found) == expected
+
+
+_NOTED = {
+    "full": r'{"annual_revenue":"99999999999999.9999","born_on":"1893-02-28","complaint":true,"education":"a \"b\" \\c é,\"order\":\"x"}',
+    "less": '{"annual_revenue":"-0.5000","complaint":false,"order":"PhD"}',
+    "none": None,
+}
+
+
+def _noted(warehouse):
+    """Orders that hold JSON text of attributes where other orders hold a customer."""
+    warehouse.insert(ORDERS, [_order(name, customer_id=text) for name, text in _NOTED.items()])
+    return warehouse.table(ORDERS)
+
+
+def test_attributes_are_read_from_their_text(warehouse):
+    orders = _noted(warehouse)
+    text = orders.customer_id
+    found = warehouse.rows(
+        orders.select(
+            "order_id",
+            revenue=attribute_number(text, "annual_revenue"),
+            born=attribute_date(text, "born_on"),
+            complaint=attribute_flag(text, "complaint"),
+            education=attribute_text(text, "education"),
+            order=attribute_text(text, "order"),
+        ).order_by("order_id")
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("full", Decimal("99999999999999.9999"), date(1893, 2, 28), True, 'a "b" \\c é,"order":"x', None),
+        ("less", Decimal("-0.5000"), None, False, None, "PhD"),
+        ("none", None, None, None, None, None),
+    ]
+
+
+def test_attributes_are_written_as_they_were_read(warehouse):
+    orders = _noted(warehouse)
+    names = ("annual_revenue", "born_on", "complaint", "education", "order")
+    texts = {name: attribute_text(orders.customer_id, name) for name in names}
+    written = orders.select("order_id", written=attributes_of(texts, bare=["complaint"]))
+    assert {row["order_id"]: row["written"] for row in warehouse.rows(written)} == _NOTED

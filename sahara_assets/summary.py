@@ -1,0 +1,98 @@
+"""What the tables say after a run, as the command line shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sahara_assets.builds import built
+from sahara_assets.drops.ledger import ledger_rows
+from sahara_assets.drops.plan import Status
+from sahara_assets.quality.questions import Verdict
+
+if TYPE_CHECKING:
+    from sahara_assets.extracts.extracting import Extracted
+    from sahara_assets.settings.document import Settings
+    from sahara_assets.warehouse.base import Row, Warehouse
+
+
+@dataclass
+class Summary:
+    """What a run comes to, as the command line shows it.
+
+    Attributes:
+        anything_new: whether anything was loaded, built or written.
+        loaded: drops and rows of this run.
+        drop_count, row_count, rejected_count: what the ledger holds now.
+        model: version, k, why, cut-off.
+        segments: the profiles' rows.
+        audience_files, report: paths of what was written.
+        insight_files: the folder of the insights' CSV files.
+        notices: what the export wants to be known.
+        verdicts: the checks.
+        extracts: what became of the databases that were asked.
+    """
+
+    anything_new: bool
+    loaded: dict[str, int]
+    drop_count: int = 0
+    row_count: int = 0
+    rejected_count: int = 0
+    refused_drops: int = 0
+    model: dict[str, Any] = field(default_factory=dict)
+    segments: list[Row] = field(default_factory=list)
+    audience_files: list[str] = field(default_factory=list)
+    report: str = ""
+    insight_files: str = ""
+    notices: list[str] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    extracts: list[Extracted] = field(default_factory=list)
+
+    @property
+    def warnings(self) -> list[Verdict]:
+        """Checks that warn."""
+        return [verdict for verdict in self.verdicts if not verdict.passed and not verdict.blocking]
+
+
+def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = None) -> Summary:
+    """What the tables say now, and what the run of that id loaded (None where there was nothing to do)."""
+    from sahara_assets.report.publishing import REPORT_NAME
+    from sahara_assets.segmentation.registry import champion
+    from sahara_assets.tables.activation import AUDIENCE_FILES
+    from sahara_assets.tables.segmentation import SEGMENT_PROFILES
+
+    rows = ledger_rows(warehouse)
+    loaded = [row for row in rows if row["status"] == Status.LOADED]
+    contents = {(row["dataset"], row["drop_id"]): row for row in loaded}.values()
+    this_run = [row for row in rows if run_id is not None and row["run_id"] == run_id]
+    model = champion(warehouse)
+    audience, report = built(warehouse, "audience_files"), built(warehouse, "report")
+    insight_files = built(warehouse, "insight_files")
+    return Summary(
+        anything_new=run_id is not None,
+        loaded={
+            "drops": len(this_run),
+            "rows_read": sum(row["rows_read"] for row in this_run),
+            "rows_loaded": sum(row["rows_loaded"] for row in this_run),
+            "rows_rejected": sum(row["rows_rejected"] for row in this_run),
+        },
+        drop_count=len(loaded),
+        row_count=sum(row["rows_loaded"] for row in contents),
+        rejected_count=sum(row["rows_rejected"] for row in contents),
+        refused_drops=sum(row["status"] == Status.REJECTED for row in rows),
+        model={
+            "version": model.model.version,
+            "k": model.model.k,
+            "reason": model.trace[-1],
+            "cut_off": model.cut_off.isoformat(),
+            "customers": sum(row["customer_count"] for row in warehouse.rows(SEGMENT_PROFILES)),
+        }
+        if model
+        else {},
+        segments=warehouse.rows(SEGMENT_PROFILES),
+        audience_files=[str(settings.export_folder / row["file_name"]) for row in warehouse.rows(AUDIENCE_FILES)],
+        report=str(settings.export_folder / REPORT_NAME),
+        insight_files=str(insight_files.details["folder"]) if insight_files else "",
+        notices=list(audience.details.get("notices", [])) if audience else [],
+        verdicts=[Verdict(**found) for found in report.details["verdicts"]] if report else [],
+    )
