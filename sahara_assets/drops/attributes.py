@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sahara_assets.drops.casts import Cast
-    from sahara_assets.settings.sections import DatasetSettings
+    from sahara_assets.settings.dataset import DatasetSettings
     from sahara_assets.tables.datasets import Dataset
 
 _KINDS = {

@@ -15,7 +15,7 @@ from sahara_assets.errors import DropError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sahara_assets.settings.sections import DatasetSettings
+    from sahara_assets.settings.dataset import DatasetSettings
     from sahara_assets.tables.datasets import Dataset
 
 _LONGEST_NAME = 100

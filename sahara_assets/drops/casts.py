@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sahara_assets.drops.fields import BLANKS
 from sahara_assets.drops.numbers import LOST_ID, SIGNS, NumberFormat, marks_of, number_format
 from sahara_assets.drops.plain import Care
-from sahara_assets.settings.sections import EPOCHS, DatasetSettings
+from sahara_assets.settings.dataset import EPOCHS, DatasetSettings
 from sahara_assets.tables.columns import Column, Kind
 
 if TYPE_CHECKING:

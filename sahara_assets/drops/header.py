@@ -28,7 +28,7 @@ from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:
     from sahara_assets.drops.records import BrokenRecord
-    from sahara_assets.settings.sections import DatasetSettings
+    from sahara_assets.settings.dataset import DatasetSettings
     from sahara_assets.tables.datasets import Dataset
 
 USUAL_DELIMITERS = (",", ";", "\t", "|")

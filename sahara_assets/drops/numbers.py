@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sahara_assets.settings.sections import DatasetSettings, ProjectSettings
+    from sahara_assets.settings.dataset import DatasetSettings
+    from sahara_assets.settings.sections import ProjectSettings
 
 PLAIN_NUMBER = r"[+-]?([0-9]{1,14}(\.[0-9]*)?|\.[0-9]+)"
 SCIENTIFIC_NUMBER = r"[+-]?([0-9]{1,14}(\.[0-9]{0,17})?[eE]\+?[0-9]{1,2}|[0-9](\.[0-9]{0,17})?[eE]-[0-9]{1,2})"

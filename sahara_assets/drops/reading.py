@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from sahara_assets.drops.header import Layout
     from sahara_assets.drops.packing import Limits, Openable
     from sahara_assets.drops.records import BrokenRecord, Records
-    from sahara_assets.settings.sections import DatasetSettings, ProjectSettings
+    from sahara_assets.settings.dataset import DatasetSettings
+    from sahara_assets.settings.sections import ProjectSettings
     from sahara_assets.tables.datasets import Dataset
     from sahara_assets.warehouse.base import Row, Warehouse
 

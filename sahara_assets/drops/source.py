@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sahara_assets.drops.header import Layout
     from sahara_assets.drops.packing import Openable
     from sahara_assets.drops.records import Records
-    from sahara_assets.settings.sections import DatasetSettings
+    from sahara_assets.settings.dataset import DatasetSettings
     from sahara_assets.tables.datasets import Dataset
 
 _SAMPLES = 20

@@ -13,7 +13,7 @@ from sahara_assets.drops.source import Order, Source, SourceRefusedError
 
 if TYPE_CHECKING:
     from sahara_assets.drops.packing import Openable
-    from sahara_assets.settings.sections import DatasetSettings
+    from sahara_assets.settings.dataset import DatasetSettings
     from sahara_assets.tables.datasets import Dataset
 
 __all__ = ["Source", "SourceRefusedError", "open_source"]

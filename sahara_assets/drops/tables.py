@@ -23,7 +23,7 @@ from sahara_assets.drops.fields import BLANKS, split_record
 from sahara_assets.drops.header_text import Header, after_lines, first_line_with_text, headers_at, lines_before
 from sahara_assets.drops.records import BrokenRecord, RecordScanner
 from sahara_assets.errors import DropError
-from sahara_assets.settings.sections import DatasetSettings
+from sahara_assets.settings.dataset import DatasetSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from sahara_assets.settings.dataset import DatasetSettings
     from sahara_assets.settings.extracts import ExtractSettings
-    from sahara_assets.settings.sections import DatasetSettings
     from sahara_assets.tables.datasets import Dataset
 
 _FETCHED = 1_000

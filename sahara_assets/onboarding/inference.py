@@ -17,7 +17,7 @@ from sahara_assets.onboarding.dates import DateFormats, confirmed, decide
 from sahara_assets.onboarding.dialect import named
 from sahara_assets.onboarding.proposal import Finding, Normalising, percent, plural
 from sahara_assets.onboarding.values import is_empty
-from sahara_assets.settings.sections import DatasetSettings
+from sahara_assets.settings.dataset import DatasetSettings
 from sahara_assets.tables.columns import Kind
 from sahara_assets.tables.datasets import DATASETS
 

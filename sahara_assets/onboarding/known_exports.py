@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sahara_assets.drops.paths import alternatives
-from sahara_assets.settings.sections import DatasetSettings
+from sahara_assets.settings.dataset import DatasetSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -21,7 +21,7 @@ from sahara_assets.onboarding.rules import guess_rules
 from sahara_assets.onboarding.sampling import Group, Progress, find_files, group_files
 from sahara_assets.onboarding.scan import Scan, scan_dataset
 from sahara_assets.onboarding.vocabulary import ideas_of, loose, words_of
-from sahara_assets.settings.sections import DatasetSettings
+from sahara_assets.settings.dataset import DatasetSettings
 from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:

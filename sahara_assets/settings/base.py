@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo
 
 from sahara_assets.settings.unknown import unknown_key
 
@@ -32,3 +32,9 @@ def known_zone(name: str) -> str:
         )
         raise ValueError(remedy) from error
     return name
+
+
+def is_from_environment(info: ValidationInfo, section: str) -> bool:
+    """Whether the value being checked came from a variable rather than from the file; without a word about it, it did not come from a file."""
+    variables = (info.context or {}).get("variables")
+    return variables is None or (section, str(info.field_name)) in variables

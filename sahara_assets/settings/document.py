@@ -32,19 +32,19 @@ from sahara_assets.tables.datasets import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+from sahara_assets.settings.dataset import DatasetSettings
+from sahara_assets.settings.drop_folder import DropSettings
 from sahara_assets.settings.insights import InsightSettings
 from sahara_assets.settings.measuring import PartsOfDaySettings, PreprocessingSettings
 from sahara_assets.settings.sections import (
     AlertSettings,
-    DatasetSettings,
-    DropSettings,
     ExportSettings,
     FeatureSettings,
     ProjectSettings,
     RuleSettings,
     SegmentationSettings,
-    WarehouseSettings,
 )
+from sahara_assets.settings.warehouse import WarehouseSettings
 
 CONFIG_NAME = "sahara.toml"
 

@@ -17,11 +17,11 @@ from pydantic_core import PydanticUndefined
 from sahara_assets.features.declarations import FEATURES
 from sahara_assets.features.declared import on_offer
 from sahara_assets.settings.attributes import AttributeSettings
+from sahara_assets.settings.dataset import DatasetSettings
 from sahara_assets.settings.document import Settings
 from sahara_assets.settings.environment import environment_variables
 from sahara_assets.settings.extracts import ExtractSettings
 from sahara_assets.settings.measuring import PreprocessingSettings, TreatmentSettings
-from sahara_assets.settings.sections import DatasetSettings
 from sahara_assets.tables.attributes import WELL_KNOWN
 from sahara_assets.tables.datasets import DATASETS
 
