@@ -129,6 +129,7 @@ def use_model(settings: Settings, k: int) -> int | None:
         stages.segment_profiles(warehouse, settings, run)
         _stop_where_blocked(run_checks(warehouse, settings), before_asset="audience_files")
         stages.insights(warehouse, settings, run)
+        stages.report_views(warehouse, settings, run)
         stages.audience_files(warehouse, settings, run)
         stages.insight_files(warehouse, settings, run)
         stages.report(warehouse, settings, run)

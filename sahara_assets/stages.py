@@ -288,7 +288,14 @@ def insights(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     from sahara_assets.tables.insights import INSIGHT_LINES, INSIGHTS
     from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 
-    code = code_fingerprint("insights", "tables/columns", "tables/insights", "warehouse/expressions")
+    code = code_fingerprint(
+        "insights",
+        "features/expressions",
+        "sales/subjects",
+        "tables/columns",
+        "tables/insights",
+        "warehouse/expressions",
+    )
     fingerprint = combine(
         *(_needed(warehouse, table.name).fingerprint for table in (ORDERS, PRODUCTS, CUSTOMER_SEGMENTS)),
         cut_off(warehouse).isoformat(),
@@ -310,6 +317,25 @@ def insights(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     lines = rebuild(warehouse, run, INSIGHT_LINES.name, fingerprint, build_lines)
     fingerprint = combine(lines.fingerprint, settings.fingerprint("insights", "parts_of_day", "project.currency"), code)
     return rebuild(warehouse, run, INSIGHTS.name, fingerprint, build_insights)
+
+
+def report_views(warehouse: Warehouse, settings: Settings, run: Run) -> Built:  # noqa: ARG001 - every stage is asked alike
+    """The views that reporting tools sit on, unless they are there as declared; they outlive every rebuild of what they show."""
+    from sahara_assets.builds import record
+    from sahara_assets.insights.views import are_there, make_views
+
+    name = "report_views"
+    _needed(warehouse, "insights")
+    fingerprint = code_fingerprint(
+        "insights/views", "tables/columns", "tables/insights", "tables/reporting", "tables/segmentation", "warehouse"
+    )
+    known = built(warehouse, name)
+    if known is not None and known.fingerprint == fingerprint and are_there(warehouse):
+        return known
+    # Not with the record in one transaction: BigQuery defines no views in one. To make them twice is no harm.
+    count = make_views(warehouse)
+    warehouse.in_transaction(lambda: record(warehouse, run, name, fingerprint, count, {}))
+    return Built(name, fingerprint, count, rebuilt=True, details={})
 
 
 def audience_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:

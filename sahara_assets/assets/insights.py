@@ -6,13 +6,14 @@ from typing import Any
 import dagster as dg
 
 from sahara_assets import stages
-from sahara_assets.assets.presentation import column_lineage, counts, picture, sample, table_spec
+from sahara_assets.assets.presentation import OWNERS, column_lineage, counts, picture, sample, table_spec
 from sahara_assets.insights.building import CATALOGUE
 from sahara_assets.insights.reading import SHOWN, listed, rows_of
 from sahara_assets.report.insight_blocks import gather_insights
 from sahara_assets.report.insight_charts import block_chart, daily_sales
 from sahara_assets.resources import Project
 from sahara_assets.tables.insights import INSIGHT_LINES, INSIGHTS, SALES_TREND, TOLD
+from sahara_assets.tables.reporting import REPORT_VIEWS
 from sahara_assets.tables.sales import ORDERS, PURCHASES
 
 _KINDS = {"ibis", "duckdb", "gold"}
@@ -77,14 +78,14 @@ def insight_assets(context: dg.AssetExecutionContext, project: Project) -> Itera
     for insight in CATALOGUE:
         block = blocks.get(insight.name)
         drawn = {"picture": picture(insight.title, block_chart(block, currency))} if block else {}
-        if insight.table is SALES_TREND:
+        if insight.table is SALES_TREND and told:
             days = rows_of(warehouse, SALES_TREND, grain="day")
             drawn["by_day"] = picture("Sales by day", daily_sales(days, currency))
         yield dg.MaterializeResult(
             asset_key=insight.name,
             metadata={
-                "dagster/row_count": told[insight.name]["row_count"],
-                "says": told[insight.name]["sentence"],
+                "dagster/row_count": told[insight.name]["row_count"] if told else 0,
+                "says": told[insight.name]["sentence"] if told else "Nothing was sold before the cut-off.",
                 **drawn,
                 "rows": sample(listed(warehouse, insight.table, limit=10), list(SHOWN[insight.name].columns)),
                 "dagster/column_lineage": column_lineage(
@@ -102,4 +103,25 @@ def insight_assets(context: dg.AssetExecutionContext, project: Project) -> Itera
             "says": sample(sentences, ["title", "sentence", "row_count"], 30),
         },
         data_version=version,
+    )
+
+
+@dg.asset(
+    deps=["insights", "insight_lines", "products", "segment_profiles", *(table.name for table in TOLD)],
+    group_name=INSIGHTS.stage,
+    description="Views for reporting tools: `report_*`, whose names and columns stay while the tables behind them may change.",
+    kinds={"duckdb", "gold"},
+    owners=OWNERS,
+)
+def report_views(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
+    """Make the views unless they are there as declared."""
+    built = stages.report_views(project.warehouse, project.settings, project.run(context.run.run_id))
+    listed = [{"view": view.name, "columns": len(view.columns), "shows": view.description} for view in REPORT_VIEWS]
+    return dg.MaterializeResult(
+        metadata={
+            "rebuilt": built.rebuilt,
+            "view_count": built.row_count,
+            "views": sample(listed, ["view", "columns", "shows"], 30),
+        },
+        data_version=dg.DataVersion(built.fingerprint),
     )

@@ -14,7 +14,7 @@ from sahara_assets.errors import SaharaError
 if TYPE_CHECKING:
     from sahara_assets.warehouse.base import Row, Warehouse
 
-_NOT_YET = "there are no insights yet; `sahara run` counts them"
+_NOT_YET = "there are no insights: `sahara run` counts them, once something was sold before the cut-off"
 
 
 @click.command(short_help="What the sales say; one of it with all its numbers.")

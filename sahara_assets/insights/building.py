@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sahara_assets.errors import SaharaError
 from sahara_assets.insights import customers, pairs, places, products, sentences, trend
 from sahara_assets.insights.slices import Scope, insight_lines, scope_of
 from sahara_assets.tables import insights as tables
@@ -80,15 +79,14 @@ def build_insights(
         progress: called with a label, the tables done and the tables to do.
 
     Returns:
-        How many insights there are, and the rows of each table by its name.
-
-    Raises:
-        SaharaError: nothing was sold before the cut-off.
+        How many insights there are (none where nothing was sold before the cut-off), and the rows of each table by its name.
     """
     scope = scope_of(warehouse, settings)
-    if scope is None:
-        raise SaharaError("nothing was sold before the cut-off, so there is nothing to tell; look at features.cut_off")
     rows: dict[str, int] = {}
+    if scope is None:
+        for table in (*(insight.table for insight in CATALOGUE), INSIGHTS):
+            rows[table.name] = warehouse.replace(table, [])
+        return 0, {"rows": rows, "has_money": False}
     told = []
     for position, insight in enumerate(CATALOGUE, start=1):
         rows[insight.name] = warehouse.replace(insight.table, insight.count(scope))

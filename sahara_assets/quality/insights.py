@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sahara_assets.builds import built
+from sahara_assets.insights.views import source_of
 from sahara_assets.quality.questions import Answer, Question
 from sahara_assets.tables.features import CUSTOMER_FEATURES
 from sahara_assets.tables.insights import (
@@ -17,6 +18,7 @@ from sahara_assets.tables.insights import (
     TOLD,
     WHOLE_TIME,
 )
+from sahara_assets.tables.reporting import REPORT_VIEWS
 from sahara_assets.tables.sales import PURCHASES
 from sahara_assets.wording import counted, some
 
@@ -44,7 +46,7 @@ def _add_up(warehouse: Warehouse, _: Settings) -> Answer:
     parts = parts.filter((parts.period == WHOLE_TIME) & (parts.buyers == EVERYONE))
     days = days.filter((days.grain == "day") & (days.buyers == EVERYONE))
     whole = {
-        name: warehouse.rows(table.aggregate(n=table.line_count.sum(), units=table.unit_count.sum()))[0]
+        name: warehouse.rows(table.aggregate(n=table.line_count.sum().coalesce(0), units=table.unit_count.sum()))[0]
         for name, table in (("sales_by_period", periods), ("sales_by_part_of_day", parts), ("sales_trend", days))
     }
     taken, there = (warehouse.rows(table.aggregate(n=table.count()))[0]["n"] for table in (before, lines))
@@ -95,8 +97,34 @@ def _are_whole(warehouse: Warehouse, _: Settings) -> Answer:
     )
 
 
+def _views_show_all(warehouse: Warehouse, _: Settings) -> Answer:
+    """Every reporting view is there and has a row for each that it is to show: none lost or doubled by a join."""
+    import ibis
+
+    present = warehouse.present_columns()
+    absent = [view.name for view in REPORT_VIEWS if present.get(view.name) != set(view.column_names)]
+    if absent:
+        return False, f"{some(absent)} is not there as declared; `sahara run` makes the views", {}
+    counts = []
+    for position, view in enumerate(REPORT_VIEWS):
+        rows, source = warehouse.table(view), source_of(warehouse, view)
+        counted_rows = rows.aggregate(shown=rows.count()).cross_join(source.aggregate(there=source.count()))
+        counts.append(counted_rows.mutate(position=ibis.literal(position)))
+    found = warehouse.rows(ibis.union(*counts))
+    apart = [
+        f"{REPORT_VIEWS[row['position']].name} shows {row['shown']:,} of {row['there']:,} rows"
+        for row in found
+        if row["shown"] != row["there"]
+    ]
+    total = sum(row["shown"] for row in found)
+    if apart:
+        return False, f"{some(sorted(apart))}: a key repeats in segment_profiles or products", {"row_count": total}
+    return True, f"{counted(total, 'row')} in {len(REPORT_VIEWS)} views", {"row_count": total}
+
+
 QUESTIONS: tuple[Question, ...] = (
     Question("insights_add_up", INSIGHTS.name, "The insights tell every line up to the cut-off once.", True, _add_up),
     Question("insights_contract", INSIGHTS.name, "Keys are unique and nothing required is null.", True, _are_whole),
+    Question("views_show_all", "report_views", "The reporting views show every row once.", True, _views_show_all),
 )
 """The checks on this part of the pipeline, in the order they are told."""

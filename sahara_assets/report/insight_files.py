@@ -16,6 +16,7 @@ from sahara_assets.builds import Built, Run, built, record
 from sahara_assets.errors import SaharaError
 from sahara_assets.report.writing import write_whole
 from sahara_assets.tables.insights import INSIGHTS, TOLD
+from sahara_assets.untrusted import as_text_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 FOLDER = "insights"
 FILES = "insight_files"
 """What the files are called together, among the builds."""
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_csv(table: Table, rows: Iterable[Row]) -> bytes:
@@ -54,7 +53,7 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - what a table holds
     if isinstance(value, Decimal):
         return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        return as_text_cell(value)
     return value.isoformat() if hasattr(value, "isoformat") else repr(value)
 
 

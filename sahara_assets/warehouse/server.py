@@ -92,10 +92,13 @@ class ServerWarehouse(Warehouse):
 
     def _compiled(self, expression: ibis.Table) -> str:
         """An expression in the server's SQL; without parameters a % in it stands for itself."""
+        return str(self._tree(expression).sql(self._compiler.dialect))
+
+    def _tree(self, expression: ibis.Table) -> sql.Expression:
+        """An expression as sqlglot's tree of the server's SQL."""
         if self._compiler is None:
             self._compiler = self._new_compiler()
-        tree = in_words_of(self._attribute, self._compiler.to_sqlglot(expression))
-        return str(tree.sql(self._compiler.dialect))
+        return in_words_of(self._attribute, self._compiler.to_sqlglot(expression))
 
     @abstractmethod
     def _begin(self) -> None:

@@ -133,10 +133,14 @@ _COLUMN_COLUMNS = {
 }  # fmt: skip
 
 
+_KINDS = {"TABLE": ("BASE TABLE", "YES"), "VIEW": ("VIEW", "NO")}
+"""`table_type` and `is_insertable_into`."""
+
+
 def _table_row(resource: dict[str, Any]) -> list[Any]:
     reference = resource["tableReference"]
     made = f"epoch_ms:{resource['creationTime']}"
-    return [reference["projectId"], reference["datasetId"], reference["tableId"], "BASE TABLE", "YES", made]
+    return [reference["projectId"], reference["datasetId"], reference["tableId"], *_KINDS[resource["type"]], made]
 
 
 def _column_rows(resource: dict[str, Any]) -> list[list[Any]]:
