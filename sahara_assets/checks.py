@@ -25,6 +25,7 @@ STAGE_OF_ASSET = {
     "customer_segments": "segmentation",
     "segment_profiles": "segmentation",
     "insights": "insights",
+    "report_views": "insights",
     "audience_files": "activation",
 }
 

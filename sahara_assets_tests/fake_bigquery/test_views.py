@@ -9,7 +9,6 @@ BODY = "SELECT a, CASE WHEN a > 1 THEN 'many' ELSE 'one' END FROM `test-project.
 
 @pytest.fixture
 def shop(bigquery_client):
-    bigquery_client.create_dataset("shop")
     config = bigquery.QueryJobConfig(default_dataset="test-project.shop")
 
     def run(statement):
