@@ -5,27 +5,28 @@ How the tables come about is in `insights/`, what a block is in `blocks.py`; the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 from sahara_assets.insights.reading import rows_of
 from sahara_assets.insights.sentences import day_of, month_of
 from sahara_assets.report.blocks import Block, Cell, Column, Insights, Line, Slice, rounded
+from sahara_assets.report.insight_shelf import Shelf, product_of
 from sahara_assets.tables import insights as tables
 from sahara_assets.tables.insights import ANONYMOUS, EVERYONE, KNOWN, NOT_STATED, UNSEGMENTED, WHOLE_TIME
 from sahara_assets.tables.segmentation import SEGMENT_PROFILES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from sahara_assets.settings.document import Settings
     from sahara_assets.tables.columns import Table
     from sahara_assets.warehouse.base import Row, Warehouse
 
-MOST_ROWS = 10
 MOST_MONTHS = 13
 """How many of the latest months can be chosen; the tables keep more."""
+MOST_WEEKS = 13
 MOST_COHORTS = 13
 
 
@@ -38,10 +39,12 @@ def gather_insights(warehouse: Warehouse, settings: Settings) -> Insights:
     has_money = any(row["gross_spend"] is not None for row in sold)
     periods = _periods(sold)
     buyers = _buyers(warehouse, sold)
-    shelf = _Shelf(warehouse, told, has_money=has_money, periods=[key for key, _ in periods], settings=settings)
+    shelf = Shelf(warehouse, told, has_money=has_money, periods=[key for key, _ in periods], settings=settings)
     blocks = tuple(block for build in _BLOCKS for block in build(shelf))
     days = rows_of(warehouse, tables.SALES_TREND, grain="day")
-    return Insights(blocks, periods, buyers, _figures(shelf, sold), days, {block.name: block for block in blocks})
+    return Insights(
+        blocks, periods, buyers, _figures(shelf, sold), days, {block.name: block for block in reversed(blocks)}
+    )
 
 
 def _periods(sold: Sequence[Row]) -> tuple[tuple[str, str], ...]:
@@ -67,86 +70,7 @@ def _buyers(warehouse: Warehouse, sold: Sequence[Row]) -> tuple[tuple[str, str],
     return (*found, *([(UNSEGMENTED, "Without a segment")] if UNSEGMENTED in there else []))
 
 
-@dataclass(frozen=True)
-class _Shelf:
-    """The tables, read as far as they are shown."""
-
-    warehouse: Warehouse
-    told: Mapping[str, Row]
-    has_money: bool
-    periods: Sequence[str]
-    settings: Settings
-
-    def best(self, table: Table, rank: str, most: int = MOST_ROWS, **equal: str) -> list[Row]:
-        """The first rows of every slice by a rank."""
-        rows = self.warehouse.table(table)
-        rows = rows.filter(rows[rank] <= most)
-        if "period" in table.column_names:
-            rows = rows.filter(rows.period.isin(list(self.periods)))
-        for name, value in equal.items():
-            rows = rows.filter(rows[name] == value)
-        return self.warehouse.rows(rows.order_by([rows[name] for name in dict.fromkeys((rank, *table.key))]))
-
-    @property
-    def rank(self) -> str:
-        """The rank that leads."""
-        return "rank_by_spend" if self.has_money else "rank_by_lines"
-
-    @property
-    def sales(self) -> tuple[tuple[str, Column], ...]:
-        """What is shown of most: spend where there is any, and lines."""
-        spend = (("gross_spend", Column(self.money_heading, "money")), ("spend_share", Column("Share", "share")))
-        lines = (("line_count", Column("Lines", "count")),)
-        return (*spend, *lines) if self.has_money else (*lines, ("line_share", Column("Share", "share")))
-
-    @property
-    def money_heading(self) -> str:
-        """What heads a column of money."""
-        return f"Spend, {self.settings.project.currency}" if self.settings.project.currency else "Spend"
-
-    def block(
-        self,
-        table: Table,
-        heading: str,
-        columns: Sequence[tuple[str, Column]],
-        rows: Sequence[Row],
-        label: Callable[[Row], str],
-        *,
-        title: str = "",
-        bar: int | None = 0,
-        buyers: str = EVERYONE,
-        remark: Callable[[Row], str] = lambda _: "",
-        note: str = "",
-    ) -> Block:
-        """A block of rows that are in order."""
-        told = self.told[table.name]
-        slices: dict[Slice, list[Line]] = {}
-        for row in rows:
-            cells = tuple(rounded(row[name], column.form) for name, column in columns)
-            key = (row.get("period", WHOLE_TIME), row["buyers"])
-            slices.setdefault(key, []).append(Line(label(row), cells, remark(row)))
-        return Block(
-            table.name,
-            title or told["title"],
-            told["sentence"],
-            heading,
-            tuple(column for _, column in columns),
-            bar,
-            "period" in table.column_names,
-            by_buyers=True,
-            slices=slices,
-            buyers=buyers,
-            note=note,
-        )
-
-
-def _product(row: Row, suffix: str = "") -> str:
-    product = row[f"product{suffix or '_id'}"]
-    description = row[f"description{suffix}"]
-    return f"{description} ({product})" if description else str(product)
-
-
-def _figures(shelf: _Shelf, sold: Sequence[Row]) -> Block:
+def _figures(shelf: Shelf, sold: Sequence[Row]) -> Block:
     """The few numbers that stand above all blocks."""
     columns = [
         *([("gross_spend", Column(shelf.money_heading, "money"))] if shelf.has_money else []),
@@ -160,11 +84,11 @@ def _figures(shelf: _Shelf, sold: Sequence[Row]) -> Block:
     return shelf.block(tables.SALES_BY_PERIOD, "", columns, rows, lambda _: "")
 
 
-def _trend(shelf: _Shelf) -> list[Block]:
-    """Months of the whole time or of a year, days of a month; odd days marked."""
+def _trend(shelf: Shelf) -> list[Block]:
+    """Months of the whole time or of a year, days of a month, with odd days marked; and the latest weeks."""
     table = tables.SALES_TREND
     rows = shelf.warehouse.table(table)
-    found = shelf.warehouse.rows(rows.filter(rows.grain != "week").order_by(["starts_on", "buyers"]))
+    found = shelf.warehouse.rows(rows.order_by(["starts_on", "buyers"]))
     amount = (
         ("gross_spend", Column(shelf.money_heading, "money"))
         if shelf.has_money
@@ -179,7 +103,7 @@ def _trend(shelf: _Shelf) -> list[Block]:
         if row["grain"] == "month":
             shown += [{**row, "period": WHOLE_TIME}] if row["starts_on"] in latest else []
             shown += [{**row, "period": f"{row['starts_on'].year}"}]
-        elif (month := f"{row['starts_on']:%Y-%m}") in chosen:
+        elif row["grain"] == "day" and (month := f"{row['starts_on']:%Y-%m}") in chosen:
             shown.append({**row, "period": month})
     block = shelf.block(
         table,
@@ -190,12 +114,26 @@ def _trend(shelf: _Shelf) -> list[Block]:
         remark=lambda row: row["remark"] or ("" if row["grain"] == "day" or row["is_whole"] else "in part"),
         note="Choose a month to see its days. A change compares the same days of the year before.",
     )
-    return [replace(block, by_period=True)]
+    weeks = [row for row in found if row["grain"] == "week"]
+    latest_weeks = sorted({row["starts_on"] for row in weeks})[-MOST_WEEKS:]
+    by_week = shelf.block(
+        table,
+        "Week from",
+        columns,
+        [row for row in weeks if row["starts_on"] in latest_weeks],
+        lambda row: day_of(row["starts_on"]),
+        title=f"The latest {len(latest_weeks)} weeks",
+        remark=lambda row: "" if row["is_whole"] else "in part",
+        note="Weeks begin on Mondays. A change compares the same weekdays of the year before.",
+    )
+    return [replace(block, by_period=True), replace(by_week, by_period=False, sentence="")]
 
 
-def _top_products(shelf: _Shelf) -> list[Block]:
+def _top_products(shelf: Shelf) -> list[Block]:
     columns = [*shelf.sales, ("order_count", Column("Orders", "count"))]
-    return [shelf.block(tables.TOP_PRODUCTS, "Product", columns, shelf.best(tables.TOP_PRODUCTS, shelf.rank), _product)]
+    return [
+        shelf.block(tables.TOP_PRODUCTS, "Product", columns, shelf.best(tables.TOP_PRODUCTS, shelf.rank), product_of)
+    ]
 
 
 _KIND_TITLES = {
@@ -208,7 +146,7 @@ _KIND_TITLES = {
 }
 
 
-def _kinds(shelf: _Shelf, table: Table, kind: str, name: str) -> list[Block]:
+def _kinds(shelf: Shelf, table: Table, kind: str, name: str) -> list[Block]:
     """One block for each kind that is stated; one that says so where none is."""
     rows = shelf.best(table, shelf.rank)
     found = [key for key in _KIND_TITLES if any(row[kind] == key for row in rows)]
@@ -225,15 +163,15 @@ def _kinds(shelf: _Shelf, table: Table, kind: str, name: str) -> list[Block]:
     ] or [shelf.block(table, name.capitalize(), shelf.sales, [], lambda row: str(row[name]))]
 
 
-def _categories(shelf: _Shelf) -> list[Block]:
+def _categories(shelf: Shelf) -> list[Block]:
     return _kinds(shelf, tables.SALES_BY_CATEGORY, "category_kind", "category")
 
 
-def _places(shelf: _Shelf) -> list[Block]:
+def _places(shelf: Shelf) -> list[Block]:
     return _kinds(shelf, tables.SALES_BY_PLACE, "place_kind", "place")
 
 
-def _margins(shelf: _Shelf) -> list[Block]:
+def _margins(shelf: Shelf) -> list[Block]:
     table = tables.PRODUCT_MARGINS
     rows = shelf.best(table, "rank_by_profit")
     profit = [
@@ -249,10 +187,10 @@ def _margins(shelf: _Shelf) -> list[Block]:
         # Without cost or price nobody knows the profit, but margin stands beside what sells.
         rows = shelf.best(table, "rank_by_lines")
         columns = [("line_count", Column("Lines", "count")), ("margin", Column("Margin", "share"))] if rows else columns
-    return [shelf.block(table, "Product", columns, rows, _product)]
+    return [shelf.block(table, "Product", columns, rows, product_of)]
 
 
-def _place_products(shelf: _Shelf) -> list[Block]:
+def _place_products(shelf: Shelf) -> list[Block]:
     rows = [row for row in shelf.best(tables.PLACE_PRODUCTS, "rank_by_lines") if row["place"] != NOT_STATED]
     kinds = {row["place_kind"] for row in rows}
     kind = next((key for key in ("place", "country", "channel") if key in kinds), "")
@@ -263,12 +201,12 @@ def _place_products(shelf: _Shelf) -> list[Block]:
             f"{kind.capitalize()} and product" if kind else "Place and product",
             columns,
             [row for row in rows if row["place_kind"] == kind],
-            lambda row: f"{row['place']}: {_product(row)}",
+            lambda row: f"{row['place']}: {product_of(row)}",
         )
     ]
 
 
-def _parts_of_day(shelf: _Shelf) -> list[Block]:
+def _parts_of_day(shelf: Shelf) -> list[Block]:
     rows = shelf.best(tables.SALES_BY_PART_OF_DAY, "position", most=24)
     zone = shelf.settings.parts_of_day.time_zone or shelf.settings.project.time_zone
     parts = shelf.settings.parts_of_day.parts
@@ -288,7 +226,7 @@ def _parts_of_day(shelf: _Shelf) -> list[Block]:
     ]
 
 
-def _product_parts(shelf: _Shelf) -> list[Block]:
+def _product_parts(shelf: Shelf) -> list[Block]:
     """The best sellers' shares in each part of the day, as a grid."""
     table = tables.PRODUCT_PARTS_OF_DAY
     rows = shelf.best(table, "product_rank")
@@ -299,7 +237,7 @@ def _product_parts(shelf: _Shelf) -> list[Block]:
         by_product.setdefault((row["buyers"], row["product_rank"]), {})[row["part_of_day"]] = row
     for (buyers, _), found in sorted(by_product.items()):
         cells = tuple(rounded(found[part]["product_share"] if part in found else 0.0, "share") for part in parts)
-        slices.setdefault((WHOLE_TIME, buyers), []).append(Line(_product(next(iter(found.values()))), cells))
+        slices.setdefault((WHOLE_TIME, buyers), []).append(Line(product_of(next(iter(found.values()))), cells))
     told = shelf.told[table.name]
     columns = tuple(Column(part, "share") for part in parts)
     return [
@@ -310,7 +248,7 @@ def _product_parts(shelf: _Shelf) -> list[Block]:
     ]  # fmt: skip
 
 
-def _pairs(shelf: _Shelf) -> list[Block]:
+def _pairs(shelf: Shelf) -> list[Block]:
     columns = [
         ("order_count", Column("Orders", "count")),
         ("lift", Column("Times chance", "times")),
@@ -323,14 +261,14 @@ def _pairs(shelf: _Shelf) -> list[Block]:
             "Products",
             columns,
             shelf.best(tables.BASKET_PAIRS, "rank_by_orders"),
-            lambda row: f"{_product(row, '_a')} + {_product(row, '_b')}",
+            lambda row: f"{product_of(row, '_a')} + {product_of(row, '_b')}",
             buyers=KNOWN,
             note="First → second is the share of the orders with the first product that hold the second one too.",
         )
     ]
 
 
-def _customers(shelf: _Shelf) -> list[Block]:
+def _customers(shelf: Shelf) -> list[Block]:
     columns = [*shelf.sales, ("order_count", Column("Orders", "count"))]
     rows = shelf.best(tables.TOP_CUSTOMERS, shelf.rank)
     return [
@@ -338,7 +276,7 @@ def _customers(shelf: _Shelf) -> list[Block]:
     ]
 
 
-def _concentration(shelf: _Shelf) -> list[Block]:
+def _concentration(shelf: Shelf) -> list[Block]:
     columns = [
         ("share", Column("Share", "share")),
         ("cumulative_share", Column("With those above", "share")),
@@ -363,7 +301,7 @@ def _ordinal(number: int) -> str:
     return f"{number}{'nd' if number == 2 else 'rd' if number == 3 else 'th'}"
 
 
-def _repeat_products(shelf: _Shelf) -> list[Block]:
+def _repeat_products(shelf: Shelf) -> list[Block]:
     columns = [
         ("repeat_customer_count", Column("Came back for it", "count")),
         ("repeat_customer_share", Column("Of its customers", "share")),
@@ -371,10 +309,10 @@ def _repeat_products(shelf: _Shelf) -> list[Block]:
         ("repeat_order_count", Column("Repeat orders", "count")),
     ]
     rows = shelf.best(tables.REPEAT_PRODUCTS, "rank_by_repeat_customers")
-    return [shelf.block(tables.REPEAT_PRODUCTS, "Product", columns, rows, _product, buyers=KNOWN)]
+    return [shelf.block(tables.REPEAT_PRODUCTS, "Product", columns, rows, product_of, buyers=KNOWN)]
 
 
-def _repeat_purchases(shelf: _Shelf) -> list[Block]:
+def _repeat_purchases(shelf: Shelf) -> list[Block]:
     columns = [("order_count", Column("Orders", "count")), ("line_count", Column("Lines", "count"))]
     rows = shelf.best(tables.REPEAT_PURCHASES, "rank_by_orders")
     return [
@@ -383,13 +321,13 @@ def _repeat_purchases(shelf: _Shelf) -> list[Block]:
             "Customer and product",
             columns,
             rows,
-            lambda row: f"{row['customer_id']}: {_product(row)}",
+            lambda row: f"{row['customer_id']}: {product_of(row)}",
             buyers=KNOWN,
         )
     ]
 
 
-def _cohorts(shelf: _Shelf) -> list[Block]:
+def _cohorts(shelf: Shelf) -> list[Block]:
     """The latest cohorts as a grid: the share of each that bought so many months later."""
     table = tables.COHORT_RETENTION
     rows = shelf.warehouse.rows(table)
@@ -422,7 +360,7 @@ def _cohorts(shelf: _Shelf) -> list[Block]:
     ]  # fmt: skip
 
 
-_BLOCKS: tuple[Callable[[_Shelf], list[Block]], ...] = (
+_BLOCKS: tuple[Callable[[Shelf], list[Block]], ...] = (
     _trend,
     _top_products,
     _categories,
