@@ -253,6 +253,7 @@ def _remember_completion(warehouse: Warehouse, settings: Settings, run: Run) -> 
 def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -> bool:
     """Whether the last completed run left exactly what this one would."""
     from sahara_assets.exports.files import is_current
+    from sahara_assets.insights.views import are_there
     from sahara_assets.report.insight_files import insight_files_are_current
     from sahara_assets.report.publishing import REPORT_NAME
 
@@ -265,7 +266,8 @@ def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -
     report = settings.export_folder / REPORT_NAME
     if audience is None or not is_current(settings.export_folder, audience.fingerprint) or not report.is_file():
         return False
-    if not insight_files_are_current(warehouse, settings):
+    # The views do not travel with a copy, and somebody may have dropped one.
+    if not insight_files_are_current(warehouse, settings) or not are_there(warehouse):
         return False
     now = datetime.now(tz=UTC).replace(tzinfo=None)
     planned = plan_load(warehouse, settings, now=now)
