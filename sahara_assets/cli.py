@@ -13,28 +13,31 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from sahara_assets import console, printing
+from sahara_assets.commands.drops import drops, rejects
 from sahara_assets.commands.extract import extract
 from sahara_assets.commands.features import features
 from sahara_assets.commands.generate import generate
 from sahara_assets.commands.insights import insights
-from sahara_assets.commands.options import Command, FileOrAddress, common_options, json_option, settings_of
+from sahara_assets.commands.options import (
+    BLOCKED_EXIT,
+    INTERRUPTED_EXIT,
+    STRICT_EXIT,
+    USAGE_EXIT,
+    FileOrAddress,
+    common_options,
+    json_option,
+    settings_of,
+)
+from sahara_assets.commands.peek import peek
 from sahara_assets.commands.warehouse import warehouse
 from sahara_assets.errors import SaharaError
-from sahara_assets.wording import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 CONFIG_NAME = "sahara.toml"
 _NO_MODEL = "there is no model yet; `sahara run` trains one"
-
-STRICT_EXIT, USAGE_EXIT, BLOCKED_EXIT, INTERRUPTED_EXIT = 1, 2, 3, 130
 
 
 def main() -> None:
@@ -126,80 +129,7 @@ def init(files: tuple[Path | str, ...], out: Path, force: bool, as_json: bool, c
         raise click.exceptions.Exit(USAGE_EXIT)
 
 
-def _dialect_options(command: Command) -> Command:
-    """How a file is written, each optional: what is given is not detected."""
-    texts = {
-        "--delimiter": "What separates fields: one or more characters, a name such as `tab`, or `blanks`.",
-        "--quote": "What quotes a field, or `none`.",
-        "--escape": "What stands before a quote inside a field, such as `backslash`, or `doubled`.",
-        "--record-delimiter": r"What ends a record where line ends do not, such as `\x1e`.",
-    }
-    numbers = {
-        "--header-lines": "Records that name the columns; 0 for none.",
-        "--skip-lines": "Lines before the header.",
-    }
-    for name, what in numbers.items():
-        command = click.option(name, type=click.IntRange(min=0), help=what)(command)
-    for name, what in reversed(texts.items()):
-        command = click.option(name, help=what)(command)
-    return command
-
-
-@cli.command(short_help="What any file holds, and what would be rejected.")
-@click.argument("file", type=FileOrAddress(dir_okay=False))
-@_dialect_options
-@click.option("--encoding", default="auto", show_default=True, help="As in sahara.toml.")
-@click.option("--rows", type=click.IntRange(min=0), default=10, show_default=True, help="How many rows to show.")
-@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the good rows as clean CSV (RFC 4180).")
-@click.option(
-    "--rejects", "rejects_path", type=click.Path(path_type=Path), help="Write the others: line, reason, text."
-)
-@json_option
-@common_options
-def peek(
-    file: Path | str,
-    encoding: str,
-    rows: int,
-    csv_path: Path | None,
-    rejects_path: Path | None,
-    as_json: bool,
-    config: Path | None,  # noqa: ARG001 - every command takes it
-    **dialect: str | int | None,
-) -> None:
-    """Look into any delimited file, without a mapping or a warehouse: its dialect, header, rows, and what is no row."""
-    from sahara_assets.drops.discovery import file_at
-    from sahara_assets.drops.peeking import as_document, clean_csv, given_parts, rejects_csv, rows_with_formulas
-    from sahara_assets.drops.tables import read_table
-    from sahara_assets.report.writing import write_whole
-
-    outputs = [path.resolve() for path in (csv_path, rejects_path) if path is not None]
-    taken = [*outputs, file.resolve()] if isinstance(file, Path) else outputs
-    if len(set(taken)) < len(taken):
-        raise SaharaError("--csv and --rejects: must be two files, and neither of them the one that is read")
-    found = file_at(file) if isinstance(file, str) else file
-    table = read_table(found, given_parts(dialect), encoding=encoding)
-    for path, content in ((csv_path, clean_csv), (rejects_path, rejects_csv)):
-        if path is not None:
-            try:
-                write_whole(path.resolve(), content(table))
-            except OSError as error:
-                raise SaharaError(f"{path}: cannot be written ({error.strerror}); name another file") from error
-            console.note(f"wrote {path}")
-    if outputs:
-        _warn_of_formulas(rows_with_formulas(table))
-    if as_json:
-        console.as_json(as_document(table, rows))
-    else:
-        printing.show_table(table, rows)
-
-
-def _warn_of_formulas(count: int) -> None:
-    """Say that a file that was written is not for opening in a spreadsheet by a double click."""
-    if count:
-        console.note(
-            f"{counted(count, 'row holds', 'rows hold')} cells that begin like a formula, which a spreadsheet would run. They stand there as they "
-            "were delivered, or they would not be the same rows: edit the file as text, or import it with every column as text"
-        )
+cli.add_command(peek)
 
 
 @cli.command(short_help="Load, rebuild, score, export what is new.")
@@ -244,136 +174,8 @@ def run(dry_run: bool, retrain: bool, rebuild: bool, strict: bool, as_json: bool
 
 
 cli.add_command(extract)
-
-
-@cli.group(invoke_without_command=True, short_help="What was delivered; forget and allow.")
-@json_option
-@click.option("--all", "every", is_flag=True, help="Every version, not only those that count or want attention.")
-@common_options
-@click.pass_context
-def drops(context: click.Context, every: bool, as_json: bool, config: Path | None) -> None:
-    """List the ledger: which files were delivered, and what became of them."""
-    if context.invoked_subcommand:
-        context.obj = config
-        return
-    from sahara_assets.drops.ledger import ledger_rows
-    from sahara_assets.running import reading
-
-    with reading(settings_of(config)) as warehouse:
-        rows = [row for row in ledger_rows(warehouse) if every or row["status"] not in {"replaced", "forgotten"}]
-    if as_json:
-        console.as_json(rows)
-        return
-    printing.show_ledger(rows)
-    console.say(
-        counted(len(rows), "drop") if rows else "no drops yet; `sahara run` takes in what lies in the drop folder"
-    )
-
-
-def _change_drops(
-    context: click.Context, config: Path | None, paths: tuple[str, ...], act: Callable[..., Any], done: str
-) -> None:
-    from sahara_assets.running import changing
-
-    with changing(settings_of(config or context.obj)) as warehouse:
-        for row in act(warehouse, paths):
-            console.say(f"{done} {row['path']} ({row['drop_id'][:12] or 'unreadable'})")
-    console.say("`sahara run` rebuilds what depends on it")
-
-
-@drops.command(short_help="Take drops out of the tables.")
-@click.argument("paths", nargs=-1, required=True)
-@common_options
-@click.pass_context
-def forget(context: click.Context, paths: tuple[str, ...], config: Path | None) -> None:
-    """Take drops out of the tables; the same content stays out even if its file is still there."""
-    from sahara_assets.drops.ledger import forget_drops
-
-    _change_drops(context, config, paths, forget_drops, "forgot")
-
-
-@drops.command(short_help="Let a held or forgotten drop in.")
-@click.argument("paths", nargs=-1, required=True)
-@common_options
-@click.pass_context
-def allow(context: click.Context, paths: tuple[str, ...], config: Path | None) -> None:
-    """Let a held replacement in, or take a forgotten drop back; the next run loads it."""
-    from sahara_assets.drops.ledger import allow_drops
-
-    _change_drops(context, config, paths, allow_drops, "allowed")
-
-
-@drops.command(name="reload", short_help="Read drops again from scratch.")
-@click.argument("paths", nargs=-1, required=True)
-@common_options
-@click.pass_context
-def reload_(context: click.Context, paths: tuple[str, ...], config: Path | None) -> None:
-    """Have the next run read drops again from their files, whatever it knows of them."""
-    from sahara_assets.drops.ledger import reload_drops
-
-    settings = settings_of(config or context.obj)
-    _change_drops(
-        context, config, paths, lambda warehouse, named: reload_drops(warehouse, settings, named), "will read again"
-    )
-
-
-@drops.command(short_help="Hash and read every file again, and compare.")
-@json_option
-@common_options
-@click.pass_context
-def verify(context: click.Context, as_json: bool, config: Path | None) -> None:
-    """Hash and read every file again, compare with the ledger and the raw tables, and ask every check. Exits 3 on a difference."""
-    from sahara_assets.running import verify_everything
-
-    settings = settings_of(config or context.obj)
-    with console.progress(quiet=as_json) as progress:
-        verified, verdicts = verify_everything(settings, progress=progress)
-    if as_json:
-        console.as_json({"files": verified, "checks": verdicts})
-    else:
-        printing.show_verified(verified, verdicts)
-    if verified.differences or any(not verdict.passed and verdict.blocking for verdict in verdicts):
-        raise click.exceptions.Exit(BLOCKED_EXIT)
-
-
-@cli.command(short_help="Rejected rows, and a file to correct them.")
-@click.option(
-    "--csv",
-    "csv_path",
-    type=click.Path(path_type=Path),
-    help="Write the rejected rows with their header, for correcting and redelivering.",
-)
-@json_option
-@common_options
-def rejects(csv_path: Path | None, as_json: bool, config: Path | None) -> None:
-    """List rejected rows with file, line, column and reason."""
-    from sahara_assets.drops.correcting import rows_with_formulas, write_corrections
-    from sahara_assets.drops.ledger import ledger_rows, rejected_rows
-    from sahara_assets.running import reading
-
-    with reading(settings_of(config)) as warehouse:
-        rows, ledger = rejected_rows(warehouse), ledger_rows(warehouse)
-    written = []
-    if csv_path is not None and rows:
-        try:
-            written = write_corrections(csv_path, rows, ledger)
-        except OSError as error:
-            raise SaharaError(f"{csv_path}: cannot be written ({error.strerror}); name another file") from error
-    for path in written:
-        console.note(f"wrote {path}")
-    if written:
-        _warn_of_formulas(rows_with_formulas(rows, ledger))
-    if as_json:
-        console.as_json(rows)
-    elif not rows:
-        console.say("no row was rejected")
-    elif csv_path is None:
-        printing.show_rejects(rows)
-        console.say(f"{counted(len(rows), 'rejected row')}; --csv FILE writes them for correcting")
-    else:
-        console.say(
-            "correct the rows, put the file into the drop folder under a new name that its patterns match, and run again"
-        )
+cli.add_command(drops)
+cli.add_command(rejects)
 
 
 @cli.command(short_help="Every number of segments, and why this one.")

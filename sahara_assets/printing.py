@@ -16,7 +16,7 @@ from sahara_assets.wording import counted, some
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sahara_assets.drops.loading import LoadReport
+    from sahara_assets.drops.outcome import LoadReport
     from sahara_assets.drops.tables import Table
     from sahara_assets.drops.verifying import Verified
     from sahara_assets.extracts.extracting import Extracted

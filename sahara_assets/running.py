@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sahara_assets.builds import RUN, Run, built, code_fingerprint, combine, forget_builds, record
 from sahara_assets.drops.discovery import drop_folder
 from sahara_assets.drops.ledger import ledger_rows
-from sahara_assets.drops.loading import LoadReport, load_drops, plan_load
+from sahara_assets.drops.loading import load_drops, plan_load
 from sahara_assets.drops.plan import Status
 from sahara_assets.errors import BlockedError, SaharaError
 from sahara_assets.job import execute_job
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from sahara_assets.drops.outcome import LoadReport
     from sahara_assets.drops.verifying import Verified
     from sahara_assets.extracts.extracting import Extracted
     from sahara_assets.quality.questions import Verdict

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import ibis
 
 from sahara_assets.analytics.identity import with_customer
-from sahara_assets.analytics.visits import counting_rows, delivered, web_client_id
+from sahara_assets.analytics.visits import gather, in_shape, web_client_id
 from sahara_assets.tables.analytics import PRODUCT_EVENTS
-from sahara_assets.tables.books import IN
-from sahara_assets.tables.columns import Kind
+from sahara_assets.warehouse.base import ibis_kinds
 from sahara_assets.warehouse.expressions import Expression, plus_milliseconds
 
 if TYPE_CHECKING:
@@ -43,14 +42,7 @@ EVENT_ACTIONS = {
 }
 _WORDS = {action: action for action in ("impression", *EVENT_ACTIONS.values())}
 
-_KINDS = {
-    Kind.TEXT: "string",
-    Kind.DECIMAL: "decimal(18, 4)",
-    Kind.INTEGER: "int64",
-    Kind.TIMESTAMP: "timestamp(6)",
-    Kind.DATE: "date",
-}
-SCHEMA = {column.name: _KINDS[column.kind] for column in PRODUCT_EVENTS.columns}
+_SHAPE = ibis_kinds(column for column in PRODUCT_EVENTS.columns if column.name != "customer_id")
 
 
 def build_product_events(warehouse: Warehouse, settings: Settings) -> tuple[int, list[tuple[str, int]]]:
@@ -59,24 +51,20 @@ def build_product_events(warehouse: Warehouse, settings: Settings) -> tuple[int,
     Returns:
         Its rows, and the step's account: rows in, rows that leave by reason, rows out.
     """
-    parts, account = [], []
-    taken = without_product = 0
-    for dataset, came in delivered(warehouse, settings).items():
-        rows = counting_rows(warehouse, settings, dataset)
-        with_product = rows.filter(rows.product_id.notnull())
-        parts.append(_of_sessions(with_product) if dataset == "sessions" else _of_events(with_product))
-        taken += came
-        empty = rows.filter(rows.product_id.isnull())
-        without_product += int(warehouse.rows(empty.aggregate(n=empty.count()))[0]["n"])
-        account.append((f"{IN}raw_{dataset}", came))
-    if not parts:
+    gathered = gather(
+        warehouse, settings, keyed_by="product_id", shapes={"sessions": _of_sessions, "events": _of_events}
+    )
+    if gathered is None:
         return warehouse.replace(PRODUCT_EVENTS, []), []
-    products = with_customer(ibis.union(*parts) if len(parts) > 1 else parts[0], warehouse, settings)
+    products = with_customer(gathered.rows, warehouse, settings)
     rows = warehouse.replace(PRODUCT_EVENTS, products.select(*PRODUCT_EVENTS.column_names))
     return rows, [
-        *account,
-        ("no product on the hit or event", without_product),
-        ("the same row in a newer drop, or its document stated anew there", taken - without_product - rows),
+        *gathered.account,
+        ("no product on the hit or event", gathered.without_key),
+        (
+            "the same row in a newer drop, or its document stated anew there",
+            gathered.taken - gathered.without_key - rows,
+        ),
         ("out", rows),
     ]
 
@@ -84,8 +72,9 @@ def build_product_events(warehouse: Warehouse, settings: Settings) -> tuple[int,
 def _of_sessions(rows: ibis.Table) -> ibis.Table:
     offset = rows.hit_msec.coalesce(ibis.literal(0))
     at, local = plus_milliseconds(rows.started_at, offset), plus_milliseconds(rows.started_at_local, offset)
-    return _alike(
+    return in_shape(
         rows,
+        _SHAPE,
         dataset=ibis.literal("sessions"),
         happened_at=at,
         happened_at_local=local,
@@ -95,22 +84,15 @@ def _of_sessions(rows: ibis.Table) -> ibis.Table:
 
 
 def _of_events(rows: ibis.Table) -> ibis.Table:
-    return _alike(
+    return in_shape(
         rows,
+        _SHAPE,
         dataset=ibis.literal("events"),
         client_id=web_client_id(rows),
         happened_on=rows.happened_at_local.date(),
         action=_action(rows.event_name),
         hit_type=rows.event_name,
         hit_number=ibis.null("int64"),
-    )
-
-
-def _alike(rows: ibis.Table, **computed: Expression) -> ibis.Table:
-    """Rows of either dataset with the columns of the table, customers aside."""
-    names = [name for name in PRODUCT_EVENTS.column_names if name != "customer_id"]
-    return rows.select(**{name: computed[name] if name in computed else rows[name] for name in names}).cast(
-        {name: SCHEMA[name] for name in names}
     )
 
 

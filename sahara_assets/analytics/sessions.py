@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import ibis
 
 from sahara_assets.analytics.identity import with_customer
-from sahara_assets.analytics.visits import counting_rows, delivered, first_rows, web_client_id
+from sahara_assets.analytics.visits import first_rows, gather, in_shape, web_client_id
 from sahara_assets.tables.analytics import SESSIONS
-from sahara_assets.tables.books import IN
-from sahara_assets.tables.columns import Kind
-from sahara_assets.warehouse.expressions import Expression, count_where, first_known, money, seconds_between
+from sahara_assets.warehouse.base import ibis_kinds
+from sahara_assets.warehouse.expressions import count_where, first_known, money, seconds_between
 
 if TYPE_CHECKING:
     from sahara_assets.settings.document import Settings
@@ -36,15 +35,8 @@ DESCRIBED = (
 )
 """What is said of a session by whichever of its events says it first."""
 
-_KINDS = {
-    Kind.TEXT: "string",
-    Kind.DECIMAL: "decimal(18, 4)",
-    Kind.INTEGER: "int64",
-    Kind.TIMESTAMP: "timestamp(6)",
-    Kind.DATE: "date",
-}
 _BY_IDENTITY = ("customer_id", "is_customer")
-SCHEMA = {column.name: _KINDS[column.kind] for column in SESSIONS.columns if column.name not in _BY_IDENTITY}
+_SHAPE = ibis_kinds(column for column in SESSIONS.columns if column.name not in _BY_IDENTITY)
 
 
 def build_sessions(warehouse: Warehouse, settings: Settings) -> tuple[int, list[tuple[str, int]]]:
@@ -53,24 +45,18 @@ def build_sessions(warehouse: Warehouse, settings: Settings) -> tuple[int, list[
     Returns:
         Its rows, and the step's account: rows in, rows that leave by reason, rows out.
     """
-    parts, account = [], []
-    taken = nobodys = 0
-    for dataset, came in delivered(warehouse, settings).items():
-        rows = counting_rows(warehouse, settings, dataset)
-        whose = rows.filter(rows.session_id.notnull())
-        parts.append(_of_sessions(whose) if dataset == "sessions" else _of_events(whose))
-        taken += came
-        unknown = rows.filter(rows.session_id.isnull())
-        nobodys += int(warehouse.rows(unknown.aggregate(n=unknown.count()))[0]["n"])
-        account.append((f"{IN}raw_{dataset}", came))
-    if not parts:
+    gathered = gather(
+        warehouse, settings, keyed_by="session_id", shapes={"sessions": _of_sessions, "events": _of_events}
+    )
+    if gathered is None:
         return warehouse.replace(SESSIONS, []), []
-    sessions = with_customer(ibis.union(*parts) if len(parts) > 1 else parts[0], warehouse, settings)
+    sessions = with_customer(gathered.rows, warehouse, settings)
     rows = warehouse.replace(SESSIONS, sessions.select(*SESSIONS.column_names))
+    further = gathered.taken - gathered.without_key - rows
     return rows, [
-        *account,
-        ("no visitor, or no session", nobodys),
-        ("further rows of a session, and rows that a newer drop states again", taken - nobodys - rows),
+        *gathered.account,
+        ("no visitor, or no session", gathered.without_key),
+        ("further rows of a session, and rows that a newer drop states again", further),
         ("out", rows),
     ]
 
@@ -79,8 +65,9 @@ def _of_sessions(rows: ibis.Table) -> ibis.Table:
     one = first_rows(rows, ["session_id"])
     seen = rows.group_by("session_id").aggregate(product_rows=rows.product_id.count())
     sessions = one.left_join(seen, "session_id", rname="{name}_seen")
-    return _alike(
+    return in_shape(
         sessions,
+        _SHAPE,
         dataset=ibis.literal("sessions"),
         started_on=sessions.started_at_local.date(),
         engagement_msec=ibis.null("int64"),
@@ -113,8 +100,9 @@ def _of_events(rows: ibis.Table) -> ibis.Table:
     seen = rows.group_by("session_id").aggregate(product_rows=rows.product_id.count())
     sessions = totals.left_join(seen, "session_id", rname="{name}_seen")
     sessions = sessions.left_join(_transactions(events), "session_id", rname="{name}_sold")
-    return _alike(
+    return in_shape(
         sessions,
+        _SHAPE,
         dataset=ibis.literal("events"),
         started_on=sessions.started_at_local.date(),
         visit_date=ibis.null("date"),
@@ -132,8 +120,3 @@ def _transactions(events: ibis.Table) -> ibis.Table:
     return once.group_by("session_id").aggregate(
         transactions=once.count(), session_revenue=money(once.order_revenue.sum())
     )
-
-
-def _alike(rows: ibis.Table, **computed: Expression) -> ibis.Table:
-    """Rows of either dataset with the columns of the table, those of identity aside."""
-    return rows.select(**{name: computed[name] if name in computed else rows[name] for name in SCHEMA}).cast(SCHEMA)

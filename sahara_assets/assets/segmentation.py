@@ -18,6 +18,7 @@ from sahara_assets.assets.presentation import (
 from sahara_assets.report.charts import profile_heat_map, segment_map, segment_sizes
 from sahara_assets.report.sweep_chart import sweep_plot
 from sahara_assets.resources import Project
+from sahara_assets.segmentation.document import to_json
 from sahara_assets.tables.features import CUSTOMER_FEATURES
 from sahara_assets.tables.segmentation import (
     CUSTOMER_SEGMENTS,
@@ -80,7 +81,7 @@ def model_assets(
             "trained_because": reason or "not trained: the champion stays",
             "cut_off": champion.cut_off.isoformat(),
             "why_this_k": dg.MetadataValue.md("\n".join(f"- {line}" for line in champion.trace)),
-            "model": dg.MetadataValue.md(f"```json\n{champion.model.to_json()[:20000]}\n```"),
+            "model": dg.MetadataValue.md(f"```json\n{to_json(champion.model)[:20000]}\n```"),
         },
         data_version=version,
     )

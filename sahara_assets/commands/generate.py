@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - Click's annotations are read by people
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from sahara_assets.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 _SHOP_ONLY = ("days", "days_per_drop", "start")
 

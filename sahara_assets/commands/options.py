@@ -1,4 +1,4 @@
-"""What the commands share: the options that every one takes, and the settings they lead to."""
+"""What the commands share: the options that every one takes, the settings they lead to, and the codes they end with."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sahara_assets import console
+from sahara_assets.wording import counted
+
 if TYPE_CHECKING:
     from sahara_assets.settings.document import Settings
 
 Command = Any
+
+STRICT_EXIT, USAGE_EXIT, BLOCKED_EXIT, INTERRUPTED_EXIT = 1, 2, 3, 130
+"""What each means is said in `cli.py`."""
 
 
 class FileOrAddress(click.Path):
@@ -46,3 +52,12 @@ def settings_of(config: Path | None) -> Settings:
     from sahara_assets.settings.document import load_settings
 
     return load_settings(config)
+
+
+def warn_of_formulas(count: int) -> None:
+    """Say that a file that was written is not for opening in a spreadsheet by a double click."""
+    if count:
+        console.note(
+            f"{counted(count, 'row holds', 'rows hold')} cells that begin like a formula, which a spreadsheet would run. They stand there as they "
+            "were delivered, or they would not be the same rows: edit the file as text, or import it with every column as text"
+        )

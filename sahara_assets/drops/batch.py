@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sahara_assets.drops.casts import Cast, extra_json, line_hash, literal, trimmed
+from sahara_assets.drops.casts import Cast, extra_json, line_hash, trimmed
 from sahara_assets.drops.plain import Care
+from sahara_assets.drops.sql_text import literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

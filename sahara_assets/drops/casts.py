@@ -2,37 +2,28 @@ r"""From a field's text to a typed value, and the reason where that fails: one m
 
 Everything is read as text and cast by guarded rules, because typed CSV reads turn `1.7` into 2 and `0x1F` into 31, drop the `-08` of
 a timestamp and accept `infinity`. Each declared column becomes DuckDB expressions over the text columns ``c0``, ``c1``, … of a staged
-drop. `RowOutline` is the same rules' outline in Python, for the scan that must tell a row from the inside of a quoted field.
+drop. How moments are written is in `moments`; `outlines` holds the same rules' outline in Python.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.fields import BLANKS
-from sahara_assets.drops.numbers import LOST_ID, SIGNS, NumberFormat, marks_of, number_format
+from sahara_assets.drops.moments import EARLIEST, LATEST, moment
+from sahara_assets.drops.numbers import LOST_ID, marks_of, number_format
 from sahara_assets.drops.plain import Care
-from sahara_assets.settings.dataset import EPOCHS, DatasetSettings
+from sahara_assets.drops.sql_text import literal
+from sahara_assets.settings.dataset import DatasetSettings
 from sahara_assets.tables.columns import Column, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from sahara_assets.drops.header import Layout
     from sahara_assets.settings.sections import ProjectSettings
     from sahara_assets.tables.datasets import Dataset
-
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
-_OFFSET = r"(Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)"
-_MOMENT = rf"{_DATE}([ T]{_CLOCK})?"
-_MOMENT_WITH_OFFSET = rf"{_DATE}[ T]{_CLOCK} ?{_OFFSET}"
-
-EARLIEST, LATEST = "1901-01-01", "2200-01-01"
-"""Moments outside this range are typing errors or a format's slip: `%Y` reads `11` as the year 11, and 1900 is what DuckDB's strptime
-makes of a format without a year, and of the words `epoch` and `infinity` under any format."""
 
 _OF_TEXTS = (
     "decimal_mark",
@@ -45,23 +36,9 @@ _OF_TEXTS = (
 )
 """The settings that say how a number or moment is written as text."""
 
-_LONGEST_OUTLINED = 200
-"""No number or moment is longer, and some outlines take a time that grows with the square of a text's length."""
-
-_LITERAL_UTC = re.compile(r"(?<!%)(Z| ?UTC| ?GMT)$")
-
 # RE2's own \s knows six ASCII characters and no others.
 _BLANK_CLASS = "".join(f"\\x{{{ord(blank):04X}}}" for blank in BLANKS)
 _SEPARATOR, _NULL, _ESCAPE = "chr(31)", "chr(30)", "chr(29)"
-
-
-def literal(text: str) -> str:
-    """A SQL string literal.
-
-    >>> literal("it's")
-    "'it''s'"
-    """
-    return "'" + text.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)
@@ -182,7 +159,7 @@ def _cast(
         values = ((name, value),)
         untyped = f"{name} IS NULL"
     else:
-        local, utc = _moment(text, settings, project, is_day=column.kind is Kind.DATE)
+        local, utc = moment(text, settings, project, is_day=column.kind is Kind.DATE)
         if column.kind is Kind.DATE:
             seen, values = name, ((name, f"CAST({local} AS DATE)"),)
         else:
@@ -284,98 +261,6 @@ def _whole(text: str, settings: DatasetSettings) -> tuple[str, str]:
     )
 
 
-def _moment(text: str, settings: DatasetSettings, project: ProjectSettings, *, is_day: bool) -> tuple[str, str]:
-    """Local and UTC expressions of a moment.
-
-    A moment without an offset is local to the dataset's zone, else the project's; a day without an offset is that day, whatever the
-    zones. A moment that the clocks skipped in spring keeps the offset before the change; one that they showed twice in autumn is the second.
-    """
-    clock = _Clock(project.time_zone, settings.time_zone or project.time_zone, is_day=is_day)
-    read = [clock.read(text, form) for form in settings.date_formats or ["iso"]]
-    if len(read) == 1 and not settings.date_formats:
-        return read[0]
-    return f"coalesce({', '.join(local for local, _ in read)})", f"coalesce({', '.join(utc for _, utc in read)})"
-
-
-@dataclass(frozen=True)
-class _Clock:
-    """Whose clocks a moment is read by: local times are the project's, and one without an offset is of its source's zone."""
-
-    zone: str
-    source: str
-    is_day: bool
-
-    def _of_instant(self, instant: str) -> tuple[str, str]:
-        return f"timezone({literal(self.zone)}, {instant})", f"timezone('UTC', {instant})"
-
-    def _of_naive(self, naive: str) -> tuple[str, str]:
-        if self.is_day or {self.zone, self.source} <= {"UTC", "Etc/UTC"}:
-            return naive, naive
-        local, utc = self._of_instant(f"timezone({literal(self.source)}, {naive})")
-        return naive if self.source == self.zone else local, utc
-
-    def _of_utc(self, naive: str) -> tuple[str, str]:
-        return self._of_instant(f"timezone('UTC', {naive})")[0], naive
-
-    def read(self, text: str, form: str) -> tuple[str, str]:
-        """Local and UTC expressions of a text in a format."""
-        if form == "iso":
-            return self._read_iso(text)
-        if form in EPOCHS:
-            return self._of_utc(_since_1970(text, EPOCHS[form]))
-        parsed = f"try_strptime({text}, {literal(form)})"
-        if longest := _longest(form):
-            # Where it fails, DuckDB takes its time over words that nobody reads.
-            parsed = f"(CASE WHEN length({text}) <= {longest} THEN {parsed} END)"
-        # With an offset or a zone name DuckDB gives an instant.
-        has_zone = "%z" in form.replace("%%", "") or "%Z" in form.replace("%%", "")
-        if has_zone:
-            return self._of_instant(parsed)
-        # `%Y-%m-%dT%H:%M:%SZ`: the letter is no directive, but it says what the clock shows.
-        return self._of_utc(parsed) if _LITERAL_UTC.search(form) else self._of_naive(parsed)
-
-    def _read_iso(self, text: str) -> tuple[str, str]:
-        naive = self._of_naive(f"TRY_CAST({text} AS TIMESTAMP)")
-        # DuckDB wants seconds, and the offset as Z or +05:30 right behind them.
-        tight = rf"regexp_replace({text}, ' (Z|[+-][0-9:]+)$', '\1')"
-        with_seconds = rf"regexp_replace({tight}, '([ T][0-9]{{2}}:[0-9]{{2}})(Z|[+-])', '\1:00\2')"
-        tidy = rf"regexp_replace({with_seconds}, '([+-][0-9]{{2}}):?([0-9]{{2}})?$', '\1:\2')"
-        instant = self._of_instant(f"TRY_CAST(rtrim({tidy}, ':') AS TIMESTAMPTZ)")
-        choose = "(CASE WHEN regexp_full_match({0}, '{1}') THEN {2} WHEN regexp_full_match({0}, '{3}') THEN {4} END)"
-        local, utc = (
-            choose.format(text, _MOMENT, of_naive, _MOMENT_WITH_OFFSET, of_instant)
-            for of_naive, of_instant in zip(naive, instant, strict=True)
-        )
-        return local, utc
-
-
-def _longest(form: str) -> int:
-    """The most characters that a strptime format reads; 0 where that cannot be said.
-
-    >>> _longest("%Y%m%d"), _longest("%d/%m/%Y"), _longest("%d %b %Y")
-    (8, 10, 0)
-    """
-    digits = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "I": 2, "M": 2, "S": 2, "%": 1}
-    pieces = re.split(r"%-?(.)", form)
-    literals, directives = pieces[::2], pieces[1::2]
-    if any(directive not in digits for directive in directives) or any(re.search(r"\s", text) for text in literals):
-        return 0
-    return sum(map(len, literals)) + sum(digits[directive] for directive in directives)
-
-
-def _since_1970(text: str, units_to_a_second: int) -> str:
-    """A count of seconds, milliseconds or microseconds since 1970 as a naive moment in UTC; null where it is none, or has lost digits."""
-    most_digits = 10 + len(str(units_to_a_second))
-    microseconds = 1_000_000 // units_to_a_second
-    places = len(str(microseconds)) - 1
-    # By whole numbers: DuckDB reads a text as DECIMAL(24, 6) two hundred times slower than as BIGINT.
-    count = f"CAST(split_part({text}, '.', 1) AS BIGINT) * {microseconds}"
-    if places:
-        rest = f"CAST(rpad(substr(split_part({text}, '.', 2), 1, {places}), {places}, '0') AS BIGINT)"
-        count += f" + CASE WHEN contains({text}, '.') THEN {rest} * CASE WHEN starts_with({text}, '-') THEN -1 ELSE 1 END ELSE 0 END"
-    return f"(CASE WHEN regexp_full_match({text}, '-?[0-9]{{1,{most_digits}}}(\\.[0-9]{{1,9}})?') THEN make_timestamp({count}) END)"
-
-
 def line_hash(casts: Sequence[Cast], care: Care) -> str:
     """The MD5 of a row's typed declared values: its identity where the dataset declares no key.
 
@@ -400,83 +285,3 @@ def extra_json(layout: Layout) -> str:
         return "CAST(NULL AS VARCHAR)"
     members = ", ".join(f"{literal(name)}, coalesce(c{position}, '')" for name, position in sorted(layout.undeclared))
     return f"CAST(json_object({members}) AS VARCHAR)"
-
-
-@dataclass(frozen=True)
-class RowOutline:
-    """What a row of a drop looks like, in Python: tells a row from the inside of a quoted field that runs over lines.
-
-    Attributes:
-        required: places that a row fills.
-        typed: places of numbers and moments, with a test of their outline.
-        nothing: the texts that mean no value.
-    """
-
-    required: tuple[int, ...]
-    typed: dict[int, Callable[[str], bool]]
-    nothing: frozenset[str]
-
-    def is_filled(self, fields: Sequence[str]) -> bool:
-        """Whether a whole row's required fields hold something."""
-        return all(fields[place].strip(BLANKS) not in self.nothing for place in self.required)
-
-    def evidence(self, fields: Sequence[str]) -> list[int]:
-        """The places of typed values that show some fields, perhaps only the first few of a line, to be a row.
-
-        There are none where the fields cannot be a row: a required one is empty, or a typed one holds something else. Nor are there any
-        in a dataset of texts, whose rows cannot be told from the inside of a quoted field.
-        """
-        texts = [field.strip(BLANKS) for field in fields]
-        if any(texts[place] in self.nothing for place in self.required if place < len(texts)):
-            return []
-        filled = [place for place in self.typed if place < len(texts) and texts[place] not in self.nothing]
-        return filled if all(self.typed[place](texts[place]) for place in filled) else []
-
-
-def outline_of(dataset: Dataset, layout: Layout, settings: DatasetSettings) -> RowOutline:
-    """The outline of a drop's rows under its header."""
-    positions = dict(layout.positions)
-    moment = _moment_outline(settings)
-    # Whose sign it is makes no difference to whether a line is a row.
-    number = replace(number_format(settings), currencies=tuple(SIGNS) if settings.currency_text else ())
-    count = _number_outline(replace(number, currencies=()))
-    outlines = {
-        Kind.DECIMAL: _number_outline(number),
-        Kind.INTEGER: count,
-        Kind.TIMESTAMP: moment,
-        Kind.DATE: moment,
-    }
-    return RowOutline(
-        required=tuple(positions[name] for name in dataset.required if name in positions),
-        typed={p: outlines[kind] for name, p in positions.items() if (kind := dataset.column(name).kind) in outlines},
-        nothing=frozenset(["", *settings.null_values]),
-    )
-
-
-def _number_outline(form: NumberFormat) -> Callable[[str], bool]:
-    return lambda text: len(text) <= _LONGEST_OUTLINED and form.to_decimal(text) is not None
-
-
-def _moment_outline(settings: DatasetSettings) -> Callable[[str], bool]:
-    """The outline of a date: its length in digits and separators where there are formats, since Python's and DuckDB's differ."""
-    outlines = [_outline_of_format(form) for form in settings.date_formats or ["iso"]]
-    return lambda text: len(text) <= _LONGEST_OUTLINED and any(outline.fullmatch(text) for outline in outlines)
-
-
-def _outline_of_format(form: str) -> re.Pattern[str]:
-    """What a strptime format reads, roughly: digits, or letters for names; Python's own strptime knows other directives than DuckDB's.
-
-    >>> [bool(_outline_of_format("%d/%m/%Y %H:%M").fullmatch(text)) for text in ("1/12/2011 08:26", "12 rolls")]
-    [True, False]
-    """
-    if form == "iso":
-        return re.compile(rf"{_MOMENT}|{_MOMENT_WITH_OFFSET}")
-    if form in EPOCHS:
-        return re.compile(r"-?[0-9]+(\.[0-9]+)?")
-    lettered = {"a", "A", "b", "B", "p", "Z", "z", "c", "x", "X"}
-    pieces = re.split(r"%(-?[A-Za-z]|%)", form)
-    outline = [
-        re.escape(piece) if not i % 2 else "%" if piece == "%" else r"\S+( \S+)*" if piece in lettered else "[0-9]+"
-        for i, piece in enumerate(pieces)
-    ]
-    return re.compile("".join(outline))

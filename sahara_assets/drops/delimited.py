@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.binding import tidy
-from sahara_assets.drops.casts import outline_of
 from sahara_assets.drops.content import NotTextError, clean_chunks
 from sahara_assets.drops.ends import chunks_by
 from sahara_assets.drops.fields import split_record
 from sahara_assets.drops.header import HEADER_BYTES, USUAL_DELIMITERS, Layout, dialect_of, read_header
+from sahara_assets.drops.outlines import outline_of
 from sahara_assets.drops.records import Records, RecordScanner, shown
 from sahara_assets.drops.source import Order, Refused, Source, SourceRefusedError
 from sahara_assets.errors import DropError

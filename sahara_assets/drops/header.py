@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.binding import bind, missing, refuse_doubtful, tidy, without_twins
-from sahara_assets.drops.casts import outline_of
 from sahara_assets.drops.dialect import Dialect
 from sahara_assets.drops.ends import inside
 from sahara_assets.drops.fields import fields_of_its_own, split_record
@@ -24,6 +23,7 @@ from sahara_assets.drops.header_text import (
     headers_at,
     lines_before,
 )
+from sahara_assets.drops.outlines import outline_of
 from sahara_assets.errors import DropError
 
 if TYPE_CHECKING:

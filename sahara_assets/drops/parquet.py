@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from sahara_assets.drops.binding import bind_paths, missing, refuse_doubtful
-from sahara_assets.drops.casts import literal
 from sahara_assets.drops.content import PARQUET_MAGIC
 from sahara_assets.drops.flattening import merged
 from sahara_assets.drops.header import Layout
@@ -39,6 +38,7 @@ from sahara_assets.drops.paths import alternatives
 from sahara_assets.drops.plain import Care
 from sahara_assets.drops.records import BrokenRecord, ParsedRecord, Records
 from sahara_assets.drops.source import Order, Refused, Source, SourceRefusedError
+from sahara_assets.drops.sql_text import literal
 from sahara_assets.errors import DropError
 from sahara_assets.tables.columns import Kind
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 
-from sahara_assets.drops.casts import literal
 from sahara_assets.drops.packing import size_text
 from sahara_assets.drops.source import Order, SourceRefusedError
+from sahara_assets.drops.sql_text import literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

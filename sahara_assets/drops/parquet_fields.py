@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from sahara_assets.drops.casts import literal
 from sahara_assets.drops.json_text import canonical
 from sahara_assets.drops.paths import below, keyed
+from sahara_assets.drops.sql_text import literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sahara_assets.drops.casts import RowOutline
     from sahara_assets.drops.dialect import Dialect
+    from sahara_assets.drops.outlines import RowOutline
 
 LONGEST_RECORD_BYTES = 8 * 1024 * 1024
 """A quoted field may run over lines for so long; beyond it the quote counts as unterminated."""

@@ -29,8 +29,7 @@ def count_lacking(warehouse: Warehouse, dataset: Dataset, drop_id: str, replaced
     old = lines.filter(lines["_drop_id"].isin(sorted(replaced)))
     new = lines.filter(lines["_drop_id"] == drop_id)
     lacking = old.anti_join(new, identity)
-    in_all = warehouse.rows(old.aggregate(n=old.count()))[0]["n"]
-    return int(in_all), int(warehouse.rows(lacking.aggregate(n=lacking.count()))[0]["n"])
+    return warehouse.how_many(old), warehouse.how_many(lacking)
 
 
 @dataclass(frozen=True)

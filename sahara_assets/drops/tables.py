@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from sahara_assets.drops.candidates import NOTHING, kind_of
-from sahara_assets.drops.casts import RowOutline
 from sahara_assets.drops.content import CHUNK_BYTES, clean_chunks, inspect_content
 from sahara_assets.drops.dialect import SAMPLE_CHARACTERS, Detected, Dialect, detect
 from sahara_assets.drops.ends import chunks_by
 from sahara_assets.drops.fields import BLANKS, split_record
 from sahara_assets.drops.header_text import Header, after_lines, first_line_with_text, headers_at, lines_before
+from sahara_assets.drops.outlines import RowOutline
 from sahara_assets.drops.records import BrokenRecord, RecordScanner
 from sahara_assets.errors import DropError
 from sahara_assets.settings.dataset import DatasetSettings

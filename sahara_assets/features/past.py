@@ -149,4 +149,4 @@ def _lost(warehouse: Warehouse, written_before: datetime) -> int:
         drops.status.isin(["replaced", "forgotten"])
         & (drops.modified_at < ibis.timestamp(written_before.isoformat(sep=" ")))
     )
-    return int(warehouse.rows(gone.aggregate(n=gone.count()))[0]["n"])
+    return warehouse.how_many(gone)

@@ -12,17 +12,11 @@ from sahara_assets.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import ibis
-
     from sahara_assets.settings.document import Settings
     from sahara_assets.tables.columns import Table
     from sahara_assets.warehouse.base import Warehouse
 
 _NOTHING = "the project has no sessions or events"
-
-
-def _number(warehouse: Warehouse, rows: ibis.Table) -> int:
-    return int(warehouse.rows(rows.aggregate(n=rows.count()))[0]["n"])
 
 
 def _account_balances(table: Table) -> Callable[[Warehouse, Settings], Answer]:
@@ -48,29 +42,29 @@ def _join_coverage(warehouse: Warehouse, settings: Settings) -> Answer:
     column = settings.analytics.customer
     rows = warehouse.table(SESSIONS)
     ids = rows.filter(rows[column].notnull()).select(given_id=rows[column]).distinct()
-    total = _number(warehouse, ids)
+    total = warehouse.how_many(ids)
     if not total:
         said = f"no session has a {column}; set analytics.customer to an id that they have"
         return not warehouse.count(SESSIONS), _NOTHING if not warehouse.count(SESSIONS) else said, {}
     known = known_ids(warehouse, settings)
-    customers = _number(warehouse, known.select("known_customer").distinct())
+    customers = warehouse.how_many(known.select("known_customer").distinct())
     if not customers:
         return True, f"there is no customer file: each of {counted(total, 'visitor')} is a customer by that id", {}
     joined = ids.inner_join(known, ids.given_id == known.known_id)
-    met, reached = _number(warehouse, joined), _number(warehouse, joined.select("known_customer").distinct())
-    shared = _number(warehouse, joined.filter(joined.known_customers > 1))
+    met, reached = warehouse.how_many(joined), warehouse.how_many(joined.select("known_customer").distinct())
+    shared = warehouse.how_many(joined.filter(joined.known_customers > 1))
     bare_ids = ids.select(bare=ids.given_id.re_replace("^0+", "")).distinct()
     bare_known = known.select(bare=known.known_id.re_replace("^0+", "")).distinct()
-    bare = _number(warehouse, bare_ids.semi_join(bare_known, "bare")) if met < total else met
+    bare = warehouse.how_many(bare_ids.semi_join(bare_known, "bare")) if met < total else met
     text = (
         f"{met:,} of {counted(total, f'{column} of the sessions', f'{column}s of the sessions')} are customers ({met / total:.1%}), "
         f"and {reached:,} of {counted(customers, 'customer')} have a session ({reached / customers:.1%})"
     )
     found: dict[str, Any] = {"ids": total, "known_ids": met, "customers": customers, "customers_with_sessions": reached}
     faults = []
-    if max(met / total, reached / customers) < settings.analytics.minimum_join_share:
+    if max(met / total, reached / customers) < settings.rules.least_joined:
         faults.append(
-            f"below analytics.minimum_join_share on both sides: do sessions and customers mean the same id? Map {column} under "
+            f"below rules.least_joined on both sides: do sessions and customers mean the same id? Map {column} under "
             "[datasets.customers.columns], or set analytics.customer"
         )
     if bare > met:
@@ -87,13 +81,13 @@ def _days_agree(warehouse: Warehouse, settings: Settings) -> Answer:
     """The days that the property's clock showed are those of the project's zone."""
     rows = warehouse.table(SESSIONS)
     dated = rows.filter(rows.visit_date.notnull())
-    total = _number(warehouse, dated)
+    total = warehouse.how_many(dated)
     if not total:
         return True, "no export says on which day a session was", {}
     zone, project = settings.datasets["sessions"].time_zone if "sessions" in settings.datasets else "", settings.project
     if zone and zone != project.time_zone:
         return True, f"the property's clock is declared to be another than the project's ({zone})", {}
-    apart = _number(warehouse, dated.filter(dated.visit_date != dated.started_on))
+    apart = warehouse.how_many(dated.filter(dated.visit_date != dated.started_on))
     if apart:
         text = (
             f"{apart:,} of {counted(total, 'session')} began on another day by the project's clock ({project.time_zone}) than by the "
@@ -113,7 +107,7 @@ def _totals_agree(warehouse: Warehouse, settings: Settings) -> Answer:
     totals = ["session_id", "hit_count", "page_views", "time_on_site_seconds", "transactions", "session_revenue"]
     stated = rows.filter(rows.session_id.notnull()).select(*totals).distinct()
     by_session = stated.group_by("session_id").aggregate(statements=stated.count())
-    several = _number(warehouse, by_session.filter(by_session.statements > 1))
+    several = warehouse.how_many(by_session.filter(by_session.statements > 1))
     if several:
         said = counted(several, "session states", "sessions state")
         return False, f"{said} different totals on different rows; those on the first row of its newest drop count", {}
@@ -124,10 +118,10 @@ def _orders_are_told(warehouse: Warehouse, settings: Settings) -> Answer:
     """Purchases can be put together to orders."""
     rows = warehouse.table(PRODUCT_EVENTS)
     bought = rows.filter((rows.action == "purchase") & rows.quantity.notnull())
-    total = _number(warehouse, bought)
+    total = warehouse.how_many(bought)
     if settings.analytics.purchases != "transactions" or settings.analytics.order != "transaction" or not total:
         return True, f"{counted(total, 'purchased product row')}; no order id is needed", {}
-    without = _number(warehouse, bought.filter(bought.order_id.isnull()))
+    without = warehouse.how_many(bought.filter(bought.order_id.isnull()))
     if without:
         text = (
             f"{without:,} of {counted(total, 'purchased product row')} name no transaction and are left out; map order_id, or set "

@@ -33,7 +33,7 @@ def _contract(declared: Table) -> Callable[[Warehouse, Settings], Answer]:
         nulls = warehouse.rows(rows.aggregate(**{name: rows[name].isnull().ifelse(1, 0).sum() for name in required}))[0]
         faults = [f"{name} is null in {counted(count, 'row')}" for name, count in nulls.items() if count]
         keys = rows.select(*table.key).distinct()
-        different = int(warehouse.rows(keys.aggregate(n=keys.count()))[0]["n"])
+        different = warehouse.how_many(keys)
         if different != total:
             faults.append(f"{', '.join(table.key)} repeats in {counted(total - different, 'row')}")
         if faults:

@@ -126,18 +126,18 @@ def _coverage(warehouse: Warehouse, settings: Settings, join: Join) -> Coverage 
 
     other = current_lines(warehouse, settings, join.datasets[1])
     known = other.select(id=other[join.column])
-    if not _count(warehouse, known):
+    if not warehouse.how_many(known):
         return None
     sought = join.sought(warehouse, settings)
     sought = sought.filter(sought.id.notnull()).distinct()
-    ids = _count(warehouse, sought)
+    ids = warehouse.how_many(sought)
     if not ids:
         return None
     return Coverage(
         join,
         ids,
         *(
-            _count(warehouse, sought.mutate(id=how(sought.id)).semi_join(known.mutate(id=how(known.id)), "id"))
+            warehouse.how_many(sought.mutate(id=how(sought.id)).semi_join(known.mutate(id=how(known.id)), "id"))
             for how in (_as_they_are, _without_zeros, _in_lower_case)
         ),
     )
@@ -153,10 +153,6 @@ def _without_zeros(ids: Expression) -> Expression:
 
 def _in_lower_case(ids: Expression) -> Expression:
     return ids.lower()
-
-
-def _count(warehouse: Warehouse, table: ibis.Table) -> int:
-    return int(warehouse.rows(table.aggregate(n=table.count()))[0]["n"])
 
 
 def _ids_join(warehouse: Warehouse, settings: Settings) -> Answer:

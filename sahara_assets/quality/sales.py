@@ -55,7 +55,7 @@ def _one_currency(warehouse: Warehouse, settings: Settings) -> Answer:
 def _no_future_lines(warehouse: Warehouse, _: Settings) -> Answer:
     lines = warehouse.table(PURCHASES)
     dated_later = lines.filter(lines.is_future)
-    future = int(warehouse.rows(dated_later.aggregate(n=dated_later.count()))[0]["n"])
+    future = warehouse.how_many(dated_later)
     if future:
         return (
             False,

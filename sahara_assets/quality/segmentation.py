@@ -56,7 +56,7 @@ def _needed(features: Any, model: SegmentationModel) -> Any:  # noqa: ANN401 - I
 
 
 def _rows(warehouse: Warehouse, table: Any) -> int:  # noqa: ANN401 - Ibis has no types
-    return int(warehouse.rows(table.aggregate(n=table.count()))[0]["n"])
+    return warehouse.how_many(table)
 
 
 def _two_ways_agree(warehouse: Warehouse, settings: Settings) -> Answer:

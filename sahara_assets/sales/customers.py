@@ -29,11 +29,12 @@ from sahara_assets.warehouse.expressions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from sahara_assets.sales.subjects import Account
     from sahara_assets.settings.document import Settings
+    from sahara_assets.tables.attributes import Attribute
     from sahara_assets.warehouse.base import Warehouse
 
 
@@ -77,8 +78,8 @@ def build_customers(warehouse: Warehouse, settings: Settings) -> tuple[int, Acco
     rows = warehouse.replace(CUSTOMERS, customers_from(every_line, files, settings))
     totals = warehouse.rows(every_line.aggregate(every=every_line.count(), known=every_line.customer_id.count()))[0]
     with_lines = every_line.filter(every_line.customer_id.notnull()).select("customer_id").distinct()
-    buyers = _count(warehouse, with_lines)
-    of_file = _count(warehouse, files.customers.anti_join(with_lines, "customer_id"))
+    buyers = warehouse.how_many(with_lines)
+    of_file = warehouse.how_many(files.customers.anti_join(with_lines, "customer_id"))
     account = [
         (f"{IN}purchases", totals["every"]),
         ("anonymous lines", totals["every"] - totals["known"]),
@@ -88,10 +89,6 @@ def build_customers(warehouse: Warehouse, settings: Settings) -> tuple[int, Acco
     if of_sign_ups := rows - buyers - of_file:
         account.append(("customers of the sign-ups alone (added)", of_sign_ups))
     return rows, [*account, ("out", rows)]
-
-
-def _count(warehouse: Warehouse, table: ibis.Table) -> int:
-    return int(warehouse.rows(table.aggregate(n=table.count()))[0]["n"])
 
 
 def customers_from(every_line: ibis.Table, files: Files, settings: Settings) -> ibis.Table:
@@ -153,25 +150,27 @@ def _prefixed(rows: ibis.Table, prefix: str, key: str, *columns: str) -> ibis.Ta
 def _attributes(joined: ibis.Table, settings: Settings) -> Expression:
     """Every attribute from the nearest source that has a value for it, as one JSON text."""
     texts: dict[str, Expression] = {}
-    flags = set()
     for dataset, prefix in (("customers", "file"), ("accounts", "account"), ("sign_ups", "sign_up")):
-        declared = settings.datasets[dataset].attributes if dataset in settings.datasets else {}
-        for name, one in declared.items():
+        for name in settings.datasets[dataset].attributes if dataset in settings.datasets else ():
             text = attribute_text(joined[f"{prefix}_{ATTRIBUTES}"], name)
             texts[name] = texts[name].coalesce(text) if name in texts else text
-            if attribute_of(name, one).kind is AttributeKind.FLAG:
-                flags.add(name)
+    return _as_one_text(settings, texts)
+
+
+def _as_one_text(settings: Settings, texts: Mapping[str, Expression]) -> Expression:
+    flags = {name for name, one in _declared(settings) if one.kind is AttributeKind.FLAG}
     return attributes_of(texts, flags) if texts else ibis.null("string")
+
+
+def _declared(settings: Settings) -> Iterator[tuple[str, Attribute]]:
+    for dataset in settings.datasets.values():
+        for name, one in dataset.attributes.items():
+            yield name, attribute_of(name, one)
 
 
 def constant_attributes(settings: Settings) -> frozenset[str]:
     """The attributes that cannot change: whenever a file says them, they have always been so."""
-    return frozenset(
-        name
-        for dataset in settings.datasets.values()
-        for name, one in dataset.attributes.items()
-        if attribute_of(name, one).constant
-    )
+    return frozenset(name for name, declared in _declared(settings) if declared.constant)
 
 
 def merged_attributes(settings: Settings, sources: Mapping[str, Expression]) -> Expression:
@@ -181,11 +180,4 @@ def merged_attributes(settings: Settings, sources: Mapping[str, Expression]) -> 
         settings: declare the attributes.
         sources: by attribute, the text that it is taken from.
     """
-    flags = {
-        name
-        for dataset in settings.datasets.values()
-        for name, one in dataset.attributes.items()
-        if attribute_of(name, one).kind is AttributeKind.FLAG
-    }
-    texts = {name: attribute_text(source, name) for name, source in sources.items()}
-    return attributes_of(texts, flags) if texts else ibis.null("string")
+    return _as_one_text(settings, {name: attribute_text(source, name) for name, source in sources.items()})

@@ -53,7 +53,7 @@ def has_extracts(warehouse: Warehouse, dataset: str) -> bool:
     """Whether what counts of a dataset comes from extracts, all or in part."""
     drops = warehouse.table(DROPS)
     mine = drops.filter((drops.dataset == dataset) & (drops.status == "loaded") & drops.path.startswith(EXTRACTED))
-    return bool(warehouse.rows(mine.aggregate(n=mine.count()))[0]["n"])
+    return warehouse.how_many(mine) > 0
 
 
 def superseded_lines(

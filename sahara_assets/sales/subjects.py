@@ -111,7 +111,7 @@ def build_products(warehouse: Warehouse, settings: Settings) -> tuple[int, Accou
             gross_spend=joined.gross_spend.coalesce(money(nothing)),
         ),
     )
-    return rows, [("in: products on lines", int(warehouse.rows(sold.aggregate(n=sold.count()))[0]["n"])), ("out", rows)]
+    return rows, [("in: products on lines", warehouse.how_many(sold)), ("out", rows)]
 
 
 def _catalogue(warehouse: Warehouse, settings: Settings) -> ibis.Table:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sahara_assets.errors import SaharaError
-from sahara_assets.segmentation.model import SegmentationModel
+from sahara_assets.segmentation.document import from_json
 from sahara_assets.tables.segmentation import SEGMENTATION_MODELS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sahara_assets.segmentation.model import SegmentationModel
     from sahara_assets.warehouse.base import Row, Warehouse
 
 CHAMPION, CANDIDATE, RETIRED = "champion", "candidate", "retired"
@@ -65,7 +66,7 @@ def swept_with_champion(warehouse: Warehouse) -> list[Registered]:
 def read_entry(row: Row) -> Registered:
     """A registry row with its model read."""
     return Registered(
-        model=SegmentationModel.from_json(row["model"]),
+        model=from_json(row["model"]),
         stage=row["stage"],
         metrics=json.loads(row["metrics"]),
         trace=json.loads(row["trace"]),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sahara_assets.builds import Built, Run, code_fingerprint, combine, rebuild, record, write_account
 from sahara_assets.errors import SaharaError
 from sahara_assets.features.feature_set import feature_set
+from sahara_assets.segmentation.document import to_json
 from sahara_assets.segmentation.registry import (
     CANDIDATE,
     CHAMPION,
@@ -218,7 +219,7 @@ def _entry(
         "version": model.version,
         "k": model.k,
         "stage": CHAMPION if champion else CANDIDATE,
-        "model": model.to_json(),
+        "model": to_json(model),
         "metrics": json.dumps(
             {**metrics, "score": line.score, "qualified": line.qualified, "verdict": line.text}, sort_keys=True
         ),
@@ -281,7 +282,7 @@ def promote(warehouse: Warehouse, settings: Settings, run: Run, k: int) -> Regis
             if row["stage"] == CHAMPION:
                 row["stage"] = CANDIDATE
             if (row["version"], row["k"]) == (wanted.row["version"], k):
-                row["stage"], row["model"] = CHAMPION, model.to_json()
+                row["stage"], row["model"] = CHAMPION, to_json(model)
         warehouse.replace(SEGMENTATION_MODELS, rows)
         # A model that is promoted a second time leaves one account of its change: the latest.
         warehouse.delete(SEGMENT_CHANGES, {"version": [model.version], "k": [k]})
@@ -322,7 +323,7 @@ def build_customer_segments(warehouse: Warehouse, settings: Settings, run: Run, 
             **({"without_a_segment": measured - rows} if needed else {}),
         }
 
-    fingerprint = combine(features_fingerprint, model.to_json(), code_fingerprint("segmentation"))
+    fingerprint = combine(features_fingerprint, to_json(model), code_fingerprint("segmentation"))
     return rebuild(warehouse, run, CUSTOMER_SEGMENTS.name, fingerprint, build)
 
 

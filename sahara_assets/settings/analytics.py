@@ -26,9 +26,3 @@ class AnalyticsSettings(Section):
         "transaction",
         description="What an order is under `transactions`: a transaction, by its id, or the session, for exports that name none.",
     )
-    minimum_join_share: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="A check warns where fewer ids of the sessions are customers, and fewer customers have sessions, than this share.",
-    )

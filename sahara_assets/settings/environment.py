@@ -2,7 +2,7 @@
 
 With `_FILE` behind its name a variable holds the path of a file with the value: that is how containers and systemd hand over secrets,
 which then stand in no process's environment. What a value may be is asked afterwards, of file and environment alike, by the models of
-`sections.py`.
+the sections.
 """
 
 from __future__ import annotations

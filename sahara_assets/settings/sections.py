@@ -1,6 +1,6 @@
-"""What every single value in `sahara.toml` may be, section by section, with what it means.
+"""What every single value of the shorter sections of `sahara.toml` may be, with what it means; the longer ones have modules beside this.
 
-What is wrong between values, and how faults are worded, is in `problems.py`; `reference.py` derives the documentation from here.
+What is wrong between values, and how faults are worded, is in `problems.py`; `reference.py` derives the documentation from all of them.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class RuleSettings(Section):
         0.5,
         ge=0,
         le=1,
-        description="Share of the ids of one file that should be found in another (customers of the lines in the customer file, accounts of customers); below it the check `ids_join` warns. 0 asks for nothing.",
+        description="Share of the ids of one file that should be found in another (customers of the lines in the customer file, accounts of customers, sessions and customers on either side); below it the checks `ids_join` and `join_coverage` warn. 0 asks for nothing.",
     )
 
     @field_validator("cancellation_prefixes", "adjustment_prefixes")

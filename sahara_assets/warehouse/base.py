@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sahara_assets.errors import TryAgainError
-from sahara_assets.tables.columns import Kind, Table
+from sahara_assets.tables.columns import Column, Kind, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -58,6 +58,11 @@ _IBIS_KINDS = {
     Kind.DATE: "date",
     Kind.BOOLEAN: "boolean",
 }
+
+
+def ibis_kinds(columns: Iterable[Column]) -> dict[str, str]:
+    """What Ibis calls each column's kind."""
+    return {column.name: _IBIS_KINDS[column.kind] for column in columns}
 
 
 @dataclass(frozen=True)
@@ -187,6 +192,10 @@ class Warehouse(ABC):
     def count(self, table: Table) -> int:
         """How many rows the table has."""
 
+    def how_many(self, rows: ibis.Table) -> int:
+        """How many rows an expression has."""
+        return int(self.rows(rows.aggregate(n=rows.count()))[0]["n"])
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the warehouse; closing twice is harmless."""
@@ -210,7 +219,7 @@ class Warehouse(ABC):
         """The table as an Ibis expression."""
         import ibis
 
-        return ibis.table({column.name: _IBIS_KINDS[column.kind] for column in table.columns}, name=table.name)
+        return ibis.table(ibis_kinds(table.columns), name=table.name)
 
     def in_transaction(self, work: Callable[[], T], *, before_another_try: Callable[[], None] | None = None) -> T:
         """Do something in a transaction; where the warehouse goes away in its middle, connect again and do it again.

@@ -303,7 +303,6 @@ def test_tables_of_analytics_are_emptied_with_the_last_of_their_drops(tmp_path):
         ({"datasets": {"sessions": {}}}, '[analytics] purchases = "transactions"'),
         ({"datasets": {"events": {}}, "analytics": {"purchases": "tutorial"}}, "add [datasets.sessions]"),
         ({"analytics": {"customer": "email"}}, "customer"),
-        ({"analytics": {"minimum_join_share": 2}}, "minimum_join_share"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused_with_a_remedy(tmp_path, document, words):

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sahara_assets.drops import records as records_module
-from sahara_assets.drops.casts import outline_of
 from sahara_assets.drops.dialect import Dialect
 from sahara_assets.drops.fields import BLANKS, split_record
 from sahara_assets.drops.header import read_header
+from sahara_assets.drops.outlines import outline_of
 from sahara_assets.drops.plain import Care
 from sahara_assets.drops.records import RecordScanner
 from sahara_assets.tables.datasets import DATASETS

@@ -13,7 +13,7 @@ import pytest
 from sahara_assets.features.declarations import BY_NAME
 from sahara_assets.segmentation import kmeans
 from sahara_assets.segmentation.assemble import adopt, build_model
-from sahara_assets.segmentation.model import SegmentationModel
+from sahara_assets.segmentation.document import from_json, to_json
 from sahara_assets.segmentation.portrait import BY_SIZE, measure, portraits
 from sahara_assets.segmentation.preprocess import (
     FittedNumber,
@@ -82,7 +82,7 @@ def test_incomplete_customers_have_no_segment_either_way(duckdb):
     model = clustered(
         drawn_table(2, 600, untidy=True), 4, dropping("recency_days", "gross_spend", "return_rate", "country")
     )
-    model = SegmentationModel.from_json(model.to_json())
+    model = from_json(to_json(model))
     table = drawn_table(102, 2000, untidy=True)
     scores = score(model, table)
     complete = is_complete(model.preprocessing, table)
@@ -102,12 +102,12 @@ def test_a_model_that_drops_nobody_is_written_as_ever():
     table = drawn_table(3, 200)
     preprocessing = fit_preprocessing(table, FEATURES)
     model = build_model(table, preprocessing, np.zeros((1, len(preprocessing.columns))), version=1, seed=7)
-    assert '"format_version": 1' in model.to_json()
-    assert "projection" not in model.to_json()
+    assert '"format_version": 1' in to_json(model)
+    assert "projection" not in to_json(model)
     gapped = dataclasses.replace(
         model, preprocessing=Preprocessing((FittedNumber("a", "", None, None, "none", 0.0, 1.0),))
     )
-    assert '"format_version": 2' in dataclasses.replace(gapped, segments=()).to_json()
+    assert '"format_version": 2' in to_json(dataclasses.replace(gapped, segments=()))
 
 
 def test_a_champion_that_had_no_segment_for_some_is_matched_by_those_it_had(duckdb):

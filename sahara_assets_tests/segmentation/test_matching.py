@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sahara_assets.features.declarations import FEATURES
 from sahara_assets.segmentation.assemble import adopt
+from sahara_assets.segmentation.document import from_json, to_json
 from sahara_assets.segmentation.matching import first_keys, in_space_of, match, reach
 from sahara_assets.segmentation.model import Segment, SegmentationModel
 from sahara_assets.segmentation.portrait import measure
@@ -231,7 +232,7 @@ def test_over_many_trainings_no_key_means_two_segments(trainings):
         assert champion.next_key > max(keys)
         retired |= keys_before - set(keys)
         assert {row["segment"] for row in changes if row["change"] == "gone"} == keys_before - set(keys)
-        assert SegmentationModel.from_json(champion.to_json()) == champion
+        assert from_json(to_json(champion)) == champion
 
 
 # --- other features, and the report -------------------------------------------------------------------------------------------------

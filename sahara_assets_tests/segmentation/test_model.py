@@ -9,14 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sahara_assets.segmentation.model import (
-    TIERS,
-    Claim,
-    ModelError,
-    Segment,
-    SegmentationModel,
-    centroid_in_units,
-)
+from sahara_assets.model_documents import ModelError
+from sahara_assets.segmentation.document import from_json, to_json
+from sahara_assets.segmentation.model import TIERS, Claim, Segment, SegmentationModel, centroid_in_units
 from sahara_assets.segmentation.preprocess import OTHER, FittedCategory, FittedNumber, Preprocessing
 from sahara_assets_tests.segmentation.made_features import clustered, drawn_table
 
@@ -83,15 +78,15 @@ def models(draw):
 @settings(deadline=None, max_examples=60)
 @given(models())
 def test_a_model_reads_back_as_itself_and_writes_the_same_bytes_again(model):
-    text = model.to_json()
-    assert SegmentationModel.from_json(text) == model
-    assert SegmentationModel.from_json(text).to_json() == text
+    text = to_json(model)
+    assert from_json(text) == model
+    assert to_json(from_json(text)) == text
 
 
 def test_the_order_of_keys_in_an_edited_document_does_not_matter():
-    text = trained().to_json()
+    text = to_json(trained())
     shuffled = json.dumps(json.loads(text), sort_keys=True)
-    assert SegmentationModel.from_json(shuffled).to_json() == text
+    assert to_json(from_json(shuffled)) == text
 
 
 def trained() -> SegmentationModel:
@@ -99,7 +94,7 @@ def trained() -> SegmentationModel:
 
 
 def test_a_document_names_features_units_and_coordinates_for_a_reader():
-    document = json.loads(trained().to_json())
+    document = json.loads(to_json(trained()))
     assert document["format"] == "sahara segmentation model"
     assert document["k"] == 4
     assert [(feature["name"], feature["unit"]) for feature in document["features"]] == [
@@ -166,43 +161,43 @@ def damaged(document, part, **changes):
 
 @pytest.mark.parametrize("complaint", DAMAGE)
 def test_a_damaged_document_is_refused_with_the_place(complaint):
-    document = json.loads(trained().to_json())
+    document = json.loads(to_json(trained()))
     with pytest.raises(ModelError) as caught:
-        SegmentationModel.from_json(json.dumps(DAMAGE[complaint](document)))
+        from_json(json.dumps(DAMAGE[complaint](document)))
     assert str(caught.value).startswith(complaint)
 
 
 def test_two_segments_of_one_name_are_refused():
-    document = json.loads(trained().to_json())
+    document = json.loads(to_json(trained()))
     document["segments"][1]["name"] = document["segments"][0]["name"]
     with pytest.raises(ModelError, match="two segments are named"):
-        SegmentationModel.from_json(json.dumps(document))
+        from_json(json.dumps(document))
 
 
 def test_a_category_that_is_lumped_and_not_lumped_is_refused():
-    document = json.loads(trained().to_json())
+    document = json.loads(to_json(trained()))
     country = document["features"][2]
     country["lumped"] = [country["categories"][0], *country["lumped"]]
     with pytest.raises(ModelError, match=r"features\[2\]\.lumped: 'Land 0' has a category of its own"):
-        SegmentationModel.from_json(json.dumps(document))
+        from_json(json.dumps(document))
     country["lumped"] = []
     with pytest.raises(ModelError, match="holds words exactly where the last category is"):
-        SegmentationModel.from_json(json.dumps(document))
+        from_json(json.dumps(document))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", "null", '"model"', '{"format": "a", "format": "b"}'])
 def test_what_is_no_document_is_refused(text):
     with pytest.raises(ModelError, match=r"^model"):
-        SegmentationModel.from_json(text)
+        from_json(text)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "1" * 400])
 def test_a_number_that_is_none_is_refused(number):
-    text = trained().to_json()
+    text = to_json(trained())
     place = f'"outlier_distance": {json.loads(text)["outlier_distance"]!r}'
     assert place in text
     with pytest.raises(ModelError, match=r"model\.outlier_distance: must be a finite number"):
-        SegmentationModel.from_json(text.replace(place, f'"outlier_distance": {number}'))
+        from_json(text.replace(place, f'"outlier_distance": {number}'))
 
 
 def test_a_centroid_comes_back_in_original_units_and_shares():

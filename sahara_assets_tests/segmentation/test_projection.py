@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sahara_assets.features.declarations import FEATURES
+from sahara_assets.model_documents import ModelError
 from sahara_assets.segmentation import kmeans
 from sahara_assets.segmentation.assemble import adopt, build_model
+from sahara_assets.segmentation.document import from_json, to_json
 from sahara_assets.segmentation.matching import in_space_of
-from sahara_assets.segmentation.model import ModelError, SegmentationModel, centroid_in_units
+from sahara_assets.segmentation.model import centroid_in_units
 from sahara_assets.segmentation.preprocess import apply, fit_preprocessing
 from sahara_assets.segmentation.projection import fit_projection, projected, unprojected
 from sahara_assets_tests.segmentation.made_features import drawn_table
@@ -83,19 +85,19 @@ def test_constant_features_have_one_component_that_says_nothing():
 def test_untidy_customers_score_alike_in_numpy_and_in_the_warehouse(duckdb, features):
     model = clustered_in_components(drawn_table(3, 800, untidy=True), 5, features)
     assert len(model.preprocessing.columns) < len(model.preprocessing.inputs)
-    assert_equal_answers(duckdb, SegmentationModel.from_json(model.to_json()), drawn_table(103, 2000, untidy=True))
+    assert_equal_answers(duckdb, from_json(to_json(model)), drawn_table(103, 2000, untidy=True))
 
 
 def test_the_document_is_readable_and_reads_back_the_same():
     model = clustered_in_components(drawn_table(1, 300), 3)
-    text = model.to_json()
-    assert SegmentationModel.from_json(text) == model
-    assert SegmentationModel.from_json(text).to_json() == text
+    text = to_json(model)
+    assert from_json(text) == model
+    assert to_json(from_json(text)) == text
     assert '"format_version": 2' in text
     assert '"component_1"' in text
     broken = text.replace('"explained"', '"explaned"', 1)
     with pytest.raises(ModelError, match=r"model.projection.components\[0\].explained: is missing"):
-        SegmentationModel.from_json(broken)
+        from_json(broken)
 
 
 def test_a_centroid_in_units_is_near_what_its_customers_are():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sahara_assets.features.declarations import FEATURES
 from sahara_assets.segmentation import kmeans
+from sahara_assets.segmentation.document import from_json, to_json
 from sahara_assets.segmentation.model import Segment, SegmentationModel
 from sahara_assets.segmentation.preprocess import FittedCategory, FittedNumber, Preprocessing, PreprocessingError, apply
 from sahara_assets.segmentation.scoring import nearest, score, scoring_query
@@ -107,7 +108,7 @@ def test_the_whole_training_set_holds_no_more_outliers_than_the_quantile_leaves(
 
 def test_a_new_customer_is_scored_without_a_new_fit(duckdb):
     table = drawn_table(2, 500)
-    model = SegmentationModel.from_json(clustered(table, 5, ALL_FEATURES).to_json())
+    model = from_json(to_json(clustered(table, 5, ALL_FEATURES)))
     together = score(model, table).segment
     alone = [int(score(model, table.slice(row, 1)).segment[0]) for row in range(0, 500, 25)]
     assert alone == together[::25].tolist()
