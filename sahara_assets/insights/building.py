@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sahara_assets.insights import customers, pairs, places, products, sentences, trend
-from sahara_assets.insights.slices import Scope, insight_lines, scope_of
+from sahara_assets.insights.slices import Scope, insight_lines, scope_of, slice_rows
 from sahara_assets.tables import insights as tables
-from sahara_assets.tables.insights import INSIGHT_LINES, INSIGHTS
+from sahara_assets.tables.insights import INSIGHT_LINES, INSIGHT_SLICES, INSIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,9 +84,10 @@ def build_insights(
     scope = scope_of(warehouse, settings)
     rows: dict[str, int] = {}
     if scope is None:
-        for table in (*(insight.table for insight in CATALOGUE), INSIGHTS):
+        for table in (INSIGHT_SLICES, *(insight.table for insight in CATALOGUE), INSIGHTS):
             rows[table.name] = warehouse.replace(table, [])
         return 0, {"rows": rows, "has_money": False}
+    warehouse.replace(INSIGHT_SLICES, slice_rows(scope))
     told = []
     for position, insight in enumerate(CATALOGUE, start=1):
         rows[insight.name] = warehouse.replace(insight.table, insight.count(scope))

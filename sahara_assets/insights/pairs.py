@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from sahara_assets.tables.insights import ANONYMOUS, EVERYONE, KNOWN
+from sahara_assets.insights.slices import all_buyers
 from sahara_assets.tables.sales import PRODUCTS
 from sahara_assets.warehouse.expressions import Expression, ratio
 
@@ -89,8 +89,7 @@ def basket_pairs(scope: Scope) -> ibis.Table:
 def _baskets(scope: Scope) -> ibis.Table:
     """Orders with their different products, for every kind of buyers."""
     own = scope.goods.select("buyers", "order_id", "product_id").distinct()
-    known = own.filter(own.buyers != ANONYMOUS).mutate(buyers=ibis.literal(KNOWN))
-    return ibis.union(own, known.select(own.columns), own.mutate(buyers=ibis.literal(EVERYONE)).select(own.columns))
+    return own.rename(own_buyers="buyers").join(all_buyers(scope), "own_buyers").drop("own_buyers")
 
 
 def _place(pairs: ibis.Table) -> Expression:

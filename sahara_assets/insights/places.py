@@ -111,7 +111,7 @@ def _ranked(
 
 def _ranked_products(scope: Scope, kind: str, column: str) -> ibis.Table:
     by = ["place", "product_id"]
-    cells = with_all_buyers(cube(_named(scope.goods, column, "place", NOT_STATED), by, months=False), by)
+    cells = with_all_buyers(scope, cube(_named(scope.goods, column, "place", NOT_STATED), by, months=False), by)
     ranked = cells.mutate(rank_by_lines=rank_over(cells, "line_count", ["buyers"], by))
     rows = described(scope, ranked.filter(ranked.rank_by_lines <= scope.kept_rows))
     return rows.select(

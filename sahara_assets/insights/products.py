@@ -60,7 +60,7 @@ def top_products(scope: Scope) -> ibis.Table:
 def product_parts_of_day(scope: Scope) -> ibis.Table:
     """When on a day the best sellers sell: their cells, and whatever other cells are among the biggest."""
     by = ["product_id", "part_of_day"]
-    cells = with_all_buyers(cube(scope.goods, by, months=False), by)
+    cells = with_all_buyers(scope, cube(scope.goods, by, months=False), by)
     cells = cells.mutate(product_lines=total_over(cells, "line_count", ["buyers", "product_id"]))
     ranked = cells.mutate(
         rank_by_lines=rank_over(cells, "line_count", ["buyers"], by),
@@ -134,7 +134,7 @@ def _customer_products(scope: Scope) -> ibis.Table:
     """Customer and product, with the measures of the two, by buyers (never everyone: anonymous orders have no customer)."""
     goods = scope.goods.filter(scope.goods.buyers != ANONYMOUS)
     by = ["customer_id", "product_id"]
-    cells = with_all_buyers(cube(goods, by, months=False), by)
+    cells = with_all_buyers(scope, cube(goods, by, months=False), by)
     return cells.filter(cells.buyers != EVERYONE)
 
 

@@ -1,7 +1,8 @@
 """The lines that insights speak of, and their sums by period and buyers.
 
 Every order lies in one month and has one kind of buyers (a segment, or nobody known), so that whatever is counted by month and segment
-can be added up to years, to the whole time, to all known customers and to everyone. `cube` counts once, `rolled_up` adds up. What an
+can be added up to years, to the whole time, to all known customers and to everyone. `cube` counts once, `rolled_up` adds up, by a
+table of which cell counts where: a union of every sum would be compiled and planned nine times. What an
 insight says lives with it; what periods and buyers are called is declared with the columns (`tables/insights.py`).
 """
 
@@ -14,7 +15,15 @@ import ibis
 
 from sahara_assets.features.expressions import first_part
 from sahara_assets.sales.subjects import is_counted_sale
-from sahara_assets.tables.insights import ANONYMOUS, EVERYONE, INSIGHT_LINES, KNOWN, UNSEGMENTED, WHOLE_TIME
+from sahara_assets.tables.insights import (
+    ANONYMOUS,
+    EVERYONE,
+    INSIGHT_LINES,
+    INSIGHT_SLICES,
+    KNOWN,
+    UNSEGMENTED,
+    WHOLE_TIME,
+)
 from sahara_assets.tables.sales import ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 from sahara_assets.warehouse.expressions import Expression, count_where, ratio
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from sahara_assets.settings.document import Settings
-    from sahara_assets.warehouse.base import Warehouse
+    from sahara_assets.warehouse.base import Row, Warehouse
 
 SLICE = ("period", "buyers")
 
@@ -161,30 +170,47 @@ def product_cube(lines: ibis.Table) -> ibis.Table:
     )
 
 
+def slice_rows(scope: Scope) -> list[Row]:
+    """The rows of `insight_slices`: which periods and kinds of buyers each month and kind of buyers counts in."""
+    lines = scope.lines
+    rows = []
+    for cell in scope.warehouse.rows(lines.select("month", "buyers").distinct()):
+        month, own = cell["month"], cell["buyers"]
+        periods = [WHOLE_TIME, month[:4], *([month] if month >= scope.first_month else [])]
+        whose = [own, EVERYONE, *([] if own == ANONYMOUS else [KNOWN])]
+        rows += [
+            {"month": month, "own_buyers": own, "period": period, "buyers": buyers}
+            for period in periods
+            for buyers in whose
+        ]
+    return rows
+
+
 def rolled_up(scope: Scope, cells: ibis.Table, by: Sequence[str] = ()) -> ibis.Table:
     """Cells by month and buyers, added up to every period and to all buyers.
 
     Args:
-        scope: says which months are told by themselves.
+        scope: says where they are.
         cells: `month`, `buyers`, the columns of `by`, and counts or amounts that can be added.
         by: what the sums are by, besides.
     """
-    sums = [name for name in cells.columns if name not in {"month", "buyers", *by}]
-    columns = ["period", "buyers", *by, *sums]
-    months = cells.filter(cells.month >= scope.first_month).rename(period="month")
-    years = _added(cells.mutate(period=cells.month.substr(0, 4)), ["period", "buyers", *by], sums)
-    whole = _added(cells, ["buyers", *by], sums).mutate(period=ibis.literal(WHOLE_TIME))
-    every = ibis.union(whole.select(columns), years.select(columns), months.select(columns))
-    return with_all_buyers(every, ["period", *by])
+    slices = scope.warehouse.table(INSIGHT_SLICES)
+    joined = cells.rename(own_buyers="buyers").join(slices, ["month", "own_buyers"])
+    return _added(
+        joined, ["period", "buyers", *by], [name for name in cells.columns if name not in {"month", "buyers", *by}]
+    )
 
 
-def with_all_buyers(cells: ibis.Table, by: Sequence[str]) -> ibis.Table:
+def all_buyers(scope: Scope) -> ibis.Table:
+    """Each kind of buyers as `own_buyers`, beside every kind in whose sums it counts as `buyers`."""
+    slices = scope.warehouse.table(INSIGHT_SLICES)
+    return slices.filter(slices.period == WHOLE_TIME).select("own_buyers", "buyers").distinct()
+
+
+def with_all_buyers(scope: Scope, cells: ibis.Table, by: Sequence[str]) -> ibis.Table:
     """Cells of each kind of buyers, and the same added up to known customers and to everyone."""
-    sums = [name for name in cells.columns if name not in {"buyers", *by}]
-    columns = ["buyers", *by, *sums]
-    known = _added(cells.filter(cells.buyers != ANONYMOUS), by, sums).mutate(buyers=ibis.literal(KNOWN))
-    everyone = _added(cells, by, sums).mutate(buyers=ibis.literal(EVERYONE))
-    return ibis.union(cells.select(columns), known.select(columns), everyone.select(columns))
+    joined = cells.rename(own_buyers="buyers").join(all_buyers(scope), "own_buyers")
+    return _added(joined, ["buyers", *by], [name for name in cells.columns if name not in {"buyers", *by}])
 
 
 def _added(cells: ibis.Table, by: Sequence[str], sums: Sequence[str]) -> ibis.Table:

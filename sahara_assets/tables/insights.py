@@ -84,6 +84,19 @@ INSIGHT_LINES = Table(
     key=("_drop_id", "_line"),
 )  # fmt: skip
 
+INSIGHT_SLICES = Table(
+    name="insight_slices",
+    stage=_STAGE,
+    description="In which periods and for which kinds of buyers the lines of a month and a kind of buyers count.",
+    columns=(
+        text_column("month", "The month of the lines.", nullable=False),
+        text_column("own_buyers", "Their buyers as `insight_lines` has them.", nullable=False),
+        _PERIOD,
+        _BUYERS,
+    ),
+    key=("month", "own_buyers", "period", "buyers"),
+)
+
 SALES_BY_PERIOD = Table(
     name="sales_by_period",
     stage=_STAGE,
@@ -403,4 +416,4 @@ TOLD: tuple[Table, ...] = (
 )
 """What is told: each has a picture and a sentence of its own."""
 
-INSIGHT_TABLES: tuple[Table, ...] = (INSIGHT_LINES, *TOLD, INSIGHTS)
+INSIGHT_TABLES: tuple[Table, ...] = (INSIGHT_LINES, INSIGHT_SLICES, *TOLD, INSIGHTS)

@@ -6,7 +6,7 @@ from sahara_assets import stages
 from sahara_assets.builds import Run, record
 from sahara_assets.insights.building import build_insights, build_lines
 from sahara_assets.insights.reading import rows_of
-from sahara_assets.tables.insights import INSIGHT_LINES
+from sahara_assets.tables.insights import INSIGHT_LINES, INSIGHTS
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 from sahara_assets_tests.small_shop import NOW, SmallShop, line
 
@@ -48,4 +48,7 @@ def count(shop, segments=None):
     rows = build_lines(shop.warehouse, shop.settings, datetime(2030, 1, 1))
     with shop.warehouse.transaction():
         record(shop.warehouse, Run("test", NOW), INSIGHT_LINES.name, "test", rows, {})
-    return build_insights(shop.warehouse, shop.settings)
+    count, details = build_insights(shop.warehouse, shop.settings)
+    with shop.warehouse.transaction():
+        record(shop.warehouse, Run("test", NOW), INSIGHTS.name, "test", count, details)
+    return count, details
