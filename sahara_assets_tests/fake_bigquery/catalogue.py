@@ -23,6 +23,7 @@ from sahara_assets_tests.fake_bigquery.errors import duplicate, from_duckdb, inv
 from sahara_assets_tests.fake_bigquery.layout import check_clustering, partitioning
 from sahara_assets_tests.fake_bigquery.scalars import install
 from sahara_assets_tests.fake_bigquery.schema import Field, duckdb_type, normalised, quoted
+from sahara_assets_tests.fake_bigquery.tables import install as install_information
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +67,7 @@ class Catalogue:
         self._modified: dict[Key, int] = {}
         self.clock = milliseconds
         install(self._connection)
+        install_information(self._connection)
         self._connection.execute("CREATE SCHEMA IF NOT EXISTS _fake")
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS _fake.datasets (project VARCHAR, dataset VARCHAR, resource VARCHAR)"

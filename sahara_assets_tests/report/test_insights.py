@@ -8,12 +8,14 @@ import hashlib
 import json
 import random
 import re
+from datetime import date
 from html import unescape
 
 import pytest
 
 from sahara_assets import stages
 from sahara_assets.builds import Run
+from sahara_assets.insights.sentences import month_of
 from sahara_assets.report.insight_blocks import gather_insights
 from sahara_assets.report.page import ReportData, render_report
 from sahara_assets.tables import insights as tables
@@ -98,9 +100,10 @@ def test_files_hold_every_row_and_run_nothing(shop, tmp_path):
     assert {path.name for path in folder.iterdir()} == {f"{t.name}.csv" for t in (*tables.TOLD, tables.INSIGHTS)}
     for table in tables.TOLD:
         with (folder / f"{table.name}.csv").open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            rows = list(reader)
         assert len(rows) == shop.warehouse.count(table)
-        assert list(rows[0]) == list(table.column_names)
+        assert reader.fieldnames == list(table.column_names)
         assert not [value for row in rows for value in row.values() if value.startswith(("=", "@"))]
     assert "'=cmd" in (folder / "sales_by_place.csv").read_text(encoding="utf-8")
 
@@ -114,12 +117,12 @@ def opened(page, tmp_path_factory):
 
 
 def _choose(opened, period, buyers):
-    """Choose by words, as a person does; what stands in the figures and in each table's first rows after it."""
+    """Choose by the first words, as a person does; what stands in the figures and in each table's first rows after it."""
     return opened.evaluate(
         f"""(() => {{
           for (const [id, word] of [["choose-period", {json.dumps(period)}], ["choose-buyers", {json.dumps(buyers)}]]) {{
             const box = document.getElementById(id);
-            box.selectedIndex = [...box.options].findIndex(option => option.textContent === word);
+            box.selectedIndex = [...box.options].findIndex(option => option.textContent.startsWith(word));
             box.dispatchEvent(new Event("change"));
           }}
           const words = (found) => [...found].map(cell => cell.textContent);
@@ -134,16 +137,25 @@ def _choose(opened, period, buyers):
 
 
 @pytest.mark.parametrize(
-    ("words", "period", "who", "buyers"),
+    ("period", "who", "buyers"),
     [
-        ("The whole time", "all", "Everyone", "everyone"),
-        ("2024", "2024", "1 Regulars", "1"),
-        ("January 2024", "2024-01", "Anonymous orders", "anonymous"),
-        ("2023", "2023", f"2 {HOSTILE}", "2"),
+        ("all", "Everyone", "everyone"),
+        ("2024", "1 Regulars", "1"),
+        ("the latest month", "Anonymous orders", "anonymous"),
+        ("2023", "2 </script>", "2"),
     ],
 )
-def test_another_period_and_other_buyers_show_the_numbers_of_their_tables(shop, opened, words, period, who, buyers):
-    shown = _choose(opened, words, who.replace("\u2028", r"\u2028"))
+def test_another_period_and_other_buyers_show_the_numbers_of_their_tables(shop, opened, period, who, buyers):
+    if period == "the latest month":
+        period = max(
+            row["period"]
+            for row in shop.rows(tables.SALES_BY_PERIOD)
+            if row["buyers"] == buyers and len(row["period"]) == 7
+        )
+    words = {"all": "The whole time"}.get(period) or (
+        month_of(date.fromisoformat(f"{period}-01")) if len(period) == 7 else period
+    )
+    shown = _choose(opened, words, who)
     (sold,) = shop.table(tables.SALES_BY_PERIOD, period=period, buyers=buyers)
     figures = [f"{sold[name]:,}" for name in ("order_count", "line_count")]
     assert shown["figures"][1:3] == figures
