@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import traceback
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,13 +21,13 @@ from sahara_assets.commands.drops import drops, rejects
 from sahara_assets.commands.extract import extract
 from sahara_assets.commands.features import features
 from sahara_assets.commands.generate import generate
+from sahara_assets.commands.init import init
 from sahara_assets.commands.insights import insights
 from sahara_assets.commands.options import (
     BLOCKED_EXIT,
     INTERRUPTED_EXIT,
     STRICT_EXIT,
     USAGE_EXIT,
-    FileOrAddress,
     common_options,
     json_option,
     settings_of,
@@ -35,6 +35,9 @@ from sahara_assets.commands.options import (
 from sahara_assets.commands.peek import peek
 from sahara_assets.commands.warehouse import warehouse
 from sahara_assets.errors import SaharaError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONFIG_NAME = "sahara.toml"
 _NO_MODEL = "there is no model yet; `sahara run` trains one"
@@ -97,38 +100,7 @@ def cli() -> None:
     """
 
 
-@cli.command(short_help="Propose a sahara.toml from your CSVs.")
-@click.argument("files", nargs=-1, required=True, type=FileOrAddress())
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path(CONFIG_NAME), show_default=True, help="Where to write."
-)
-@click.option("--force", is_flag=True, help="Overwrite an existing file.")
-@json_option
-@common_options
-def init(files: tuple[Path | str, ...], out: Path, force: bool, as_json: bool, config: Path | None) -> None:
-    """Look at CSV files (or a folder of them, here or at s3://BUCKET/PREFIX or gs://BUCKET/PREFIX) and write a sahara.toml for them."""
-    from sahara_assets.onboarding.fetching import propose_any
-    from sahara_assets.onboarding.render import render_config
-    from sahara_assets.report.writing import write_whole
-
-    out = config or out
-    if out.exists() and not force:
-        raise SaharaError(f"{out}: exists already; --force overwrites it, --out writes elsewhere")
-    proposal = propose_any(files, out.resolve().parent)
-    write_whole(out.resolve(), render_config(proposal).encode())
-    if as_json:
-        console.as_json({"path": str(out), "complete": proposal.complete, "findings": proposal.summary_lines})
-    else:
-        for line in proposal.summary_lines:
-            console.say(line)
-        console.say(
-            f"wrote {out}: read it, mend what is wrong, then: sahara run{'' if str(out) == CONFIG_NAME else f' --config {out}'}"
-        )
-    if not proposal.complete:
-        # So that `sahara init FILE && sahara run` stops here.
-        raise click.exceptions.Exit(USAGE_EXIT)
-
-
+cli.add_command(init)
 cli.add_command(peek)
 
 
@@ -201,9 +173,10 @@ def sweep(as_json: bool, config: Path | None) -> None:
 @click.option(
     "--k", type=int, help="Use the swept model with this many segments from now on: score, export and report with it."
 )
+@click.option("--centroids", is_flag=True, help="Show every segment's centroid by feature instead of its story.")
 @json_option
 @common_options
-def segments(k: int | None, as_json: bool, config: Path | None) -> None:
+def segments(k: int | None, centroids: bool, as_json: bool, config: Path | None) -> None:
     """Show the segments; with --k switch to another model of the last sweep."""
     from sahara_assets.running import reading, use_model
     from sahara_assets.tables.segmentation import SEGMENT_PROFILES
@@ -221,7 +194,11 @@ def segments(k: int | None, as_json: bool, config: Path | None) -> None:
         console.as_json(rows)
         return
     printing.show_segments(rows, settings)
-    printing.show_segment_stories(rows)
+    if centroids:
+        console.say()
+        printing.show_centroids(rows, settings)
+    else:
+        printing.show_segment_stories(rows)
 
 
 cli.add_command(features)

@@ -5,6 +5,7 @@ How a table or a paragraph gets onto the screen lives in `console.py`; what is t
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -180,6 +181,29 @@ def show_segments(rows: Sequence[Row], settings: Settings) -> None:
             "median_recency_days": "days since last",
         },
         optional=["median_recency_days", "mean_order_count", "mean_gross_spend", "tier", "spend_share"],
+    )
+
+
+def show_centroids(rows: Sequence[Row], settings: Settings) -> None:
+    """Every segment's centroid by feature, in the feature's own unit; of a category the share of each word."""
+    from sahara_assets.features.feature_set import feature_set
+    from sahara_assets.report.wording import amount
+
+    features = feature_set(settings).by_name
+    lines: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        for name, value in json.loads(row["centroid"]).items():
+            feature = features.get(name)
+            unit = "" if feature is None else settings.project.currency if feature.unit == "money" else feature.unit
+            for word, number in (value if isinstance(value, dict) else {"": value}).items():
+                line = lines.setdefault(name, {}).setdefault(word, {"unit": "share" if word else unit})
+                line["feature"] = f"{name}: {word}" if word else name
+                line[str(row["segment"])] = console.share(number) if line["unit"] == "share" else amount(number)
+    keys = [str(row["segment"]) for row in rows]
+    console.table(
+        [line for words in lines.values() for line in words.values()],
+        {"feature": "centroid", "unit": "unit", **{key: f"#{key}" for key in keys}},
+        optional=["unit"],
     )
 
 

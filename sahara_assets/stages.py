@@ -169,6 +169,7 @@ def customers(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
         _needed(warehouse, PURCHASES.name).fingerprint,
         *(_dataset_fingerprint(warehouse, settings, dataset) for dataset in ("customers", "accounts", "sign_ups")),
         _declared_attributes(settings),
+        *([_traffic_fingerprint(warehouse, settings)] if settings.features.counts_visitors else []),
     )
     build = _with_account(warehouse, CUSTOMERS, lambda: build_customers(warehouse, settings))
     return rebuild(warehouse, run, CUSTOMERS.name, fingerprint, build)
@@ -176,12 +177,13 @@ def customers(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
 
 def customer_features(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """What every customer is measured by, and the categories that matter, as of the cut-off."""
-    from sahara_assets.features.feature_set import feature_set
+    from sahara_assets.features.feature_set import feature_set, uses_sessions
 
     features = feature_set(settings)
     fingerprint = combine(
         _needed(warehouse, PURCHASES.name).fingerprint,
         _needed(warehouse, CUSTOMERS.name).fingerprint,
+        *([_traffic_fingerprint(warehouse, settings)] if uses_sessions(settings) else []),
         settings.fingerprint("features.cut_off", "features.category_separator", "features.population"),
         json.dumps([[one.feature.name, repr(one.recipe)] for one in features.declared]),
         code_fingerprint("features", "tables/columns", "tables/features", "warehouse/expressions"),
@@ -196,6 +198,8 @@ def customer_features(warehouse: Warehouse, settings: Settings, run: Run) -> Bui
             raise SaharaError(
                 "nothing was sold yet: no line is a sale. Look at `sahara drops` and at the rules in sahara.toml"
                 if settings.features.population == "buyers"
+                else "nothing was seen yet: there is no session. Look at `sahara drops` and at the patterns in sahara.toml"
+                if settings.features.population == "visitors"
                 else "nothing was delivered yet: no drop is loaded. Look at `sahara drops` and at the patterns in sahara.toml"
             )
         rows, details = _with_account(warehouse, features.table, lambda: build_features(warehouse, settings, cut_off))()

@@ -23,7 +23,7 @@ from sahara_assets.tables.features import CUSTOMER_FEATURES, CUSTOMER_FEATURES_O
 _KINDS = {"ibis", "duckdb", "gold"}
 _SPECS = [
     table_spec(TOP_CATEGORIES, deps=["purchases"], kinds=_KINDS),
-    table_spec(CUSTOMER_FEATURES, deps=["purchases", "customers"], kinds=_KINDS),
+    table_spec(CUSTOMER_FEATURES, deps=["purchases", "customers", "sessions"], kinds=_KINDS),
 ]
 
 

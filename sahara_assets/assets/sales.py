@@ -98,7 +98,7 @@ def products(context: dg.AssetExecutionContext, project: Project) -> dg.Material
     return result_of(built, lineage, best_sellers=shown)
 
 
-@table_asset(CUSTOMERS, deps=["purchases", *_PEOPLE], kinds=_KINDS)
+@table_asset(CUSTOMERS, deps=["purchases", "sessions", *_PEOPLE], kinds=_KINDS)
 def customers(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """One row per known customer, buyers or not."""
     built = stages.customers(project.warehouse, project.settings, project.run(context.run.run_id))

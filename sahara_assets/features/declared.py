@@ -59,7 +59,15 @@ class OfAttribute:
     form: Literal["number", "word", "flag", "age_of_year", "age_of_date", "days_since"]
 
 
-Recipe = PartShare | WeekendShare | CategoryLines | Membership | OfAttribute
+@dataclass(frozen=True)
+class OfSessions:
+    """What a customer's sessions come to: how many there are, a column added up, or its most frequent word."""
+
+    column: str
+    how: Literal["count", "sum", "most_frequent"]
+
+
+Recipe = PartShare | WeekendShare | CategoryLines | Membership | OfAttribute | OfSessions
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,25 @@ _COUNT = Treatment(missing=0.0)
 _AMOUNT = Treatment(missing="median")
 _TIME = Treatment(missing="median", transform="none")
 _FLAG = Treatment(missing="mean", cap_quantile=None, transform="none")
+
+_SESSION_TOTALS: tuple[tuple[str, str, str, str, str], ...] = (
+    ("visits", "visits", "visits", "Sessions with interactions.", "visits"),
+    ("hit_count", "hits", "hits", "Hits, or events, of all sessions.", "hits"),
+    ("page_views", "pages", "page views", "Pages, or screens, seen in all sessions.", "page views"),
+    ("time_on_site_seconds", "seconds", "seconds on site", "Length of all sessions; of events, from the first to the last.", "time on site"),
+    ("time_on_screen_seconds", "seconds", "seconds on screens", "Time on screens of an app, of all sessions.", "time on screens"),
+    ("engagement_msec", "milliseconds", "milliseconds of engagement", "Milliseconds of engagement, as events count them.", "engagement"),
+    ("unique_screens", "screens", "screens seen", "Different screens, or pages, seen in a session, added up over sessions.", "screens"),
+)  # fmt: skip
+"""Columns of `sessions` that are added up: the feature of that name, its unit, label and meaning, and the noun of its comparisons."""
+
+_SESSION_WORDS = {
+    "operating_system": "operating system",
+    "device_category": "kind of device",
+    "medium": "medium",
+    "channel": "channel",
+}
+"""Columns of `sessions` whose most frequent word is taken: the feature of that name, and its label."""
 
 WEEKEND, MEMBERSHIP, AGE = "weekend_share", "membership_days", "age_years"
 
@@ -116,6 +143,37 @@ def _on_offer(day: PartsOfDaySettings, weekend: Sequence[str]) -> Iterator[Decla
         ),
         Membership(),
     )  # fmt: skip
+    yield from _of_sessions()
+
+
+def _of_sessions() -> Iterator[Declared]:
+    yield Declared(
+        Feature(
+            "session_count", Kind.INTEGER, "sessions", "sessions", "Sessions that began before the cut-off.", _COUNT,
+            high="many sessions", low="few sessions", made_from=("session_id", "started_at_local"), table="sessions",
+            more="more sessions", less="fewer sessions",
+        ),
+        OfSessions("session_id", "count"),
+    )  # fmt: skip
+    for name, unit, label, told, noun in _SESSION_TOTALS:
+        much, little = ("much", "little") if noun.startswith(("time", "engagement")) else ("many", "few")
+        more, less = ("more", "less") if much == "much" else ("more", "fewer")
+        yield Declared(
+            Feature(
+                name, Kind.INTEGER, unit, label, told, _COUNT, high=f"{much} {noun}", low=f"{little} {noun}",
+                made_from=(name, "started_at_local"), table="sessions", more=f"{more} {noun}", less=f"{less} {noun}",
+            ),
+            OfSessions(name, "sum"),
+        )  # fmt: skip
+    for name, label in _SESSION_WORDS.items():
+        told = f"The {label} of most of the customer's sessions; ties go to the latest."
+        yield Declared(
+            Feature(
+                name, Kind.TEXT, "", label, told, WORD, nullable=True, made_from=(name, "started_at_local"),
+                table="sessions", zero_without_orders=False,
+            ),
+            OfSessions(name, "most_frequent"),
+        )  # fmt: skip
 
 
 def share_name(part: str) -> str:

@@ -16,6 +16,7 @@ from sahara_assets.features.declarations import TOP_CATEGORY_COUNT
 from sahara_assets.features.feature_set import FeatureSet, feature_set
 from sahara_assets.features.parts import declared_parts
 from sahara_assets.sales.subjects import is_counted_return, is_counted_sale
+from sahara_assets.tables.analytics import SESSIONS
 from sahara_assets.tables.books import DROPS
 from sahara_assets.tables.features import TOP_CATEGORIES
 from sahara_assets.tables.sales import CUSTOMERS, PURCHASES
@@ -42,12 +43,14 @@ class Basis:
     Attributes:
         lines: `purchases` that were ordered before the cut-off.
         customers: `customers` as they were known.
+        sessions: `sessions` that began before the cut-off.
         cut_off: local.
         settings: whether fees count, how a category path is split, who is measured.
     """
 
     lines: ibis.Table
     customers: ibis.Table
+    sessions: ibis.Table
     cut_off: datetime
     settings: Settings
 
@@ -61,7 +64,13 @@ class Basis:
 
 def basis_of(warehouse: Warehouse, settings: Settings, cut_off: datetime) -> Basis:
     """The tables as they are, up to a cut-off."""
-    return Basis(before(warehouse.table(PURCHASES), cut_off), warehouse.table(CUSTOMERS), cut_off, settings)
+    return Basis(
+        before(warehouse.table(PURCHASES), cut_off),
+        warehouse.table(CUSTOMERS),
+        sessions_before(warehouse, cut_off),
+        cut_off,
+        settings,
+    )
 
 
 def before(lines: ibis.Table, cut_off: datetime) -> ibis.Table:
@@ -69,10 +78,16 @@ def before(lines: ibis.Table, cut_off: datetime) -> ibis.Table:
     return lines.filter(lines.ordered_at_local < ibis.timestamp(cut_off.isoformat(sep=" ")))
 
 
+def sessions_before(warehouse: Warehouse, cut_off: datetime) -> ibis.Table:
+    """The sessions that began before a local moment, whole."""
+    sessions = warehouse.table(SESSIONS)
+    return sessions.filter(sessions.started_at_local < ibis.timestamp(cut_off.isoformat(sep=" ")))
+
+
 def cut_off_of(warehouse: Warehouse, settings: Settings) -> datetime | None:
     """The local moment up to which lines count: the configured one, else the midnight after the latest sale that is not in the future.
 
-    Where everybody is measured and nobody has bought anything yet, it is the midnight after the newest file: after the date in its name,
+    Where visitors are measured, after the latest sale or session. Where everybody is measured and nobody has bought anything yet, it is the midnight after the newest file: after the date in its name,
     else the day it was written.
 
     Returns:
@@ -83,6 +98,10 @@ def cut_off_of(warehouse: Warehouse, settings: Settings) -> datetime | None:
     lines = warehouse.table(PURCHASES)
     sales = lines.filter(is_counted_sale(lines, settings) & ~lines.is_future)
     last = warehouse.rows(sales.aggregate(last=sales.ordered_at_local.max()))[0]["last"]
+    if settings.features.counts_visitors:
+        sessions = warehouse.table(SESSIONS)
+        seen = warehouse.rows(sessions.aggregate(last=sessions.started_at_local.max()))[0]["last"]
+        last = max((moment for moment in (last, seen) if moment is not None), default=None)
     if last is None and settings.features.population != "buyers":
         drops = warehouse.table(DROPS)
         loaded = drops.filter(drops.status == "loaded")
@@ -106,16 +125,21 @@ def build_features(warehouse: Warehouse, settings: Settings, cut_off: datetime) 
     features, basis = feature_set(settings), basis_of(warehouse, settings, cut_off)
     warehouse.replace(TOP_CATEGORIES, top_categories(basis))
     rows = warehouse.replace(features.table, customer_features(basis, features, top=warehouse.table(TOP_CATEGORIES)))
-    buyers_only = settings.features.population == "buyers"
+    population = settings.features.population
     if rows == 0:
-        raise SaharaError(
-            f"no customer with a sale before {cut_off:%Y-%m-%d %H:%M}: are customer ids mapped, and is features.cut_off right?"
-            if buyers_only
-            else "no customers at all: look at `sahara drops`, and whether their ids are mapped"
-        )
+        raise SaharaError(f"{_NOBODY[population].format(f'{cut_off:%Y-%m-%d %H:%M}')}")
     everyone = warehouse.count(CUSTOMERS)
-    left = [("no sale line before the cut-off", everyone - rows)] if buyers_only else []
+    left = [(_LEFT_OUT[population], everyone - rows)] if population in _LEFT_OUT else []
     return rows, [("in: customers", everyone), *left, ("out", rows)]
+
+
+_NOBODY = {
+    "buyers": "no customer with a sale before {}: are customer ids mapped, and is features.cut_off right?",
+    "customers": "no customers at all: look at `sahara drops`, and whether their ids are mapped",
+    "visitors": "no session of a known visitor before {}: look at `sahara drops`, and whether analytics.customer names an id that sessions have",
+    "everyone": "no customers and no visitors at all: look at `sahara drops`, and whether their ids are mapped",
+}
+_LEFT_OUT = {"buyers": "no sale line before the cut-off", "visitors": "no session before the cut-off"}
 
 
 def first_part(path: Expression, separator: str) -> Expression:
@@ -149,7 +173,7 @@ def customer_features(basis: Basis, features: FeatureSet, *, top: ibis.Table) ->
         top: `top_categories` of the same basis.
     """
     names = [feature.name for feature in features.features]
-    measured = _measured(basis, top) if features.sells else basis.customers.select("customer_id", "country")
+    measured = _measured(basis, top) if features.sells else _people(basis).select("customer_id", "country")
     for part in declared_parts(basis, features.declared):
         measured = measured.left_join(part, "customer_id").drop("customer_id_right")
     zeros = {
@@ -158,6 +182,13 @@ def customer_features(basis: Basis, features: FeatureSet, *, top: ibis.Table) ->
         if one.feature.zero_without_orders
     }
     return measured.mutate(**zeros).select("customer_id", *names)
+
+
+def _people(basis: Basis) -> ibis.Table:
+    """The customers who are measured whether or not they have bought."""
+    if basis.settings.features.population != "visitors":
+        return basis.customers
+    return basis.customers.semi_join(basis.sessions, "customer_id")
 
 
 def _measured(basis: Basis, top: ibis.Table) -> ibis.Table:
@@ -186,7 +217,7 @@ def _measured(basis: Basis, top: ibis.Table) -> ibis.Table:
     if basis.settings.features.population == "buyers":
         joined = totals
     else:
-        joined = basis.customers.select("customer_id").left_join(totals, "customer_id").drop("customer_id_right")
+        joined = _people(basis).select("customer_id").left_join(totals, "customer_id").drop("customer_id_right")
     for part in (products, back, _median_order_values(orders), _category_spend(top, sales)):
         joined = joined.left_join(part, "customer_id").drop("customer_id_right")
     customers = basis.customers.select("customer_id", "country")

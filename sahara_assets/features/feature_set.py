@@ -55,6 +55,13 @@ def sells(settings: Settings) -> bool:
     return "purchases" in settings.datasets or settings.analytics.purchases != "none"
 
 
+def uses_sessions(settings: Settings) -> bool:
+    """Whether anything that is measured, or who is measured, comes from sessions."""
+    asked = {*settings.features.model, *settings.features.also}
+    from_sessions = (one for one in on_offer(settings) if one.feature.table == "sessions")
+    return settings.features.counts_visitors or any(one.feature.name in asked for one in from_sessions)
+
+
 def feature_set(settings: Settings) -> FeatureSet:
     """The features of a project.
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from sahara_assets.features.declared import CategoryLines, Declared, Membership, OfAttribute, PartShare, WeekendShare
+from sahara_assets.features.declared import (
+    CategoryLines,
+    Declared,
+    Membership,
+    OfAttribute,
+    OfSessions,
+    PartShare,
+    WeekendShare,
+)
 from sahara_assets.settings.measuring import WEEKDAYS
 from sahara_assets.warehouse.expressions import (
     Expression,
@@ -19,6 +27,7 @@ from sahara_assets.warehouse.expressions import (
     attribute_number,
     attribute_text,
     count_where,
+    most_frequent,
     ratio,
     weekday_of,
     whole_days_between,
@@ -72,6 +81,25 @@ def _by_category(basis: Basis, declared: Sequence[Declared]) -> ibis.Table:
     return sales.group_by("customer_id").aggregate(**counts)
 
 
+def _by_sessions(basis: Basis, declared: Sequence[Declared]) -> ibis.Table:
+    """What a customer's sessions come to; a session is one row, so that nothing of it is added up twice."""
+    sessions = basis.sessions.filter(basis.sessions.customer_id.notnull())
+    totals, words = {}, []
+    for one in declared:
+        assert isinstance(one.recipe, OfSessions)  # noqa: S101 - `_PARTS` says so
+        if one.recipe.how == "count":
+            totals[one.feature.name] = sessions.count()
+        elif one.recipe.how == "sum":
+            totals[one.feature.name] = sessions[one.recipe.column].sum().cast("int64")
+        else:
+            words.append((one.recipe.column, one.feature.name))
+    table = sessions.group_by("customer_id").aggregate(**totals)
+    for column, name in words:
+        usual = most_frequent(sessions, "customer_id", column, "started_at", name=name)
+        table = table.left_join(usual, "customer_id").drop("customer_id_right")
+    return table
+
+
 def _by_customer(basis: Basis, declared: Sequence[Declared]) -> ibis.Table:
     """What the files say of a customer, reckoned at the cut-off."""
     customers = basis.customers
@@ -117,5 +145,6 @@ _PARTS: tuple[tuple[type | tuple[type, ...], Part], ...] = (
     ((PartShare, WeekendShare), _by_orders),
     (CategoryLines, _by_category),
     ((OfAttribute, Membership), _by_customer),
+    (OfSessions, _by_sessions),
 )
-"""Which recipes each part computes. What is measured over sessions and events is to be added here."""
+"""Which recipes each part computes."""

@@ -20,8 +20,8 @@ from zoneinfo import ZoneInfo
 import ibis
 
 from sahara_assets.errors import SaharaError
-from sahara_assets.features.expressions import Basis, before, customer_features, top_categories
-from sahara_assets.features.feature_set import feature_set
+from sahara_assets.features.expressions import Basis, before, customer_features, sessions_before, top_categories
+from sahara_assets.features.feature_set import feature_set, uses_sessions
 from sahara_assets.sales.customers import constant_attributes, customers_from, files_of, merged_attributes
 from sahara_assets.sales.lines import classified
 from sahara_assets.tables.books import DROPS
@@ -64,7 +64,7 @@ def features_as_of(
         customer_id: of this customer alone.
 
     Raises:
-        SaharaError: `known` is asked for, and purchases come from analytics.
+        SaharaError: `known` is asked for, and something comes from analytics.
     """
     basis = basis_as_of(warehouse, settings, moment, known=known)
     table = features_of(basis)
@@ -88,22 +88,24 @@ def basis_as_of(warehouse: Warehouse, settings: Settings, moment: datetime, *, k
     """Everything that counts at a local moment; see the module's text.
 
     Raises:
-        SaharaError: `known` is asked for, and purchases come from analytics.
+        SaharaError: `known` is asked for, and something comes from analytics.
     """
     written_before = _utc(moment, settings)
-    if known and settings.analytics.purchases != "none":
+    if known and (settings.analytics.purchases != "none" or uses_sessions(settings)):
         raise SaharaError(
-            "purchases from analytics are kept as the newest files have them, so that nobody can say what was known of them before; "
+            "sessions and purchases from analytics are kept as the newest files have them, so that nobody can say what was known of them before; "
             "leave --known out"
         )
     lines = classified(warehouse, settings, written_before=written_before) if known else warehouse.table(PURCHASES)
     lines = before(lines, moment)
     files = files_of(warehouse, settings, written_before=written_before, signed_up_before=moment)
-    written = customers_from(lines, files, settings)
+    sessions = sessions_before(warehouse, moment)
+    written = customers_from(lines, files, settings, sessions=sessions)
     if known:
-        return Basis(lines, written, moment, settings)
-    told = customers_from(lines, files_of(warehouse, settings, signed_up_before=moment), settings)
-    return Basis(lines, _people(written, told, moment, settings), moment, settings)
+        return Basis(lines, written, sessions, moment, settings)
+    every_file = files_of(warehouse, settings, signed_up_before=moment)
+    told = customers_from(lines, every_file, settings, sessions=sessions)
+    return Basis(lines, _people(written, told, moment, settings), sessions, moment, settings)
 
 
 def _people(written: ibis.Table, told: ibis.Table, moment: datetime, settings: Settings) -> ibis.Table:

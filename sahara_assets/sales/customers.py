@@ -14,6 +14,7 @@ import ibis
 from sahara_assets.sales.lines import current_lines
 from sahara_assets.sales.subjects import is_counted_sale
 from sahara_assets.settings.attributes import attribute_of
+from sahara_assets.tables.analytics import SESSIONS
 from sahara_assets.tables.attributes import AttributeKind
 from sahara_assets.tables.books import IN
 from sahara_assets.tables.datasets import ATTRIBUTES
@@ -75,7 +76,8 @@ def build_customers(warehouse: Warehouse, settings: Settings) -> tuple[int, Acco
     """Write `customers`: everyone on a line, in the customer file or among the sign-ups, buyers or not."""
     every_line = warehouse.table(PURCHASES)
     files = files_of(warehouse, settings)
-    rows = warehouse.replace(CUSTOMERS, customers_from(every_line, files, settings))
+    sessions = warehouse.table(SESSIONS)
+    rows = warehouse.replace(CUSTOMERS, customers_from(every_line, files, settings, sessions=sessions))
     totals = warehouse.rows(every_line.aggregate(every=every_line.count(), known=every_line.customer_id.count()))[0]
     with_lines = every_line.filter(every_line.customer_id.notnull()).select("customer_id").distinct()
     buyers = warehouse.how_many(with_lines)
@@ -86,13 +88,18 @@ def build_customers(warehouse: Warehouse, settings: Settings) -> tuple[int, Acco
         ("further lines of a customer", totals["known"] - buyers),
         ("customers of the customer file without lines (added)", of_file),
     ]
-    if of_sign_ups := rows - buyers - of_file:
+    of_sign_ups = rows - buyers - of_file
+    if settings.features.counts_visitors:
+        known = ids_of_both(with_lines, files.customers.select("customer_id"), "customer_id")
+        of_sign_ups = warehouse.how_many(files.sign_ups.anti_join(known, "customer_id"))
+        account.append(("visitors alone (added)", rows - buyers - of_file - of_sign_ups))
+    if of_sign_ups:
         account.append(("customers of the sign-ups alone (added)", of_sign_ups))
     return rows, [*account, ("out", rows)]
 
 
-def customers_from(every_line: ibis.Table, files: Files, settings: Settings) -> ibis.Table:
-    """The rows of `customers` that some order lines and files make."""
+def customers_from(every_line: ibis.Table, files: Files, settings: Settings, *, sessions: ibis.Table) -> ibis.Table:
+    """The rows of `customers` that some order lines and files make, and some sessions where visitors are measured."""
     lines = every_line.filter(every_line.customer_id.notnull())
     sale = is_counted_sale(lines, settings)
     bought = lines.group_by("customer_id").aggregate(
@@ -114,8 +121,10 @@ def customers_from(every_line: ibis.Table, files: Files, settings: Settings) -> 
     )
     signed = _prefixed(files.sign_ups, "sign_up", "customer_id", "signed_up_on")
     accounts = _prefixed(files.accounts, "account", "account_id", "country")
-    ids = ids_of_both(ids_of_both(bought, file, "customer_id"), signed, "customer_id")
-    joined = ids
+    joined = ids_of_both(ids_of_both(bought, file, "customer_id"), signed, "customer_id")
+    visits = _visits(sessions) if settings.features.counts_visitors else None
+    if visits is not None:
+        joined = ids_of_both(joined, visits, "customer_id")
     for part in (
         bought,
         file,
@@ -123,15 +132,20 @@ def customers_from(every_line: ibis.Table, files: Files, settings: Settings) -> 
         most_frequent(lines, "customer_id", "country", "ordered_at", name="line_country"),
         latest(lines, "customer_id", "client_id", "ordered_at", name="line_client_id"),
         latest(lines, "customer_id", "user_id", "ordered_at", name="line_user_id"),
+        *(() if visits is None else (visits,)),
     ):
         joined = joined.left_join(part, "customer_id").drop("customer_id_right")
     joined = joined.left_join(accounts, joined.file_account_id == accounts.account_id)
+    seen = {
+        name: ibis.null("string") if visits is None else joined[f"visit_{name}"]
+        for name in ("country", "client_id", "user_id", "visitor_id")
+    }
     return joined.select(
         customer_id=joined.customer_id,
-        country=joined.file_country.coalesce(joined.line_country).coalesce(joined.account_country),
-        client_id=joined.file_client_id.coalesce(joined.line_client_id),
-        user_id=joined.file_user_id.coalesce(joined.line_user_id),
-        visitor_id=joined.file_visitor_id,
+        country=joined.file_country.coalesce(joined.line_country, joined.account_country, seen["country"]),
+        client_id=joined.file_client_id.coalesce(joined.line_client_id, seen["client_id"]),
+        user_id=joined.file_user_id.coalesce(joined.line_user_id, seen["user_id"]),
+        visitor_id=joined.file_visitor_id.coalesce(seen["visitor_id"]),
         signed_up_on=joined.file_signed_up_on.coalesce(joined.sign_up_signed_up_on),
         first_ordered_at=joined.first_ordered_at,
         last_ordered_at=joined.last_ordered_at,
@@ -140,6 +154,21 @@ def customers_from(every_line: ibis.Table, files: Files, settings: Settings) -> 
         account_id=joined.file_account_id,
         attributes=_attributes(joined, settings),
     )
+
+
+def _visits(sessions: ibis.Table) -> ibis.Table:
+    """What sessions say of those whose they are: the latest ids and the most frequent country."""
+    whose = sessions.filter(sessions.customer_id.notnull())
+    said = whose.select("customer_id").distinct()
+    for part in (
+        most_frequent(whose, "customer_id", "country", "started_at", name="visit_country"),
+        *(
+            latest(whose, "customer_id", name, "started_at", name=f"visit_{name}")
+            for name in ("client_id", "user_id", "visitor_id")
+        ),
+    ):
+        said = said.left_join(part, "customer_id").drop("customer_id_right")
+    return said
 
 
 def _prefixed(rows: ibis.Table, prefix: str, key: str, *columns: str) -> ibis.Table:

@@ -204,13 +204,22 @@ def build_purchases(
     """
     has_own = "purchases" in settings.datasets
     taken = warehouse.count(RAW_TABLES["purchases"]) if has_own else 0
-    rows = warehouse.replace(PURCHASES, classified(warehouse, settings, more.lines if more else None))
+    lines = _every_line(warehouse, settings, more.lines if more else None)
+    rows = warehouse.replace(PURCHASES, _of_countries(lines, settings))
+    abroad = warehouse.how_many(lines) - rows if settings.rules.countries else 0
     others = sum(count if reason.startswith(IN) else -count for reason, count in more.account) if more else 0
     again = "the same line in a newer drop that overlaps"
     if has_own and (settings.datasets["purchases"].explode or has_extracts(warehouse, "purchases")):
         again += ", or its document stated anew there"
-    account = [(f"{IN}raw_purchases", taken), (again, taken + others - rows)]
+    account = [(f"{IN}raw_purchases", taken), (again, taken + others - abroad - rows)]
+    if settings.rules.countries:
+        account.append(("a country that rules.countries does not name", abroad))
     return rows, [*account, *(more.account if more else ()), ("out", rows)]
+
+
+def _of_countries(lines: ibis.Table, settings: Settings) -> ibis.Table:
+    wanted = settings.rules.countries
+    return lines.filter(lines.country.isin(sorted(wanted))) if wanted else lines
 
 
 def as_lines(lines: ibis.Table) -> ibis.Table:
@@ -243,6 +252,13 @@ def classified(
         more: lines from elsewhere, as `MoreLines` has them.
         written_before: the moment, UTC.
     """
+    return _of_countries(_every_line(warehouse, settings, more, written_before=written_before), settings)
+
+
+def _every_line(
+    warehouse: Warehouse, settings: Settings, more: ibis.Table | None, *, written_before: datetime | None = None
+) -> ibis.Table:
+    """The classified lines of every country."""
     if more is None:
         lines = _own_lines(warehouse, settings, written_before)
     elif "purchases" in settings.datasets:

@@ -26,18 +26,31 @@ def feature_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) -
         defaults: the same for what was not.
     """
     datasets = _section(document, "datasets")
-    # Without either, that purchases are missing is what is said.
+    # A project that names no datasets has them all, under their default patterns.
+    has_sessions = "datasets" not in document or not {"sessions", "events"}.isdisjoint(datasets)
+    population = _section(document, "features").get("population", "buyers")
+    # Where nobody can be measured at all, that purchases are missing is what is said.
+    has_people = "customers" in datasets or (has_sessions and population in {"visitors", "everyone"})
     from_analytics = _section(document, "analytics").get("purchases", "none") != "none"
-    has_orders = from_analytics or "purchases" in datasets or "customers" not in datasets
+    has_orders = from_analytics or "purchases" in datasets or not has_people
     known: dict[str, Feature] = {feature.name: feature for feature in FEATURES}
     for feature, place in features_in(document):
         if feature.name in known:
             yield place, f"brings a second feature {feature.name!r}; give it another name"
         known.setdefault(feature.name, feature)
-    there = {name: feature for name, feature in known.items() if has_orders or feature.table != "purchases"}
+    there = {
+        name: feature
+        for name, feature in known.items()
+        if (has_orders or feature.table != "purchases") and (has_sessions or feature.table != "sessions")
+    }
     features = {**defaults["features"], **_section(document, "features")}
     if not has_orders:
         yield from _without_orders(_section(document, "features"), there)
+    if not has_sessions and population in {"visitors", "everyone"}:
+        yield (
+            ("features", "population"),
+            "counts visitors, and there is no [datasets.sessions] and no [datasets.events] that would name any",
+        )
     for key in ("model", "also"):
         if key in _section(document, "features"):
             wrong = list(_wrong_names(features[key], there, known))
@@ -45,6 +58,12 @@ def feature_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) -
                 yield ("features", key), "; ".join(wrong)
     yield from _rank_problems(_section(document, "segmentation"), there, known)
     yield from _treatment_problems(_section(document, "preprocessing"), features["model"], known)
+
+
+_SOURCES = {
+    "purchases": ("order lines", "[datasets.purchases]"),
+    "sessions": ("sessions", "[datasets.sessions] and no [datasets.events]"),
+}
 
 
 def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -57,7 +76,7 @@ def _without_orders(features: Mapping[str, Any], there: Mapping[str, Feature]) -
     if features.get("population", "buyers") == "buyers":
         yield (
             ("features", "population"),
-            'must be "customers" where there is no [datasets.purchases]: nobody is known to have bought',
+            'must be "customers" (or "visitors", or "everyone") where there is no [datasets.purchases]: nobody is known to have bought',
         )
     if "model" not in features:
         told = (
@@ -70,7 +89,8 @@ def _wrong_names(names: object, there: Mapping[str, Feature], known: Mapping[str
     texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
     for name in texts:
         if name in known and name not in there:
-            yield f"{name!r} is made from order lines, and there is no [datasets.purchases]"
+            source, wanted = _SOURCES[known[name].table]
+            yield f"{name!r} is made from {source}, and there is no {wanted}"
         elif name not in known:
             yield unknown_key(name, list(there), noun="feature")
     for name in dict.fromkeys(texts):

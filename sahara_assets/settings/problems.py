@@ -125,10 +125,15 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
     if isinstance(datasets, dict):
         rule = _section(document, "analytics").get("purchases", "none")
         seen = [name for name in ("sessions", "events") if name in datasets]
-        if not {"purchases", "customers"} & set(datasets) and (rule == "none" or not seen):
+        visitors = _section(document, "features").get("population") in {"visitors", "everyone"}
+        measured = "customers" in datasets or (visitors and seen)
+        if "purchases" not in datasets and not measured and (rule == "none" or not seen):
             remedy = "Add [datasets.purchases]"
             if seen:
-                remedy += f', or take those of {" and ".join(seen)}: [analytics] purchases = "transactions"'
+                remedy += (
+                    f', or take those of {" and ".join(seen)}: [analytics] purchases = "transactions", or measure who came: '
+                    '[features] population = "visitors"'
+                )
             yield ("datasets",), f"purchases is missing; without order lines there is nothing to segment. {remedy}"
         if rule == "tutorial" and "sessions" not in datasets:
             yield (

@@ -56,6 +56,10 @@ class RuleSettings(Section):
         description="Product ids that are fees (postage, wrapping, bank charges), not merchandise; compared exactly.",
     )
     fees_count_as_spend: bool = Field(True, description="Whether fee lines count in orders, spend and features.")
+    countries: list[str] = Field(
+        default_factory=list,
+        description="Countries whose order lines count, by the names that the files use; empty: all. Lines of others, and of none, are left out and counted.",
+    )
     least_joined: float = Field(
         0.5,
         ge=0,
@@ -97,10 +101,15 @@ class FeatureSettings(Section):
         min_length=1,
         description="The days of the weekend, for `weekend_share`: local days, by their English names.",
     )
-    population: Literal["buyers", "customers"] = Field(
+    population: Literal["buyers", "customers", "visitors", "everyone"] = Field(
         "buyers",
-        description="Who is measured: `buyers` are customers with a sale line before the cut-off, `customers` everyone in the table `customers`. Who never bought has 0 orders and 0 spend.",
+        description="Who is measured: `buyers` are customers with a sale line before the cut-off, `customers` everyone on a line, in the customer file or among the sign-ups, `visitors` whoever had a session before the cut-off, `everyone` customers and visitors. Who never bought has 0 orders and 0 spend.",
     )
+
+    @property
+    def counts_visitors(self) -> bool:
+        """Whether whoever had a session is a customer."""
+        return self.population in {"visitors", "everyone"}
 
     @field_validator("weekend")
     @classmethod

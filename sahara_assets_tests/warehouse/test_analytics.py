@@ -7,6 +7,7 @@ import pytest
 
 from sahara_assets import stages
 from sahara_assets.builds import Run
+from sahara_assets.features.feature_set import feature_set
 from sahara_assets.quality.checklist import run_checks
 from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PURCHASES
@@ -167,6 +168,24 @@ def the_other_rules_of_a_purchase_mean_the_same_everywhere(shop):
     ]
 
 
+def visitors_are_measured_by_their_sessions(shop):
+    run = Run("visitors", NOW)
+    names = ["session_count", "page_views", "engagement_msec", "time_on_site_seconds", "operating_system", "channel"]
+    shop.set(**{**PARTS, "features": {"population": "everyone", "also": names}})
+    for stage in (stages.purchases, stages.customers, stages.customer_features):
+        stage(shop.warehouse, shop.settings, run)
+    rows = {row["customer_id"]: row for row in shop.rows(feature_set(shop.settings).table)}
+    assert {who: [row[name] for name in names] for who, row in rows.items()} == {
+        "0018": [1, 3, 0, 60, "Linux", "Referral"],
+        "5.6": [1, 2, 725, 50, "Android", None],
+        "7.8": [1, 1, 0, 0, "Android", None],
+        "c-1": [1, 3, 0, 60, "Linux", "Referral"],
+        "c-2": [0, 0, 0, 0, None, None],
+    }
+    assert {who: row["order_count"] for who, row in rows.items()} == {"0018": 0, "5.6": 1, "7.8": 0, "c-1": 2, "c-2": 0}
+    assert rows["7.8"]["country"] == "India"
+
+
 def test_analytics_are_the_same_on_every_warehouse(shop):
     """One shop for all that is asked of it, since a server takes its time to build one."""
     sessions_are_one_row_each_whatever_they_came_as(shop)
@@ -175,6 +194,7 @@ def test_analytics_are_the_same_on_every_warehouse(shop):
     the_checks_pass_but_for_what_was_planted(shop)
     a_second_build_finds_nothing_to_do(shop)
     the_other_rules_of_a_purchase_mean_the_same_everywhere(shop)
+    visitors_are_measured_by_their_sessions(shop)
 
 
 # --- parity of the wrapped expressions ----------------------------------------------------------------------------------------------
