@@ -100,7 +100,7 @@ def _show(warehouse: Warehouse, name: str, period: str, buyers: str, most: int, 
         click.echo(csv_of(insight.table, found).decode(), nl=False)
     else:
         console.heading(insight.title)
-        console.paragraph(told[name]["sentence"])
+        console.paragraph(f"{'Of the whole time: ' if period or buyers else ''}{told[name]['sentence']}")
         console.say()
         shown = SHOWN[name]
         console.table(
