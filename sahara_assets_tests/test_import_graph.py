@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PACKAGE = ROOT / "sahara_assets"
 
 LAYERS: list[tuple[str, tuple[str, ...]]] = [
-    ("declared", ("errors", "tables.*", "wording", "untrusted")),
+    ("declared", ("errors", "tables.*", "wording", "untrusted", "model_documents")),
     (
         "set",
         ("features.declarations", "features.declared", "features.feature_set", "tables.features", "tables.schema", "settings.*"),
@@ -30,7 +30,7 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("kept", ("warehouse.*", "locking", "builds", "webhook")),
     (
         "made",
-        ("drops.*", "extracts.*", "analytics.*", "sales.*", "features.*", "segmentation.*", "insights.*", "exports.*", "generate.*", "onboarding.*", "settings.reference", "tables.reference"),
+        ("drops.*", "extracts.*", "analytics.*", "sales.*", "features.*", "segmentation.*", "insights.*", "exports.*", "generate.*", "onboarding.*", "recipes.*", "settings.reference", "tables.reference"),
     ),
     ("questioned", ("quality.*",)),
     ("told", ("report.*",)),

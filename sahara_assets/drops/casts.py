@@ -14,7 +14,7 @@ from sahara_assets.drops.fields import BLANKS
 from sahara_assets.drops.moments import EARLIEST, LATEST, moment
 from sahara_assets.drops.numbers import LOST_ID, marks_of, number_format
 from sahara_assets.drops.plain import Care
-from sahara_assets.drops.sql_text import literal
+from sahara_assets.drops.sql_text import is_one_of, literal
 from sahara_assets.settings.dataset import DatasetSettings
 from sahara_assets.tables.columns import Column, Kind
 
@@ -142,7 +142,7 @@ def _cast(
         if own == "currency" and project.currency and (places or own in settings.constants):
             value = f"upper({value})"
             known = sorted({code.upper() for code in (project.currency, *project.currency_rates)})
-            untyped = f"{name} NOT IN ({', '.join(map(literal, known))})"
+            untyped = f"NOT {is_one_of(name, known)}"
             remedy = f"the project's currency is {project.currency}; give a rate under [project.currency_rates]"
         values: tuple[tuple[str, str], ...] = ((name, value),)
         filled = name
@@ -192,8 +192,8 @@ def _text(column: str, places: Sequence[int], settings: DatasetSettings) -> str:
         return f"CAST({literal(settings.constants[column].strip(BLANKS))} AS VARCHAR)"
     if not places:
         return "CAST(NULL AS VARCHAR)"
-    nothing = ", ".join(literal(word) for word in ("", *settings.null_values))
-    texts = [f"(CASE WHEN c{place} IN ({nothing}) THEN NULL ELSE c{place} END)" for place in places]
+    nothing = ("", *settings.null_values)
+    texts = [f"(CASE WHEN {is_one_of(f'c{place}', nothing)} THEN NULL ELSE c{place} END)" for place in places]
     return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
 
 
@@ -217,8 +217,8 @@ def _flag(name: str, text: str, settings: DatasetSettings) -> tuple[str, str]:
     declared = settings.attributes[name]
     yes, no = ([word.lower() for word in words] for words in (declared.yes, declared.no))
     value = (
-        f"(CASE WHEN lower({text}) IN ({', '.join(map(literal, yes))}) THEN true "
-        f"WHEN lower({text}) IN ({', '.join(map(literal, no))}) THEN false END)"
+        f"(CASE WHEN {is_one_of(f'lower({text})', yes)} THEN true "
+        f"WHEN {is_one_of(f'lower({text})', no)} THEN false END)"
     )
     return value, f"write {' or '.join(declared.yes)} for yes, {' or '.join(declared.no)} for no"
 

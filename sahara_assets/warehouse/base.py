@@ -24,16 +24,12 @@ if TYPE_CHECKING:
     import duckdb
     import ibis
     import pyarrow as pa
-    from sqlglot import expressions as sql
 
 Row = dict[str, Any]
 T = TypeVar("T")
 
 _PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """How long to wait before each new try where the connection was lost."""
-
-ATTRIBUTE_FUNCTION = "sahara_attribute"
-"""What `expressions.py` has Ibis call where a value is read out of JSON text; every warehouse puts its own function there."""
 
 BATCH_ROWS = 100_000
 """Rows that one part of a table holds when it travels in parts."""
@@ -305,24 +301,6 @@ def quoted(name: str) -> str:
     '"a""b"'
     """
     return '"' + name.replace('"', '""') + '"'
-
-
-def in_words_of(engine: Callable[[sql.Expression, str], sql.Expression], tree: sql.Expression) -> sql.Expression:
-    """A compiled query with each attribute read as an engine does it.
-
-    Args:
-        engine: from a JSON text and a name to the call that gives the value as text, null where there is none.
-        tree: what Ibis compiled.
-    """
-    from sqlglot import expressions as sql
-
-    def translated(node: sql.Expression) -> sql.Expression:
-        if isinstance(node, sql.Anonymous) and node.name.lower() == ATTRIBUTE_FUNCTION:
-            document, name = node.expressions
-            return engine(document, name.name)
-        return node
-
-    return tree.transform(translated)
 
 
 def select_all(table: Table) -> str:

@@ -23,6 +23,7 @@ from sahara_assets.warehouse import bigquery_turns as turns
 from sahara_assets.warehouse.base import Finding, arrow_schema, by_table
 from sahara_assets.warehouse.bigquery_jobs import LABELS, Jobs
 from sahara_assets.warehouse.bigquery_service import Place, connect, examine_service, told
+from sahara_assets.warehouse.compiling import tree_of
 from sahara_assets.warehouse.server import ServerWarehouse
 from sahara_assets.warehouse.staging import declare, staged_count
 
@@ -164,7 +165,7 @@ class BigQueryWarehouse(ServerWarehouse):
         def text(said: str) -> str:
             return str(sql.Literal.string(said).sql("bigquery"))
 
-        tree = self._tree(content)
+        tree = tree_of(content, self._new_compiler, self._attribute)
         inner = {cte.alias for cte in tree.find_all(sql.CTE)}
         for table in tree.find_all(sql.Table):
             if table.name not in inner:
@@ -173,9 +174,7 @@ class BigQueryWarehouse(ServerWarehouse):
         columns = ", ".join(f"{quoted(c.name)} OPTIONS (description = {text(c.description)})" for c in view.columns)
         labels = ", ".join(f"({text(key)}, {text(value)})" for key, value in LABELS.items())
         options = f"OPTIONS (description = {text(view.description)}, labels = [{labels}])"
-        self._jobs.define(
-            f"CREATE OR REPLACE VIEW {quoted(view.name)} ({columns}) {options} AS {tree.sql(self._compiler.dialect)}"
-        )
+        self._jobs.define(f"CREATE OR REPLACE VIEW {quoted(view.name)} ({columns}) {options} AS {tree.sql('bigquery')}")
 
     def land(self, table: Table) -> None:
         """Move the staged rows into the table: as a parameter, or through a load job."""
@@ -333,12 +332,14 @@ class BigQueryWarehouse(ServerWarehouse):
     def _select_all(self, table: Table) -> str:
         return _select_all(table)
 
-    def _new_compiler(self) -> Any:  # noqa: ANN401 - one of Ibis' compilers
+    @staticmethod
+    def _new_compiler() -> Any:  # noqa: ANN401 - one of Ibis' compilers
         from ibis.backends.sql.compilers.bigquery import BigQueryCompiler
 
         return BigQueryCompiler()
 
-    def _attribute(self, document: sql.Expression, name: str) -> sql.Expression:
+    @staticmethod
+    def _attribute(document: sql.Expression, name: str) -> sql.Expression:
         from sqlglot import expressions as sql
 
         return sql.Anonymous(this="JSON_VALUE", expressions=[document, sql.Literal.string(f"$.{name}")])

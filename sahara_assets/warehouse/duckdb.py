@@ -22,13 +22,13 @@ from sahara_assets.warehouse.base import (
     Warehouse,
     by_table,
     cast_to,
-    in_words_of,
     missing,
     note,
     ok,
     quoted,
     select_all,
 )
+from sahara_assets.warehouse.compiling import sql_of
 from sahara_assets.warehouse.scratch import Scratch, scratch_for_reading
 
 if TYPE_CHECKING:
@@ -83,7 +83,6 @@ class DuckDBWarehouse(Warehouse):
         self._connection = _connect(path, read_only=read_only, config=config, wait_seconds=wait_seconds)
         # Sessions in UTC: what a timestamp means must not depend on the machine's zone.
         self._connection.execute("SET TimeZone = 'UTC'")
-        self._compiler: Any = None
         self._depth = 0
 
     @property
@@ -235,11 +234,13 @@ class DuckDBWarehouse(Warehouse):
         return select_all(expression) if isinstance(expression, Table) else self._compiled(expression)
 
     def _compiled(self, expression: ibis.Table) -> str:
-        if self._compiler is None:
-            from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
+        return sql_of(expression, _new_compiler, _attribute)
 
-            self._compiler = DuckDBCompiler()
-        return str(in_words_of(_attribute, self._compiler.to_sqlglot(expression)).sql("duckdb"))
+
+def _new_compiler() -> Any:  # noqa: ANN401 - one of Ibis' compilers
+    from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
+
+    return DuckDBCompiler()
 
 
 def _literal(text: str) -> str:

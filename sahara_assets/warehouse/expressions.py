@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from sahara_assets.warehouse.base import ATTRIBUTE_FUNCTION
+from sahara_assets.warehouse.compiling import ATTRIBUTE_FUNCTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

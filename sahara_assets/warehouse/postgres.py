@@ -352,12 +352,14 @@ class PostgresWarehouse(ServerWarehouse):
     def _select_all(self, table: Table) -> str:
         return select_all(table)
 
-    def _new_compiler(self) -> Any:  # noqa: ANN401 - one of Ibis' compilers
+    @staticmethod
+    def _new_compiler() -> Any:  # noqa: ANN401 - one of Ibis' compilers
         from ibis.backends.sql.compilers.postgres import PostgresCompiler
 
         return PostgresCompiler()
 
-    def _attribute(self, document: sql.Expression, name: str) -> sql.Expression:
+    @staticmethod
+    def _attribute(document: sql.Expression, name: str) -> sql.Expression:
         from sqlglot import expressions as sql
 
         return sql.Anonymous(

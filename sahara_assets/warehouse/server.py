@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sahara_assets.errors import WarehouseError
 from sahara_assets.tables.columns import Table
-from sahara_assets.warehouse.base import Row, Warehouse, in_words_of
+from sahara_assets.warehouse.base import Row, Warehouse
+from sahara_assets.warehouse.compiling import sql_of
 from sahara_assets.warehouse.scratch import Scratch
 from sahara_assets.warehouse.staging import open_reader, python_value
 
@@ -31,7 +32,6 @@ class ServerWarehouse(Warehouse):
     def __init__(self, *, memory_limit: str, threads: int) -> None:
         self._scratch = Scratch()
         self._reader = open_reader(memory_limit, threads, self._scratch)
-        self._compiler: Any = None
         self._depth = 0
 
     @property
@@ -92,13 +92,7 @@ class ServerWarehouse(Warehouse):
 
     def _compiled(self, expression: ibis.Table) -> str:
         """An expression in the server's SQL; without parameters a % in it stands for itself."""
-        return str(self._tree(expression).sql(self._compiler.dialect))
-
-    def _tree(self, expression: ibis.Table) -> sql.Expression:
-        """An expression as sqlglot's tree of the server's SQL."""
-        if self._compiler is None:
-            self._compiler = self._new_compiler()
-        return in_words_of(self._attribute, self._compiler.to_sqlglot(expression))
+        return sql_of(expression, self._new_compiler, self._attribute)
 
     @abstractmethod
     def _begin(self) -> None:
@@ -120,10 +114,12 @@ class ServerWarehouse(Warehouse):
     def _select_all(self, table: Table) -> str:
         """The query that gives a declared table's rows in the order of its key."""
 
+    @staticmethod
     @abstractmethod
-    def _new_compiler(self) -> Any:  # noqa: ANN401 - one of Ibis' compilers
+    def _new_compiler() -> Any:  # noqa: ANN401 - one of Ibis' compilers
         """Ibis' compiler for the server's SQL."""
 
+    @staticmethod
     @abstractmethod
-    def _attribute(self, document: sql.Expression, name: str) -> sql.Expression:
+    def _attribute(document: sql.Expression, name: str) -> sql.Expression:
         """The call that gives a value out of JSON text as text, null where there is none."""

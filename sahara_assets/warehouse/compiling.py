@@ -1,0 +1,57 @@
+"""From an Ibis expression to an engine's SQL.
+
+Compiling takes longer than most queries on a small shop, and the same expression comes again in every run of a process, so that what was
+compiled is kept: by the expression itself, which Ibis compares by what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ibis
+    from sqlglot import expressions as sql
+
+ATTRIBUTE_FUNCTION = "sahara_attribute"
+"""What `expressions.py` has Ibis call where a value is read out of JSON text; every warehouse puts its own function there."""
+
+NewCompiler = Callable[[], Any]
+"""Makes one of Ibis' compilers, which have no types to check against."""
+
+Attribute = Callable[["sql.Expression", str], "sql.Expression"]
+"""From a JSON text and a name to the call that gives the value as text, null where there is none."""
+
+
+def sql_of(expression: ibis.Table, new_compiler: NewCompiler, attribute: Attribute) -> str:
+    """An expression in an engine's SQL."""
+    return _sql_of(expression.op(), new_compiler, attribute)
+
+
+@lru_cache(maxsize=512)
+def _sql_of(node: Any, new_compiler: NewCompiler, attribute: Attribute) -> str:  # noqa: ANN401 - a node of Ibis'
+    return str(tree_of(node.to_expr(), new_compiler, attribute).sql(_compiler(new_compiler).dialect, copy=False))
+
+
+def tree_of(expression: ibis.Table, new_compiler: NewCompiler, attribute: Attribute) -> sql.Expression:
+    """An expression as a tree of an engine's SQL, of one's own to change."""
+    return _in_words_of(attribute, _compiler(new_compiler).to_sqlglot(expression))
+
+
+@cache
+def _compiler(new_compiler: NewCompiler) -> Any:  # noqa: ANN401 - one of Ibis' compilers
+    return new_compiler()
+
+
+def _in_words_of(attribute: Attribute, tree: sql.Expression) -> sql.Expression:
+    """A compiled query with each attribute read as the engine does it."""
+    from sqlglot import expressions as sql
+
+    def translated(node: sql.Expression) -> sql.Expression:
+        if isinstance(node, sql.Anonymous) and node.name.lower() == ATTRIBUTE_FUNCTION:
+            document, name = node.expressions
+            return attribute(document, name.name)
+        return node
+
+    return tree.transform(translated, copy=False)
