@@ -60,7 +60,9 @@ sahara_retrain = dg.define_asset_job(
     "sahara_retrain",
     selection=dg.AssetSelection.all(),
     description="The same, and train a new champion whether or not there is a reason to.",
-    config={"ops": {"train": {"config": {"retrain": True}}}},
+    config={
+        "ops": {step: {"config": {"retrain": True}} for step in ("train", "repeat_buyer_parts", "compare_methods")}
+    },
     executor_def=dg.in_process_executor,
     # Every step finds out for itself what is done already.
     tags={"dagster/retry_strategy": "ALL_STEPS"},

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from sahara_assets.tables.columns import Table
     from sahara_assets.warehouse.base import Warehouse
 
 
@@ -135,6 +136,22 @@ def rebuild(
     if run.progress is not None:
         run.progress(name, 1, 1)
     return Built(name, fingerprint, row_count, rebuilt=True, details=details)
+
+
+def empty(warehouse: Warehouse, run: Run, *tables: Table) -> Built:
+    """What becomes of the tables of something that is off: nothing, but that they are emptied where they were filled before."""
+    nothing = combine("off")
+    for table in tables:
+        known = built(warehouse, table.name)
+        if known is None and not warehouse.count(table):
+            continue
+
+        def clear(table: Table = table) -> tuple[int, dict[str, Any]]:
+            warehouse.clear(table)
+            return 0, {}
+
+        rebuild(warehouse, run, table.name, nothing, clear)
+    return Built(tables[0].name, nothing, 0, rebuilt=False)
 
 
 def record(

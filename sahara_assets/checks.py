@@ -26,7 +26,17 @@ STAGE_OF_ASSET = {
     "segment_profiles": "segmentation",
     "insights": "insights",
     "report_views": "insights",
+    "repeat_buyer_training": "prediction",
+    "repeat_buyer_model": "prediction",
+    "repeat_buyer_scores": "prediction",
+    "predicted_segments": "prediction",
+    "bought_together": "recommendations",
+    "popular_products": "recommendations",
+    "product_recommendations": "recommendations",
+    "product_audiences": "recommendations",
+    "promotion_files": "activation",
     "audience_files": "activation",
+    "repeat_buyer_audience": "activation",
 }
 
 

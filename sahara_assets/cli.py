@@ -33,6 +33,7 @@ from sahara_assets.commands.options import (
     settings_of,
 )
 from sahara_assets.commands.peek import peek
+from sahara_assets.commands.recommend import recommend
 from sahara_assets.commands.warehouse import warehouse
 from sahara_assets.errors import SaharaError
 
@@ -203,6 +204,7 @@ def segments(k: int | None, centroids: bool, as_json: bool, config: Path | None)
 
 cli.add_command(features)
 cli.add_command(insights)
+cli.add_command(recommend)
 
 
 @cli.command(short_help="Write the report again.")

@@ -121,7 +121,12 @@ def execute_job(
                 instance=instance,
                 resources={"project": Project(config_path=str(config_path.resolve()) if config_path else "")},
                 run_config={
-                    "ops": {"train": {"config": {"retrain": retrain}}, "extracts": {"config": {"ask": extract}}},
+                    "ops": {
+                        "train": {"config": {"retrain": retrain}},
+                        "repeat_buyer_parts": {"config": {"retrain": retrain}},
+                        "compare_methods": {"config": {"retrain": retrain}},
+                        "extracts": {"config": {"ask": extract}},
+                    },
                     "loggers": {"console": {"config": {"log_level": "DEBUG" if debug else "CRITICAL"}}},
                 },
                 tags=holder_tag(),

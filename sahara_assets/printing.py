@@ -110,6 +110,14 @@ def told_extract(each: Extracted) -> str:
     return "; ".join([f"{each.name} → {each.dataset}: {said}{upto}", *each.notices])
 
 
+def _show_sentences(heading: str, sentences: Sequence[str]) -> None:
+    """A heading and its sentences; nothing where there are none."""
+    if sentences:
+        console.heading(heading)
+    for sentence in sentences:
+        console.paragraph(sentence, indent="  ")
+
+
 def show_summary(summary: Summary, settings: Settings) -> None:
     """The end of a run: drops, rows, rejects, the model and why, the segments, what to look at, and what was written."""
     if summary.anything_new:
@@ -136,21 +144,26 @@ def show_summary(summary: Summary, settings: Settings) -> None:
     if summary.segments:
         console.heading("Segments")
         show_segments(summary.segments, settings)
-    if summary.extracts:
-        console.heading("Databases")
-        for each in summary.extracts:
-            console.paragraph(told_extract(each), indent="  ")
-    remarks = [*(verdict.text for verdict in summary.warnings), *summary.notices]
-    if remarks:
-        console.heading("Worth a look")
-        for remark in remarks:
-            console.paragraph(remark, indent="  ")
+    _show_sentences("Predictions", summary.predictions)
+    _show_recommendations(summary)
+    _show_sentences("Databases", [told_extract(each) for each in summary.extracts])
+    _show_sentences("Worth a look", [*(verdict.text for verdict in summary.warnings), *summary.notices])
     console.heading("Written")
     console.say(f"  report    {summary.report}")
     for path in summary.audience_files:
         console.say(f"  audience  {path}")
     if summary.insight_files:
         console.say(f"  insights  {summary.insight_files}")
+    for path in summary.promotion_files:
+        console.say(f"  promotion {path}")
+
+
+def _show_recommendations(summary: Summary) -> None:
+    found = summary.recommendations
+    if found:
+        console.heading("Recommendations")
+        done = f"{counted(found['recommendations'], 'product')} for {counted(found['customers'], 'customer')}: {found['reason']}"
+        console.paragraph(done, indent="  ")
 
 
 def show_segments(rows: Sequence[Row], settings: Settings) -> None:

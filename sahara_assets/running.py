@@ -131,6 +131,7 @@ def use_model(settings: Settings, k: int) -> int | None:
         _stop_where_blocked(run_checks(warehouse, settings), before_asset="audience_files")
         stages.insights(warehouse, settings, run)
         stages.report_views(warehouse, settings, run)
+        stages.predicted_segments(warehouse, settings, run)
         stages.audience_files(warehouse, settings, run)
         stages.insight_files(warehouse, settings, run)
         stages.report(warehouse, settings, run)
@@ -251,24 +252,37 @@ def _remember_completion(warehouse: Warehouse, settings: Settings, run: Run) -> 
         record(warehouse, run, RUN, _overall_fingerprint(warehouse, settings), 1, {})
 
 
-def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -> bool:
-    """Whether the last completed run left exactly what this one would."""
+def _files_are_there(warehouse: Warehouse, settings: Settings) -> bool:
+    """Whether the report, every file and every view for other tools lie where the last run left them."""
+    from sahara_assets.exports import promotions
     from sahara_assets.exports.files import is_current
+    from sahara_assets.exports.repeat_buyers import audience_is_current
     from sahara_assets.insights.views import are_there
     from sahara_assets.report.insight_files import insight_files_are_current
     from sahara_assets.report.publishing import REPORT_NAME
 
+    folder = settings.export_folder
+    audience, promoted = built(warehouse, "audience_files"), built(warehouse, promotions.NAME)
+    return (
+        (folder / REPORT_NAME).is_file()
+        and audience is not None
+        and is_current(folder, audience.fingerprint)
+        and audience_is_current(settings, warehouse)
+        and (promoted is None or promotions.are_there(folder, promoted.details["files"]))
+        and insight_files_are_current(warehouse, settings)
+        # The views do not travel with a copy, and somebody may have dropped one.
+        and are_there(warehouse)
+    )
+
+
+def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -> bool:
+    """Whether the last completed run left exactly what this one would."""
     last = built(warehouse, RUN)
     if last is None or last.fingerprint != fingerprint:
         return False
     if any(row["status"] == Status.HELD for row in ledger_rows(warehouse)):
         return False
-    audience = built(warehouse, "audience_files")
-    report = settings.export_folder / REPORT_NAME
-    if audience is None or not is_current(settings.export_folder, audience.fingerprint) or not report.is_file():
-        return False
-    # The views do not travel with a copy, and somebody may have dropped one.
-    if not insight_files_are_current(warehouse, settings) or not are_there(warehouse):
+    if not _files_are_there(warehouse, settings):
         return False
     now = datetime.now(tz=UTC).replace(tzinfo=None)
     planned = plan_load(warehouse, settings, now=now)

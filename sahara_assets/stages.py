@@ -1,7 +1,8 @@
 """Every derived table and file, with what it is made from: the pipeline without Dagster.
 
 Each function builds one thing unless it is current, and says what it did. Assets and command line call these; how a thing is built
-lives with its subject (`analytics/`, `sales/`, `features/`, `segmentation/`, `insights/`, `exports/`, `report/`).
+lives with its subject (`analytics/`, `sales/`, `features/`, `segmentation/`, `insights/`, `repeat_buyers/`, `segment_labels/`, `exports/`,
+`report/`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sahara_assets.recommendations.model import RegisteredModel
+    from sahara_assets.repeat_buyers.registry import Registered as RepeatBuyerModel
     from sahara_assets.segmentation.registry import Registered
     from sahara_assets.settings.document import Settings
     from sahara_assets.tables.columns import Table
@@ -340,6 +343,122 @@ def report_views(warehouse: Warehouse, settings: Settings, run: Run) -> Built:  
     count = make_views(warehouse)
     warehouse.in_transaction(lambda: record(warehouse, run, name, fingerprint, count, {}))
     return Built(name, fingerprint, count, rebuilt=True, details={})
+
+
+def repeat_buyer_training(warehouse: Warehouse, settings: Settings, run: Run, *, retrain: bool) -> Built:
+    """What the repeat buyer models are made from, where there is a reason to train them."""
+    from sahara_assets.repeat_buyers.building import build_training
+
+    inputs = combine(_needed(warehouse, PURCHASES.name).fingerprint, _needed(warehouse, CUSTOMERS.name).fingerprint)
+    return build_training(warehouse, settings, run, inputs, retrain=retrain)
+
+
+def repeat_buyer_model(
+    warehouse: Warehouse, settings: Settings, run: Run
+) -> tuple[RepeatBuyerModel | None, str | None]:
+    """The champion among the repeat buyer models, trained where a new training set was made.
+
+    Returns:
+        The champion, None where there is none, and why it was trained in this run (None where it was not).
+    """
+    from sahara_assets.repeat_buyers.building import build_model
+
+    return build_model(warehouse, settings, run)
+
+
+def repeat_buyer_scores(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """How likely every buyer buys again."""
+    from sahara_assets.repeat_buyers.building import build_scores
+
+    return build_scores(warehouse, settings, run, _needed(warehouse, CUSTOMER_FEATURES.name).fingerprint)
+
+
+def repeat_buyer_audience(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """The audience file of those whom the budget reaches, unless the one on disk is the one this build would write."""
+    from sahara_assets.exports.repeat_buyers import publish_repeat_buyers
+    from sahara_assets.tables.prediction import REPEAT_BUYER_SCORES
+
+    scores = built(warehouse, REPEAT_BUYER_SCORES.name)
+    fingerprint = combine(
+        scores.fingerprint if scores else "",
+        _needed(warehouse, CUSTOMERS.name).fingerprint,
+        settings.fingerprint(
+            "export",
+            "repeat_buyers.audience",
+            "repeat_buyers.decile_property",
+            "repeat_buyers.contact_property",
+        ),
+        code_fingerprint("exports"),
+    )
+    return publish_repeat_buyers(warehouse, settings, run, fingerprint, cut_off(warehouse))
+
+
+def predicted_segments(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """The likeliest segment of everyone who has attributes and no segment."""
+    from sahara_assets.segment_labels.building import build_predicted_segments
+    from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
+
+    inputs = combine(
+        _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint, _needed(warehouse, CUSTOMERS.name).fingerprint
+    )
+    return build_predicted_segments(warehouse, settings, run, inputs, cut_off(warehouse))
+
+
+def bought_together(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """For each product those that stand in the same orders."""
+    from sahara_assets.recommendations import building
+
+    return building.bought_together(warehouse, settings, run, *_sold_until(warehouse))
+
+
+def popular_products(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """What is recommended to somebody of whom nothing is known."""
+    from sahara_assets.recommendations import building
+
+    return building.popular_products(warehouse, settings, run, *_sold_until(warehouse))
+
+
+def recommendation_model(
+    warehouse: Warehouse, settings: Settings, run: Run, *, retrain: bool
+) -> tuple[RegisteredModel | None, str | None]:
+    """The method that recommends, trained and compared if there is a reason to.
+
+    Returns:
+        The champion (None where nothing is to be recommended), and why it was trained in this run (None where it was not).
+    """
+    from sahara_assets.recommendations import building
+
+    return building.recommendation_model(warehouse, settings, run, cut_off(warehouse), retrain=retrain)
+
+
+def product_recommendations(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """The products to recommend to each customer, and the customers for each promotion."""
+    from sahara_assets.recommendations import building
+
+    return building.product_recommendations(warehouse, settings, run, *_sold_until(warehouse))
+
+
+def promotion_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """A file for each audience of a promotion, unless those on disk are the ones this build would write."""
+    from sahara_assets.exports import promotions
+    from sahara_assets.tables.recommendations import PRODUCT_RECOMMENDATIONS
+
+    recommended = built(warehouse, PRODUCT_RECOMMENDATIONS.name)
+    if built(warehouse, promotions.NAME) is None and not settings.recommendations.audiences:
+        return Built(promotions.NAME, combine("no promotions"), 0, rebuilt=False)
+    fingerprint = combine(
+        recommended.fingerprint if recommended else "",
+        _needed(warehouse, CUSTOMERS.name).fingerprint,
+        settings.fingerprint("export", "recommendations.audiences", "recommendations.enabled"),
+        code_fingerprint("exports"),
+    )
+    return promotions.publish_promotions(warehouse, settings, run, fingerprint)
+
+
+def _sold_until(warehouse: Warehouse) -> tuple[str, datetime]:
+    """What purchases and the products' names depend on, and the cut-off up to which they count."""
+    fingerprints = (_needed(warehouse, table.name).fingerprint for table in (PURCHASES, PRODUCTS))
+    return combine(*fingerprints), cut_off(warehouse)
 
 
 def audience_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:

@@ -9,6 +9,7 @@ from sahara_assets.builds import built
 from sahara_assets.drops.ledger import ledger_rows
 from sahara_assets.drops.plan import Status
 from sahara_assets.quality.questions import Verdict
+from sahara_assets.tables.prediction import PREDICTED_SEGMENTS, REPEAT_BUYER_SCORES
 
 if TYPE_CHECKING:
     from sahara_assets.extracts.extracting import Extracted
@@ -31,6 +32,9 @@ class Summary:
         notices: what the export wants to be known.
         verdicts: the checks.
         extracts: what became of the databases that were asked.
+        predictions: a sentence each on repeat buyers and predicted segments, where the settings ask for them.
+        recommendations: method, why, customers and products; empty where nothing is recommended.
+        promotion_files: paths of what was written for promotions.
     """
 
     anything_new: bool
@@ -47,6 +51,9 @@ class Summary:
     notices: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     extracts: list[Extracted] = field(default_factory=list)
+    predictions: list[str] = field(default_factory=list)
+    recommendations: dict[str, Any] = field(default_factory=dict)
+    promotion_files: list[str] = field(default_factory=list)
 
     @property
     def warnings(self) -> list[Verdict]:
@@ -56,6 +63,7 @@ class Summary:
 
 def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = None) -> Summary:
     """What the tables say now, and what the run of that id loaded (None where there was nothing to do)."""
+    from sahara_assets.exports.repeat_buyers import audience_paths
     from sahara_assets.report.publishing import REPORT_NAME
     from sahara_assets.segmentation.registry import champion
     from sahara_assets.tables.activation import AUDIENCE_FILES
@@ -68,6 +76,7 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
     model = champion(warehouse)
     audience, report = built(warehouse, "audience_files"), built(warehouse, "report")
     insight_files = built(warehouse, "insight_files")
+    promotions = built(warehouse, "promotion_files")
     return Summary(
         anything_new=run_id is not None,
         loaded={
@@ -90,9 +99,45 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
         if model
         else {},
         segments=warehouse.rows(SEGMENT_PROFILES),
-        audience_files=[str(settings.export_folder / row["file_name"]) for row in warehouse.rows(AUDIENCE_FILES)],
+        audience_files=[
+            *(str(settings.export_folder / row["file_name"]) for row in warehouse.rows(AUDIENCE_FILES)),
+            *audience_paths(settings, warehouse),
+        ],
         report=str(settings.export_folder / REPORT_NAME),
         insight_files=str(insight_files.details["folder"]) if insight_files else "",
         notices=list(audience.details.get("notices", [])) if audience else [],
         verdicts=[Verdict(**found) for found in report.details["verdicts"]] if report else [],
+        predictions=told_predictions(warehouse, settings),
+        recommendations=_recommendations(warehouse, settings),
+        promotion_files=[str(settings.export_folder / name) for name in promotions.details["files"]]
+        if promotions
+        else [],
     )
+
+
+def told_predictions(warehouse: Warehouse, settings: Settings) -> list[str]:
+    """What is predicted, a sentence each; nothing where the settings ask for nothing."""
+    asked = {
+        REPEAT_BUYER_SCORES.name: settings.repeat_buyers.enabled,
+        PREDICTED_SEGMENTS.name: settings.segment_labels.enabled,
+    }
+    found = [built(warehouse, name) for name, wanted in asked.items() if wanted]
+    return [str(one.details["said"]) for one in found if one is not None and one.details.get("said")]
+
+
+def _recommendations(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
+    """What is recommended, by what, and why by that."""
+    from sahara_assets.recommendations.model import champion
+
+    made = built(warehouse, "product_recommendations")
+    model = champion(warehouse) if settings.recommendations.enabled else None
+    if model is None or made is None:
+        return {}
+    return {
+        "version": model.model.version,
+        "method": model.model.method,
+        "reason": model.reason,
+        "customers": made.details["customers"],
+        "recommendations": made.row_count,
+        "audiences": made.details["audiences"],
+    }

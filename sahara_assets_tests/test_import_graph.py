@@ -27,10 +27,10 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
         "set",
         ("features.declarations", "features.declared", "features.feature_set", "tables.features", "tables.schema", "settings.*"),
     ),
-    ("kept", ("warehouse.*", "locking", "builds", "webhook")),
+    ("kept", ("warehouse.*", "locking", "builds", "webhook", "report.writing")),
     (
         "made",
-        ("drops.*", "extracts.*", "analytics.*", "sales.*", "features.*", "segmentation.*", "insights.*", "exports.*", "generate.*", "onboarding.*", "recipes.*", "settings.reference", "tables.reference"),
+        ("drops.*", "extracts.*", "analytics.*", "sales.*", "features.*", "segmentation.*", "insights.*", "learning.*", "repeat_buyers.*", "segment_labels.*", "recommendations.*", "exports.*", "generate.*", "onboarding.*", "recipes.*", "settings.reference", "tables.reference"),
     ),
     ("questioned", ("quality.*",)),
     ("told", ("report.*",)),
@@ -74,6 +74,7 @@ NEVER_AT_IMPORT = {
     "sqlalchemy",
     "pymongo",
     "bson",
+    "implicit",
 }
 
 

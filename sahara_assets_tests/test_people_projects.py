@@ -4,6 +4,7 @@ import csv
 import json
 import random
 from collections import Counter
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,12 +12,15 @@ import pytest
 
 from sahara_assets import stages
 from sahara_assets.builds import Run
+from sahara_assets.errors import SaharaError
 from sahara_assets.features.feature_set import feature_set
 from sahara_assets.quality.checklist import run_checks
 from sahara_assets.quality.joins import coverage_of
+from sahara_assets.repeat_buyers.accounts import measure_accounts
 from sahara_assets.segmentation.registry import champion, swept_with_champion
 from sahara_assets.tables.books import REJECTED_ROWS, STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.tables.prediction import PREDICTED_SEGMENTS, SEGMENT_CLASSIFIER
 from sahara_assets.tables.sales import CUSTOMERS
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS, SEGMENT_PROFILES
 from sahara_assets_tests.commands import sahara
@@ -219,6 +223,21 @@ def test_its_segments_are_as_clear_as_published(personality):
 
 
 @pytest.mark.real_data
+def test_its_segments_are_learned_from_who_a_customer_is_for_those_who_have_none(personality):
+    """The fifth document's labels → classifier: household and schooling, but nothing of what was bought."""
+    who = ["age_years", "education", "marital_status", "children", "teenagers", "household_income"]
+    labels = personality.settings.segment_labels.model_copy(update={"enabled": True, "attributes": who})
+    settings = personality.settings.model_copy(update={"segment_labels": labels})
+    stages.predicted_segments(personality.warehouse, settings, RUN)
+    (measured,) = personality.rows(SEGMENT_CLASSIFIER)
+    assert measured["customer_count"] == 2216
+    assert 0.5 < measured["majority_share"] < 0.75 < measured["accuracy"] < 0.95
+    predicted = {row["customer_id"] for row in personality.rows(PREDICTED_SEGMENTS)}
+    assert len(predicted) == 24
+    assert not predicted & {row["customer_id"] for row in personality.rows(CUSTOMER_SEGMENTS)}
+
+
+@pytest.mark.real_data
 @pytest.mark.timeout(600)
 def test_its_components_make_segments_that_score_alike_both_ways(personality):
     personality.set(
@@ -326,6 +345,31 @@ def test_every_user_of_the_crm_has_an_account_and_a_sign_up(crm):
     assert len(measured) == 1000
     assert sum(row["annual_revenue"] is None for row in measured) == 0
     assert sum(row["age"] is None for row in measured) == 9
+
+
+ACCOUNT_FEATURES = [
+    "account_source",
+    "annual_revenue",
+    "channel_programme",
+    "employees",
+    "ownership",
+    "rating",
+    "account_type",
+    "sales_cycle_days",
+]
+
+
+@pytest.mark.real_data
+def test_the_crm_does_not_tell_who_buys_again_whatever_its_published_accuracy(crm):
+    """Published: accuracy 0.8013, AUC 0.535. The accuracy is that of always answering yes; so is ours."""
+    found = measure_accounts(crm.warehouse, crm.settings, datetime(2019, 2, 1), ACCOUNT_FEATURES)
+    assert (found.accounts, found.repeat_buyers) == (2500, 1991)
+    assert found.majority_share == pytest.approx(0.7964)
+    assert found.accuracy == pytest.approx(found.majority_share, abs=0.003)
+    assert 0.45 < found.auc < 0.56
+    assert found.said.endswith("These attributes do not tell who buys again.")
+    with pytest.raises(SaharaError, match=r"opportunities_won \(AUC 1\.000 alone\)"):
+        measure_accounts(crm.warehouse, crm.settings, datetime(2019, 2, 1), [*ACCOUNT_FEATURES, "opportunities_won"])
 
 
 @pytest.mark.real_data

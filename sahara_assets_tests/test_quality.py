@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from sahara_assets import stages
+from sahara_assets.builds import Run
 from sahara_assets.drops.ledger import reading_fingerprint
 from sahara_assets.extracts.extracting import extract_all
 from sahara_assets.quality.checklist import QUESTIONS, run_checks
 from sahara_assets.settings.document import load_settings
 from sahara_assets.warehouse.opening import open_warehouse
 from sahara_assets_tests.analytics import made_exports as made
+from sahara_assets_tests.recommendations.made_sales import as_lines, two_tastes
+from sahara_assets_tests.recommendations.test_building import recommend, shop_of
+from sahara_assets_tests.repeat_buyers.shop_of_habits import shop_of_habits
+from sahara_assets_tests.repeat_buyers.test_building import predict
+from sahara_assets_tests.segment_labels.test_predicted_segments import shop_of_attributes
 from sahara_assets_tests.small_shop import SmallShop
 
 if TYPE_CHECKING:
@@ -235,6 +242,79 @@ ANALYTICS_FAULTS: dict[str, tuple[list[str], set[str], str]] = {
     ),
 }  # fmt: skip
 
+# The same for recommendations, planted in a shop that makes them.
+RECOMMENDATION_FAULTS: dict[str, tuple[list[str], set[str], str]] = {
+    "nobody_has_it_already": (
+        ["UPDATE product_recommendations SET product_id = (SELECT min(product_id) FROM purchases WHERE customer_id = 'c000') WHERE customer_id = 'c000' AND rank = 1"],
+        set(),
+        "1 recommendation of what the customer has bought",
+    ),
+    "model_knows_the_products": (
+        ["UPDATE builds SET details = replace(details, '\"products_new_to_the_model\": 0', '\"products_new_to_the_model\": 20')"],
+        set(),
+        "20 products came since the model was trained",
+    ),
+    "promotions_reach_somebody": (
+        ["UPDATE builds SET details = regexp_replace(details, '\"audiences\": \\{\"tea\": \\d+', '\"audiences\": {\"tea\": 0')"],
+        set(),
+        "audience tea holds nobody",
+    ),
+    "promotions_are_written": (
+        ["UPDATE builds SET details = replace(details, '\"notices\": []', '\"notices\": [\"promotion tea: no file\"]') WHERE name = 'promotion_files'"],
+        set(),
+        "promotion tea: no file",
+    ),
+    **{
+        f"{table}_contract": ([f"INSERT INTO {table} SELECT * FROM {table} LIMIT 1"], set(), "repeats in 1 row")
+        for table in ("bought_together", "popular_products", "product_recommendations", "product_audiences")
+    },
+}  # fmt: skip
+
+
+PREDICTION_FAULTS: dict[str, tuple[list[str], set[str], str]] = {
+    "no_feature_separates_alone": (
+        ["UPDATE repeat_buyer_guard SET auc_alone = 0.95 WHERE feature = 'recency_days'"],
+        set(),
+        "recency_days (AUC 0.950 alone)",
+    ),
+    "enough_to_learn": (
+        ["UPDATE builds SET details = '{\"cannot_learn\": \"too short\"}' WHERE name = 'repeat_buyer_training'"],
+        set(),
+        "nobody could be told who will buy again: too short",
+    ),
+    "better_than_chance": (
+        ["UPDATE repeat_buyer_models SET metrics = regexp_replace(metrics, '\"auc\": [0-9.]+', '\"auc\": 0.51')"],
+        set(),
+        "hardly better than chance: AUC 0.510",
+    ),
+    "every_buyer_scored": (
+        ["UPDATE repeat_buyer_scores SET probability = probability + 0.001 WHERE rank = 5"],
+        set(),
+        "SQL and NumPy differ by up to 1.0e-03, and on the rank of 0 customers",
+    ),
+    "repeat_buyer_scores_contract": (
+        ["INSERT INTO repeat_buyer_scores SELECT * FROM repeat_buyer_scores WHERE rank = 1"],
+        {"every_buyer_scored"},
+        "customer_id repeats in 1 row",
+    ),
+    "repeat_buyer_audience_keeps_the_format": ([], set(), "faults: audience_ga4.csv"),
+    "segments_from_attributes": (
+        ["DELETE FROM segment_classifier"],
+        set(),
+        "cross-validated",
+    ),
+    "predicted_only_where_none": (
+        ["INSERT INTO predicted_segments SELECT customer_id, segment, segment_name, 0.5 FROM customer_segments LIMIT 1"],
+        set(),
+        "1 customer has a segment and a predicted one",
+    ),
+    "predicted_segments_contract": (
+        ["INSERT INTO predicted_segments SELECT * FROM predicted_segments LIMIT 1"],
+        set(),
+        "customer_id repeats in 1 row",
+    ),
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def clean(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -265,8 +345,9 @@ def asked(root: Path) -> dict[str, Verdict]:
 
 def test_clean_data_pass_every_check(clean):
     verdicts = asked(clean)
-    # Without analytics there is nothing to ask of it.
-    assert set(verdicts) == {question.name for question in QUESTIONS} - set(ANALYTICS_FAULTS)
+    # Without analytics there is nothing to ask of it, and so of predictions and recommendations.
+    elsewhere = {*ANALYTICS_FAULTS, *PREDICTION_FAULTS, *RECOMMENDATION_FAULTS}
+    assert set(verdicts) == {question.name for question in QUESTIONS} - elsewhere
     assert [verdict for verdict in verdicts.values() if not verdict.passed] == []
     for verdict in verdicts.values():
         json.dumps(verdict.metadata)
@@ -274,7 +355,8 @@ def test_clean_data_pass_every_check(clean):
 
 
 def test_every_check_has_its_planted_fault():
-    assert set(FAULTS) | set(ANALYTICS_FAULTS) | set(EXTRACT_FAULTS) == {question.name for question in QUESTIONS}
+    planted = {*FAULTS, *ANALYTICS_FAULTS, *EXTRACT_FAULTS, *PREDICTION_FAULTS, *RECOMMENDATION_FAULTS}
+    assert planted == {question.name for question in QUESTIONS}
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
@@ -340,6 +422,74 @@ def test_a_planted_fault_of_analytics_fails_its_check_and_no_other(name, visited
     assert words in verdicts[name].text
 
 
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallShop, SmallShop]:
+    """A shop that is told who will buy again, and one that is told segments from attributes."""
+    buyers = shop_of_habits(tmp_path_factory.mktemp("buyers"))
+    predict(buyers)
+    stages.repeat_buyer_audience(buyers.warehouse, buyers.settings, Run("test", datetime(2026, 1, 1)))
+    return buyers, shop_of_attributes(tmp_path_factory.mktemp("people"))
+
+
+def test_clean_predictions_pass_every_check(predicted):
+    verdicts = [verdict for shop in predicted for verdict in run_checks(shop.warehouse, shop.settings)]
+    assert {verdict.name for verdict in verdicts} >= set(PREDICTION_FAULTS)
+    assert [v for v in verdicts if v.name in PREDICTION_FAULTS and not v.passed] == []
+
+
+@pytest.mark.parametrize("name", sorted(PREDICTION_FAULTS))
+def test_a_planted_fault_of_a_prediction_fails_its_check_and_no_other(name, predicted):
+    statements, others, words = PREDICTION_FAULTS[name]
+    shop = predicted["segment" in name or "predicted" in name]
+    audience = shop.settings.export_folder / "repeat_buyers" / "audience_ga4.csv"
+    written = b"" if statements else audience.read_bytes()
+    if written:
+        audience.write_bytes(written.replace(b"user_id", b"userid", 1))
+    shop.warehouse.reader.execute("BEGIN")
+    try:
+        for statement in statements:
+            shop.warehouse.reader.execute(statement)
+        verdicts = {verdict.name: verdict for verdict in run_checks(shop.warehouse, shop.settings)}
+    finally:
+        shop.warehouse.reader.execute("ROLLBACK")
+        if written:
+            audience.write_bytes(written)
+    failed = {verdict.name for verdict in verdicts.values() if not verdict.passed}
+    assert failed & set(PREDICTION_FAULTS) == {name, *others}
+    assert words in verdicts[name].text
+
+
+@pytest.fixture(scope="module")
+def recommending(tmp_path_factory: pytest.TempPathFactory) -> SmallShop:
+    """A shop with recommendations by a matrix factorisation, and a promotion: every check of them passes."""
+    section = {
+        "factors": 4,
+        "regularisation": 1.0,
+        "methods": ["matrix_factorisation"],
+        "audiences": {"tea": {"products": ["tea-00"]}},
+    }
+    shop = shop_of(tmp_path_factory.mktemp("recommending"), as_lines(two_tastes()), **section)
+    recommend(shop)
+    shop.build()  # the features, too: every check is asked
+    return shop
+
+
+@pytest.mark.parametrize("name", ["nothing", *sorted(RECOMMENDATION_FAULTS)])
+def test_a_planted_fault_of_recommendations_fails_its_check_and_no_other(name, recommending):
+    statements, others, words = RECOMMENDATION_FAULTS.get(name, ([], set(), ""))
+    recommending.warehouse.reader.execute("BEGIN")
+    try:
+        for statement in statements:
+            recommending.warehouse.reader.execute(statement)
+        verdicts = {verdict.name: verdict for verdict in run_checks(recommending.warehouse, recommending.settings)}
+    finally:
+        recommending.warehouse.reader.execute("ROLLBACK")
+    assert set(verdicts) >= set(RECOMMENDATION_FAULTS)
+    failed = {verdict.name for verdict in verdicts.values() if not verdict.passed}
+    assert failed == ({name, *others} if statements else set())
+    assert words in (verdicts[name].text if statements else "")
+
+
 @pytest.mark.parametrize("name", sorted(EXTRACT_FAULTS))
 def test_a_planted_fault_of_an_extract_fails_its_check_and_no_other(name, clean, tmp_path):
     rows, url, words = EXTRACT_FAULTS[name]
@@ -377,6 +527,9 @@ def test_which_checks_block_is_a_decision_and_not_an_accident():
         "days_agree",
         "totals_agree",
         "orders_are_told",
+        "model_knows_the_products",
+        "promotions_reach_somebody",
+        "promotions_are_written",
     }
 
 

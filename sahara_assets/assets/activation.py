@@ -41,6 +41,21 @@ def insight_files(context: dg.AssetExecutionContext, project: Project) -> dg.Mat
 
 
 @dg.asset(
+    deps=["repeat_buyer_scores", "customers"],
+    group_name=AUDIENCE_FILES.stage,
+    description="The audience file of those who will likely buy again, as far as the budget of `[repeat_buyers]` reaches; none where that is off.",
+    kinds={"csv", "googleanalytics"},
+    owners=OWNERS,
+)
+def repeat_buyer_audience(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
+    """Write the file unless the one on disk is current."""
+    built = stages.repeat_buyer_audience(project.warehouse, project.settings, project.run(context.run.run_id))
+    folder = project.settings.export_folder / "repeat_buyers"
+    rows = [{"file_name": name, "customers": built.row_count} for name in built.details.get("files", [])]
+    return result_of(built, folder=dg.MetadataValue.path(str(folder)), written=sample(rows, ["file_name", "customers"]))
+
+
+@dg.asset(
     deps=[
         "segment_profiles",
         "k_sweep",
@@ -50,6 +65,10 @@ def insight_files(context: dg.AssetExecutionContext, project: Project) -> dg.Mat
         "audience_files",
         "insights",
         "insight_files",
+        "repeat_buyer_scores",
+        "predicted_segments",
+        "product_recommendations",
+        "promotion_files",
     ],
     group_name=AUDIENCE_FILES.stage,
     description="One HTML file for people: segments first, then how they were found and what the data were like.",

@@ -54,6 +54,7 @@ class Reading:
         refusal: why the drop as a whole cannot be read; then nothing of it was loaded.
         samples: of a drop that was refused, its columns with some of their values.
         documents: of a drop whose documents are taken apart, the lines of the documents that rejected rows came from.
+        contradicted: the lines of rows that were rejected because a later row of their key says otherwise.
     """
 
     drop_id: str
@@ -66,6 +67,7 @@ class Reading:
     refusal: str | None = None
     samples: Mapping[str, Sequence[str]] = field(default_factory=dict)
     documents: dict[int, int] = field(default_factory=dict)
+    contradicted: set[int] = field(default_factory=set)
 
     @property
     def rows_rejected(self) -> int:
@@ -84,8 +86,9 @@ class Reading:
 
     @property
     def rejected_columns(self) -> dict[str, int]:
-        """How many rows were rejected for each column, by its name in the file."""
-        return dict(Counter(reject["column_name"] for reject in self.rejects if reject["column_name"] is not None))
+        """How many rows were rejected for what a column of theirs holds, by its name in the file; not those that a later row contradicts."""
+        faulty = (r["column_name"] for r in self.rejects if r["line"] not in self.contradicted)
+        return dict(Counter(column for column in faulty if column is not None))
 
 
 class DropReader:
@@ -266,6 +269,7 @@ class DropReader:
                 )
                 reason = _with_document(reading, line.line, document, reason)
                 reading.rejects.append(self._reject(reading, line.line, column, reason, text))
+                reading.contradicted.add(line.line)
 
     def _texts_of(self, reading: Reading, lines: set[int]) -> dict[int, tuple[str, int | None]]:
         """Raw text of some records of a drop, with the lines of the documents that they are part of."""

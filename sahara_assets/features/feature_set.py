@@ -57,7 +57,7 @@ def sells(settings: Settings) -> bool:
 
 def uses_sessions(settings: Settings) -> bool:
     """Whether anything that is measured, or who is measured, comes from sessions."""
-    asked = {*settings.features.model, *settings.features.also}
+    asked = {*settings.features.model, *settings.features.also, *_asked_of_predictions(settings)}
     from_sessions = (one for one in on_offer(settings) if one.feature.table == "sessions")
     return settings.features.counts_visitors or any(one.feature.name in asked for one in from_sessions)
 
@@ -68,7 +68,7 @@ def feature_set(settings: Settings) -> FeatureSet:
     Of a project without order lines only the features that come from customers are left. Where customers without orders are measured too,
     what nobody can know of them may be null; its treatment says what the model makes of that.
     """
-    asked = {*settings.features.model, *settings.features.also}
+    asked = {*settings.features.model, *settings.features.also, *_asked_of_predictions(settings)}
     offered = [one for one in on_offer(settings) if one.feature.name in asked]
     has_orders = sells(settings)
     declared = tuple(
@@ -79,6 +79,12 @@ def feature_set(settings: Settings) -> FeatureSet:
         spine = [_of_anyone(feature) for feature in spine]
     features = tuple(_treated(feature, settings) for feature in (*spine, *(one.feature for one in declared)))
     return FeatureSet(features, declared, has_orders)
+
+
+def _asked_of_predictions(settings: Settings) -> set[str]:
+    """Features that only the models of `[repeat_buyers]` and `[segment_labels]` ask for."""
+    wanted = set(settings.repeat_buyers.features) if settings.repeat_buyers.enabled else set[str]()
+    return wanted | (set(settings.segment_labels.attributes) if settings.segment_labels.enabled else set[str]())
 
 
 def table_of(declared: Table, settings: Settings) -> Table:

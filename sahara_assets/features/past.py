@@ -21,13 +21,15 @@ import ibis
 
 from sahara_assets.errors import SaharaError
 from sahara_assets.features.expressions import Basis, before, customer_features, sessions_before, top_categories
-from sahara_assets.features.feature_set import feature_set, uses_sessions
+from sahara_assets.features.feature_set import FeatureSet, feature_set, uses_sessions
 from sahara_assets.sales.customers import constant_attributes, customers_from, files_of, merged_attributes
 from sahara_assets.sales.lines import classified
 from sahara_assets.tables.books import DROPS
 from sahara_assets.tables.sales import PURCHASES
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
@@ -79,9 +81,31 @@ def features_as_of(
     )
 
 
-def features_of(basis: Basis) -> ibis.Table:
-    """`customer_features` of a basis, without a table of its categories: for training sets at several moments."""
-    return customer_features(basis, feature_set(basis.settings), top=top_categories(basis))
+def features_of(basis: Basis, names: Collection[str] | None = None) -> ibis.Table:
+    """`customer_features` of a basis, or some of its columns, without a table of its categories: for training sets at several moments.
+
+    What is not asked for is not computed as far as that can be: a training asks several times over.
+    """
+    everything = feature_set(basis.settings)
+    if names is None:
+        return customer_features(basis, everything, top=top_categories(basis))
+    only = FeatureSet(
+        tuple(feature for feature in everything.features if feature.name in names),
+        tuple(one for one in everything.declared if one.feature.name in names),
+        everything.sells,
+    )
+    if any(name.startswith("category_share_") for name in names):
+        return customer_features(basis, only, top=top_categories(basis))
+    nothing = basis.lines.filter(ibis.literal(value=False))
+    return customer_features(basis, only, top=nothing.select(rank=ibis.literal(0, "int64"), category=nothing.category))
+
+
+def lines_as_of(warehouse: Warehouse, settings: Settings, moment: datetime) -> Basis:
+    """What order lines alone said at a local moment, whatever files say of customers: enough for features that are made from `purchases`."""
+    lines = before(warehouse.table(PURCHASES), moment)
+    known = lines.filter(lines.customer_id.notnull())
+    people = known.select("customer_id", country=ibis.null("string"), attributes=ibis.null("string")).distinct()
+    return Basis(lines, people, sessions_before(warehouse, moment), moment, settings)
 
 
 def basis_as_of(warehouse: Warehouse, settings: Settings, moment: datetime, *, known: bool = False) -> Basis:

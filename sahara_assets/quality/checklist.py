@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sahara_assets.quality import analytics, contracts, drops, extracts, insights, joins, sales, segmentation
+from sahara_assets.quality import (
+    analytics,
+    contracts,
+    drops,
+    extracts,
+    insights,
+    joins,
+    prediction,
+    recommendations,
+    sales,
+    segmentation,
+)
 from sahara_assets.tables.books import BUILDS
 
 if TYPE_CHECKING:
@@ -25,6 +36,8 @@ QUESTIONS: tuple[Question, ...] = (
     *joins.QUESTIONS,
     *segmentation.QUESTIONS,
     *insights.QUESTIONS,
+    *prediction.QUESTIONS,
+    *recommendations.QUESTIONS,
     *contracts.QUESTIONS,
 )
 
@@ -33,4 +46,6 @@ def run_checks(warehouse: Warehouse, settings: Settings) -> list[Verdict]:
     """Ask every question whose asset has been built."""
     done = {row["name"] for row in warehouse.rows(BUILDS)}
     done |= {"extracts", "drops", "rejected_rows"} | ({"k_sweep"} if "segmentation_models" in done else set())
+    done |= {"repeat_buyer_model"} if "repeat_buyer_models" in done else set()
+    done |= {"product_audiences"} if "product_recommendations" in done else set()
     return [question.answer(warehouse, settings) for question in QUESTIONS if question.asset in done]

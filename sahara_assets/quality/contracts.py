@@ -8,6 +8,13 @@ from sahara_assets.features.feature_set import table_of
 from sahara_assets.quality.questions import Answer, Question
 from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
 from sahara_assets.tables.features import CUSTOMER_FEATURES, CUSTOMER_FEATURES_ONLINE
+from sahara_assets.tables.prediction import PREDICTED_SEGMENTS, REPEAT_BUYER_SCORES
+from sahara_assets.tables.recommendations import (
+    BOUGHT_TOGETHER,
+    POPULAR_PRODUCTS,
+    PRODUCT_AUDIENCES,
+    PRODUCT_RECOMMENDATIONS,
+)
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS, SEGMENT_PROFILES
 from sahara_assets.wording import counted
@@ -59,6 +66,12 @@ def _contracts() -> Iterator[Question]:
         CUSTOMER_FEATURES_ONLINE,
         CUSTOMER_SEGMENTS,
         SEGMENT_PROFILES,
+        REPEAT_BUYER_SCORES,
+        PREDICTED_SEGMENTS,
+        BOUGHT_TOGETHER,
+        POPULAR_PRODUCTS,
+        PRODUCT_RECOMMENDATIONS,
+        PRODUCT_AUDIENCES,
     ):
         yield Question(
             f"{table.name}_contract",

@@ -94,8 +94,11 @@ def _spend_adds_up(warehouse: Warehouse, settings: Settings) -> Answer:
     before = lines.ordered_at_local < ibis.timestamp(measured.details["cut_off"].replace("T", " "))
     sales = lines.filter(before & is_counted_sale(lines, settings) & lines.customer_id.notnull())
     features = warehouse.table(CUSTOMER_FEATURES)
-    one = warehouse.rows(sales.aggregate(spend=sales.line_total.sum(), n=sales.count()))[0]
-    other = warehouse.rows(features.aggregate(spend=features.gross_spend.sum(), n=features.line_count.sum()))[0]
+    # Visitors may be measured before anyone has bought: of no lines the sum is nothing, and of no spend 0.
+    one = warehouse.rows(sales.aggregate(spend=sales.line_total.sum().coalesce(0), n=sales.count()))[0]
+    other = warehouse.rows(
+        features.aggregate(spend=features.gross_spend.sum().coalesce(0), n=features.line_count.sum().coalesce(0))
+    )[0]
     if (one["spend"], one["n"]) != (other["spend"], other["n"]):
         return False, f"sale lines come to {one['spend']}, customer_features to {other['spend']}", {}
     return True, f"{one['n']:,} sale lines come to {one['spend']:,.2f} on both sides", {}

@@ -17,17 +17,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Context, Decimal, localcontext
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sahara_assets.report import charts
 from sahara_assets.report.blocks import Insights
 from sahara_assets.report.drop_charts import IN_USE, KEPT_OUT, counted_drops, drop_history, reason_kind, reject_reasons
 from sahara_assets.report.insight_section import insight_section
 from sahara_assets.report.profiles import differences_of, in_words, shown_features, told_differences
+from sahara_assets.report.recommendation_charts import METHOD_NAMES, method_comparison
 from sahara_assets.report.sweep_chart import sweep_plot
 from sahara_assets.report.templates import Draw, in_every_size, inline, style, template
 from sahara_assets.report.wording import number_or_none, share
 from sahara_assets.tables.schema import ALL_TABLES
+
+if TYPE_CHECKING:
+    from sahara_assets.report.predictions import RepeatBuyers
+    from sahara_assets.report.recommendations import ToldRecommendations
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -74,9 +79,12 @@ class ReportData:
         reject_summary: one row per `dataset`, `column_name`, `reason` with its `row_count`.
         reject_examples: a few rows of `rejected_rows` per reason.
         step_counts: the table, by table and position.
+        recommendations: what is said of them; None where nothing is recommended.
         audience_files: the table; `export_folder` says where they are.
         checks: the last result of each check.
         insights: what the sales say; empty before they are counted.
+        repeat_buyers: what is said of the model of `[repeat_buyers]`; None where that is off.
+        predicted_segments: the sentence on segments predicted from attributes; empty where that is off.
     """
 
     project_name: str
@@ -96,10 +104,13 @@ class ReportData:
     reject_summary: Rows = ()
     reject_examples: Rows = ()
     step_counts: Rows = ()
+    recommendations: ToldRecommendations | None = None
     audience_files: Rows = ()
     export_folder: str = ""
     checks: Sequence[Check] = ()
     insights: Insights = field(default_factory=Insights)
+    repeat_buyers: RepeatBuyers | None = None
+    predicted_segments: str = ""
 
 
 def render_report(data: ReportData) -> str:
@@ -125,9 +136,13 @@ def _drawn(data: ReportData) -> dict[str, dict[str, str]]:
         "heat": lambda width: charts.profile_heat_map(data.segment_profiles, data.currency, width=width),
         "categories": lambda width: charts.category_shares(data.top_categories, data.currency, width=width),
         "sweep": lambda width: sweep_plot(data.k_sweep, width=width),
+        "methods": lambda width: method_comparison(
+            data.recommendations.evaluation if data.recommendations else [], width=width
+        ),
         "drops": lambda width: drop_history(data.drops, width=width),
         "rejects": lambda width: reject_reasons(data.reject_summary, width=width),
     }
+    drawings |= data.repeat_buyers.drawings() if data.repeat_buyers else {}
     return {name: in_every_size(draw) for name, draw in drawings.items()}
 
 
@@ -144,6 +159,10 @@ def _worked_out(data: ReportData) -> dict[str, Any]:
         "headline": _headline(data.segment_profiles),
         "heat_has_gaps": _heat_has_gaps(data.segment_profiles),
         "chosen": next((row for row in data.k_sweep if row["is_chosen"]), None),
+        "methods": [row for row in data.recommendations.evaluation if row["slice"] == "later"]
+        if data.recommendations
+        else [],
+        "method_names": METHOD_NAMES,
         "ledger": _ledger(data.drops),
         "rejects": _rejects(data),
         "steps": _steps(data.step_counts),

@@ -15,11 +15,14 @@ from sahara_assets.errors import SaharaError
 from sahara_assets.quality.checklist import run_checks
 from sahara_assets.report.insight_blocks import gather_insights
 from sahara_assets.report.page import Check, ReportData, render_report
+from sahara_assets.report.predictions import said_of, told_repeat_buyers
+from sahara_assets.report.recommendations import told_recommendations
 from sahara_assets.report.writing import write_whole
 from sahara_assets.segmentation.registry import champion
 from sahara_assets.tables.activation import AUDIENCE_FILES
 from sahara_assets.tables.books import STEP_COUNTS
 from sahara_assets.tables.features import TOP_CATEGORIES
+from sahara_assets.tables.prediction import PREDICTED_SEGMENTS
 from sahara_assets.tables.segmentation import K_SWEEP, SEGMENT_CHANGES, SEGMENT_PROFILES
 
 if TYPE_CHECKING:
@@ -55,12 +58,15 @@ def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]
         reject_summary=summary,
         reject_examples=examples,
         step_counts=warehouse.rows(STEP_COUNTS),
+        recommendations=told_recommendations(warehouse, settings),
         audience_files=warehouse.rows(AUDIENCE_FILES),
         export_folder=settings.export.folder,
         checks=[
             Check(check.name, check.passed, "error" if check.blocking else "warn", check.text) for check in verdicts
         ],
         insights=gather_insights(warehouse, settings),
+        repeat_buyers=told_repeat_buyers(warehouse, settings),
+        predicted_segments=said_of(warehouse, PREDICTED_SEGMENTS) if settings.segment_labels.enabled else "",
     )
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from sahara_assets.segmentation.model import SegmentationModel
-    from sahara_assets.segmentation.preprocess import FloatArray, IntArray
+    from sahara_assets.segmentation.preprocess import FloatArray, IntArray, Preprocessing
     from sahara_assets.segmentation.projection import Projection
 
 TIE_MARGIN = 1e-12
@@ -118,17 +118,7 @@ def scoring_query(model: SegmentationModel, source: ir.Table) -> ir.Table:
             raise PreprocessingError(
                 f"customer_features has no column {name!r}; rebuild it, or retrain with features that it has"
             )
-    source = scorable(model, source)
-    columns: list[ir.Value] = []
-    for feature in model.preprocessing.features:
-        if isinstance(feature, FittedNumber):
-            columns.append(_prepared(feature, source[feature.name]))
-        else:
-            columns.extend(_indicators(feature, source[feature.name]))
-    prepared = source.select("customer_id", **{f"x{index}": column for index, column in enumerate(columns)})
-    scaled = prepared.select(
-        "customer_id", **{f"x{index}": column for index, column in enumerate(_scaled(model, prepared))}
-    )
+    scaled = columns_query(model.preprocessing, scorable(model, source))
     if model.preprocessing.projection is not None:
         scaled = _projected(model.preprocessing.projection, scaled)
     measured = scaled.select(
@@ -149,6 +139,20 @@ def scoring_query(model: SegmentationModel, source: ir.Table) -> ir.Table:
         tier=_looked_up(chosen.segment, {segment.key: segment.tier for segment in model.segments}),
         distance=chosen.distance,
         is_outlier=chosen.distance > outlier_limit(model.outlier_distance),
+    )
+
+
+def columns_query(preprocessing: Preprocessing, source: ir.Table) -> ir.Table:
+    """The customers of a feature table as a model sees them, before any projection: `customer_id`, then x0, x1 … as `preprocess.apply` has them."""
+    columns: list[ir.Value] = []
+    for feature in preprocessing.features:
+        if isinstance(feature, FittedNumber):
+            columns.append(_prepared(feature, source[feature.name]))
+        else:
+            columns.extend(_indicators(feature, source[feature.name]))
+    prepared = source.select("customer_id", **{f"x{index}": column for index, column in enumerate(columns)})
+    return prepared.select(
+        "customer_id", **{f"x{index}": column for index, column in enumerate(_scaled(preprocessing, prepared))}
     )
 
 
@@ -196,9 +200,9 @@ def _prepared(feature: FittedNumber, column: ir.Value) -> ir.Value:
     return value
 
 
-def _scaled(model: SegmentationModel, prepared: ir.Table) -> list[ir.Value]:
+def _scaled(preprocessing: Preprocessing, prepared: ir.Table) -> list[ir.Value]:
     columns: list[ir.Value] = []
-    for feature in model.preprocessing.features:
+    for feature in preprocessing.features:
         for _ in feature.columns:
             column = prepared[f"x{len(columns)}"]
             if isinstance(feature, FittedCategory):

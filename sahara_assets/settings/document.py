@@ -36,6 +36,8 @@ from sahara_assets.settings.dataset import DatasetSettings
 from sahara_assets.settings.drop_folder import DropSettings
 from sahara_assets.settings.insights import InsightSettings
 from sahara_assets.settings.measuring import PartsOfDaySettings, PreprocessingSettings
+from sahara_assets.settings.recommendations import RecommendationSettings, no_recommendations
+from sahara_assets.settings.repeat_buyers import RepeatBuyerSettings, SegmentLabelSettings
 from sahara_assets.settings.sections import (
     AlertSettings,
     ExportSettings,
@@ -78,6 +80,9 @@ class Settings(Section):
     preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
     insights: InsightSettings = Field(default_factory=InsightSettings)
+    repeat_buyers: RepeatBuyerSettings = Field(default_factory=RepeatBuyerSettings)
+    segment_labels: SegmentLabelSettings = Field(default_factory=SegmentLabelSettings)
+    recommendations: RecommendationSettings = Field(default_factory=no_recommendations)
     export: ExportSettings = Field(default_factory=ExportSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings, exclude=True)
     root: Annotated[Path, Field(exclude=True)] = Path()

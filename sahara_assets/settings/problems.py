@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from sahara_assets.settings.feature_problems import feature_problems
+from sahara_assets.settings.repeat_buyers import repeat_buyer_problems
 from sahara_assets.settings.unknown import Place, unknown_key
 from sahara_assets.tables.attributes import BY_NAME as ATTRIBUTES
 from sahara_assets.tables.attributes import FAMILY_NAMES, well_known
@@ -149,6 +150,7 @@ def document_problems(document: Mapping[str, Any], defaults: Mapping[str, Any]) 
                     yield ("datasets", name, *place), sentence
         yield from _attributes_of_two_kinds(datasets)
     yield from feature_problems(document, defaults)
+    yield from repeat_buyer_problems(document, defaults)
     yield from _segmentation_problems(_section(document, "segmentation"), defaults["segmentation"])
     yield from _export_problems(_section(document, "export"), defaults["export"])
     project = _section(document, "project")

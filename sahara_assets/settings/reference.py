@@ -22,6 +22,7 @@ from sahara_assets.settings.document import Settings
 from sahara_assets.settings.environment import environment_variables
 from sahara_assets.settings.extracts import ExtractSettings
 from sahara_assets.settings.measuring import PreprocessingSettings, TreatmentSettings
+from sahara_assets.settings.recommendations import ProductAudienceSettings, RecommendationSettings
 from sahara_assets.tables.attributes import WELL_KNOWN
 from sahara_assets.tables.datasets import DATASETS
 
@@ -86,6 +87,12 @@ def render_reference() -> str:
                     "### `[preprocessing.features.NAME]`",
                     _sentence(TreatmentSettings),
                     _table(TreatmentSettings, None, {}),
+                ]
+            if model is RecommendationSettings:
+                parts += [
+                    "### `[recommendations.audiences.NAME]`",
+                    _sentence(ProductAudienceSettings),
+                    _table(ProductAudienceSettings, None, {}),
                 ]
         elif section == "datasets":
             parts += [

@@ -112,6 +112,14 @@ def money_each(total: Expression, count: Expression) -> Expression:
     return money(guess + step)
 
 
+def double(value: float) -> Expression:
+    """A number as a double, to its last bit.
+
+    By way of its shortest text: engines read a literal with a point as a decimal first, and what they make of that is off by a bit at times.
+    """
+    return ibis.literal(repr(float(value))).cast("float64")
+
+
 def any_row(condition: Expression) -> Expression:
     """Whether any row of a group meets a condition."""
     return count_where(condition) > 0

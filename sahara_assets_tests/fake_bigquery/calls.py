@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MACROS = {**PLAIN, **TIMES}
 SAME = {
-    "exp", "ln", "sqrt", "log10", "is_nan", "is_inf", "nullif", "coalesce", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "bit_count",
+    "exp", "ln", "sqrt", "log10", "isnan", "isinf", "nullif", "coalesce", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "bit_count",
     "to_days", "to_months", "to_microseconds", "row", "unnest", "range", "len", "list_concat", "try", "list_sort", "list_filter",
 }  # fmt: skip
 """Functions that mean the same in DuckDB under the same name, and DuckDB's own that the translation itself has put in."""

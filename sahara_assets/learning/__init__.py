@@ -1,0 +1,1 @@
+"""Learners that tell two kinds of customers apart, as plain data, and how good they are."""

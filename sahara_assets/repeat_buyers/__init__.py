@@ -1,0 +1,1 @@
+"""Who will buy again: training sets as of past moments, models, scores."""

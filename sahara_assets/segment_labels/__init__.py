@@ -1,0 +1,1 @@
+"""Segments for customers who have attributes and no purchases yet."""
