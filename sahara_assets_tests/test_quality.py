@@ -137,7 +137,7 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
         "_drop_id, _line repeats in 1 row",
     ),
     "insights_add_up": (
-        ["UPDATE sales_by_part_of_day SET line_count = line_count + 1 WHERE buyers = 'everyone' AND period = 'all' AND position = 1"],
+        ["UPDATE sales_by_part_of_day SET line_count = line_count + 1 WHERE buyers = 'everyone' AND period = 'all' AND part_of_day = 'Morning'"],
         set(),
         "sales_by_part_of_day comes to",
     ),
