@@ -70,9 +70,10 @@ format: .venv/.test ## Format and mend what can be mended
 	$(VENV)/ruff format .
 
 .PHONY: docs
-docs: .venv/.test ## Write docs/configuration.md and docs/tables.md anew from the code
+docs: .venv/.test ## Write docs/configuration.md, docs/tables.md and the LookML file anew from the code
 	$(VENV)/python -m sahara_assets.settings.reference docs/configuration.md
 	$(VENV)/python -m sahara_assets.tables.reference docs/tables.md
+	$(VENV)/python -m sahara_assets.tables.lookml deploy/looker/sahara.view.lkml
 
 .PHONY: sample
 sample: .venv/.runtime ## Write data/ anew

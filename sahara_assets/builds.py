@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 RUN = "run"
 """The name under which a completed run is remembered; the line goes with the first thing that is built after it."""
 
-_SOURCES = {".py", ".html", ".css"}
+_SOURCES = {".py", ".html", ".css", ".js"}
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ STAGE_OF_ASSET = {
     "k_sweep": "segmentation",
     "customer_segments": "segmentation",
     "segment_profiles": "segmentation",
+    "insights": "insights",
+    "report_views": "insights",
     "repeat_buyer_training": "prediction",
     "repeat_buyer_model": "prediction",
     "repeat_buyer_scores": "prediction",

@@ -22,6 +22,7 @@ from sahara_assets.commands.extract import extract
 from sahara_assets.commands.features import features
 from sahara_assets.commands.generate import generate
 from sahara_assets.commands.init import init
+from sahara_assets.commands.insights import insights
 from sahara_assets.commands.options import (
     BLOCKED_EXIT,
     INTERRUPTED_EXIT,
@@ -202,6 +203,7 @@ def segments(k: int | None, centroids: bool, as_json: bool, config: Path | None)
 
 
 cli.add_command(features)
+cli.add_command(insights)
 cli.add_command(recommend)
 
 

@@ -9,6 +9,7 @@ from sahara_assets.assets import (
     analytics,
     extracts,
     features,
+    insights,
     prediction,
     raw,
     recommendations,
@@ -21,7 +22,7 @@ from sahara_assets.checks import all_checks
 from sahara_assets.logs import console_log
 from sahara_assets.resources import Project, settings_at_load
 
-STAGES = (extracts, raw, analytics, sales, features, segmentation, prediction, recommendations, activation)
+STAGES = (extracts, raw, analytics, sales, features, segmentation, insights, prediction, recommendations, activation)
 
 
 @dg.definitions

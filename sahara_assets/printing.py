@@ -152,6 +152,8 @@ def show_summary(summary: Summary, settings: Settings) -> None:
     console.say(f"  report    {summary.report}")
     for path in summary.audience_files:
         console.say(f"  audience  {path}")
+    if summary.insight_files:
+        console.say(f"  insights  {summary.insight_files}")
     for path in summary.promotion_files:
         console.say(f"  promotion {path}")
 

@@ -129,8 +129,11 @@ def use_model(settings: Settings, k: int) -> int | None:
         stages.customer_segments(warehouse, settings, run)
         stages.segment_profiles(warehouse, settings, run)
         _stop_where_blocked(run_checks(warehouse, settings), before_asset="audience_files")
+        stages.insights(warehouse, settings, run)
+        stages.report_views(warehouse, settings, run)
         stages.predicted_segments(warehouse, settings, run)
         stages.audience_files(warehouse, settings, run)
+        stages.insight_files(warehouse, settings, run)
         stages.report(warehouse, settings, run)
         if complete:
             _remember_completion(warehouse, settings, run)
@@ -250,10 +253,12 @@ def _remember_completion(warehouse: Warehouse, settings: Settings, run: Run) -> 
 
 
 def _files_are_there(warehouse: Warehouse, settings: Settings) -> bool:
-    """Whether the report and every file for marketing tools lie where the last run left them."""
+    """Whether the report, every file and every view for other tools lie where the last run left them."""
     from sahara_assets.exports import promotions
     from sahara_assets.exports.files import is_current
     from sahara_assets.exports.repeat_buyers import audience_is_current
+    from sahara_assets.insights.views import are_there
+    from sahara_assets.report.insight_files import insight_files_are_current
     from sahara_assets.report.publishing import REPORT_NAME
 
     folder = settings.export_folder
@@ -264,6 +269,9 @@ def _files_are_there(warehouse: Warehouse, settings: Settings) -> bool:
         and is_current(folder, audience.fingerprint)
         and audience_is_current(settings, warehouse)
         and (promoted is None or promotions.are_there(folder, promoted.details["files"]))
+        and insight_files_are_current(warehouse, settings)
+        # The views do not travel with a copy, and somebody may have dropped one.
+        and are_there(warehouse)
     )
 
 

@@ -1,7 +1,8 @@
 """Every derived table and file, with what it is made from: the pipeline without Dagster.
 
 Each function builds one thing unless it is current, and says what it did. Assets and command line call these; how a thing is built
-lives with its subject (`analytics/`, `sales/`, `features/`, `segmentation/`, `repeat_buyers/`, `segment_labels/`, `exports/`, `report/`).
+lives with its subject (`analytics/`, `sales/`, `features/`, `segmentation/`, `insights/`, `repeat_buyers/`, `segment_labels/`, `exports/`,
+`report/`).
 """
 
 from __future__ import annotations
@@ -131,6 +132,8 @@ def purchases_are_current(warehouse: Warehouse, settings: Settings) -> bool:
 
 
 def _purchases_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
+    from sahara_assets.sales.lines import states_orders, states_prices
+
     rule = settings.fingerprint("analytics.purchases", "analytics.order")
     return combine(
         _dataset_fingerprint(warehouse, settings, "purchases"),
@@ -140,6 +143,8 @@ def _purchases_fingerprint(warehouse: Warehouse, settings: Settings) -> str:
         ),
         code_fingerprint("sales", "tables/columns", "tables/sales", "warehouse/expressions"),
         *([] if settings.analytics.purchases == "none" else [_traffic_fingerprint(warehouse, settings), rule]),
+        *([] if states_prices(settings) else ["no prices"]),
+        *([] if states_orders(settings) else ["no order ids"]),
     )
 
 
@@ -285,6 +290,61 @@ def segment_profiles(warehouse: Warehouse, settings: Settings, run: Run) -> Buil
     return build_segment_profiles(warehouse, settings, run, _needed(warehouse, CUSTOMER_SEGMENTS.name).fingerprint)
 
 
+def insights(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """What the sales say: the lines that count, and every table counted from them."""
+    from sahara_assets.tables.insights import INSIGHT_LINES, INSIGHTS
+    from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
+
+    code = code_fingerprint(
+        "insights",
+        "features/expressions",
+        "sales/subjects",
+        "tables/columns",
+        "tables/insights",
+        "warehouse/expressions",
+    )
+    fingerprint = combine(
+        *(_needed(warehouse, table.name).fingerprint for table in (ORDERS, PRODUCTS, CUSTOMER_SEGMENTS)),
+        cut_off(warehouse).isoformat(),
+        settings.fingerprint("rules", "features.category_separator"),
+        code,
+    )
+
+    def build_lines() -> tuple[int, dict[str, Any]]:
+        from sahara_assets.insights.building import build_lines
+
+        return build_lines(warehouse, settings, cut_off(warehouse)), {}
+
+    def build_insights() -> tuple[int, dict[str, Any]]:
+        from sahara_assets.insights.building import build_insights
+
+        return build_insights(warehouse, settings, run.progress)
+
+    # Committed by themselves: what a transaction has not committed yet, DuckDB joins without knowing how much it is.
+    lines = rebuild(warehouse, run, INSIGHT_LINES.name, fingerprint, build_lines)
+    fingerprint = combine(lines.fingerprint, settings.fingerprint("insights", "parts_of_day", "project.currency"), code)
+    return rebuild(warehouse, run, INSIGHTS.name, fingerprint, build_insights)
+
+
+def report_views(warehouse: Warehouse, settings: Settings, run: Run) -> Built:  # noqa: ARG001 - every stage is asked alike
+    """The views that reporting tools sit on, unless they are there as declared; they outlive every rebuild of what they show."""
+    from sahara_assets.builds import record
+    from sahara_assets.insights.views import are_there, make_views
+
+    name = "report_views"
+    _needed(warehouse, "insights")
+    fingerprint = code_fingerprint(
+        "insights/views", "tables/columns", "tables/insights", "tables/reporting", "tables/segmentation", "warehouse"
+    )
+    known = built(warehouse, name)
+    if known is not None and known.fingerprint == fingerprint and are_there(warehouse):
+        return known
+    # Not with the record in one transaction: BigQuery defines no views in one. To make them twice is no harm.
+    count = make_views(warehouse)
+    warehouse.in_transaction(lambda: record(warehouse, run, name, fingerprint, count, {}))
+    return Built(name, fingerprint, count, rebuilt=True, details={})
+
+
 def repeat_buyer_training(warehouse: Warehouse, settings: Settings, run: Run, *, retrain: bool) -> Built:
     """What the repeat buyer models are made from, where there is a reason to train them."""
     from sahara_assets.repeat_buyers.building import build_training
@@ -413,6 +473,17 @@ def audience_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
         code_fingerprint("exports"),
     )
     return publish_audiences(warehouse, settings, run, fingerprint, cut_off(warehouse))
+
+
+def insight_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+    """The insights as CSV files, unless those on disk are the ones this build would write."""
+    from sahara_assets.report.insight_files import publish_insight_files
+    from sahara_assets.tables.insights import INSIGHTS
+
+    fingerprint = combine(
+        _needed(warehouse, INSIGHTS.name).fingerprint, code_fingerprint("report/insight_files", "report/writing")
+    )
+    return publish_insight_files(warehouse, settings, run, fingerprint)
 
 
 def report(warehouse: Warehouse, settings: Settings, run: Run) -> Built:

@@ -28,6 +28,7 @@ class Summary:
         model: version, k, why, cut-off.
         segments: the profiles' rows.
         audience_files, report: paths of what was written.
+        insight_files: the folder of the insights' CSV files.
         notices: what the export wants to be known.
         verdicts: the checks.
         extracts: what became of the databases that were asked.
@@ -46,6 +47,7 @@ class Summary:
     segments: list[Row] = field(default_factory=list)
     audience_files: list[str] = field(default_factory=list)
     report: str = ""
+    insight_files: str = ""
     notices: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     extracts: list[Extracted] = field(default_factory=list)
@@ -73,6 +75,7 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
     this_run = [row for row in rows if run_id is not None and row["run_id"] == run_id]
     model = champion(warehouse)
     audience, report = built(warehouse, "audience_files"), built(warehouse, "report")
+    insight_files = built(warehouse, "insight_files")
     promotions = built(warehouse, "promotion_files")
     return Summary(
         anything_new=run_id is not None,
@@ -101,6 +104,7 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
             *audience_paths(settings, warehouse),
         ],
         report=str(settings.export_folder / REPORT_NAME),
+        insight_files=str(insight_files.details["folder"]) if insight_files else "",
         notices=list(audience.details.get("notices", [])) if audience else [],
         verdicts=[Verdict(**found) for found in report.details["verdicts"]] if report else [],
         predictions=told_predictions(warehouse, settings),

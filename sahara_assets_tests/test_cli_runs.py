@@ -26,7 +26,11 @@ def tables(root: Path) -> dict[str, str]:
 
 def files(root: Path) -> dict[str, str]:
     """A hash of every exported file."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((root / "exports").iterdir())}
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((root / "exports").rglob("*"))
+        if path.is_file()
+    }
 
 
 def profiles(root: Path) -> list[tuple[int, str]]:

@@ -129,9 +129,9 @@ def browser(dagster: Dagster) -> Iterator[Browser]:
         yield started
 
 
-def test_the_graph_shows_the_five_groups_from_left_to_right(dagster, browser, tmp_path):
+def test_the_graph_shows_the_six_groups_from_left_to_right(dagster, browser, tmp_path):
     page = browser.open(f"{dagster.address}/asset-groups", width=1500, height=1000)
-    story = ["raw", "sales", "features", "segmentation", "activation"]
+    story = ["raw", "sales", "features", "segmentation", "insights", "activation"]
     where = """Object.fromEntries([...document.querySelectorAll('foreignObject, foreignobject')]
         .map(e => [e.textContent.trim(), e.getBoundingClientRect().x]))"""
 
@@ -153,6 +153,7 @@ def test_the_graph_shows_the_five_groups_from_left_to_right(dagster, browser, tm
         ("segment_profiles", {"segment_sizes": 400, "heat_map": 400, "recency_and_spend": 400}),
         ("k_sweep", {"sweep_plot": 400}),
         ("drops", {"drop_history": 400}),
+        ("sales_trend", {"picture": 400, "by_day": 400}),
     ],
 )
 def test_the_catalogue_shows_the_pictures(asset, expected, dagster, browser, tmp_path):

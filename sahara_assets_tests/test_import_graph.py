@@ -30,7 +30,7 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("kept", ("warehouse.*", "locking", "builds", "webhook", "report.writing")),
     (
         "made",
-        ("drops.*", "extracts.*", "analytics.*", "sales.*", "features.*", "segmentation.*", "learning.*", "repeat_buyers.*", "segment_labels.*", "recommendations.*", "exports.*", "generate.*", "onboarding.*", "recipes.*", "settings.reference", "tables.reference"),
+        ("drops.*", "extracts.*", "analytics.*", "sales.*", "features.*", "segmentation.*", "insights.*", "learning.*", "repeat_buyers.*", "segment_labels.*", "recommendations.*", "exports.*", "generate.*", "onboarding.*", "recipes.*", "settings.reference", "tables.reference"),
     ),
     ("questioned", ("quality.*",)),
     ("told", ("report.*",)),

@@ -125,7 +125,7 @@ def state(folder):
                 tuple(value.replace(str(folder), "") if isinstance(value, str) else value for value in row)
                 for row in rows
             ]
-    return found | {path.name: path.read_bytes() for path in (folder / "exports").iterdir()}
+    return found | {path.name: path.read_bytes() for path in (folder / "exports").rglob("*") if path.is_file()}
 
 
 def champion_version(folder):

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -156,6 +157,86 @@ def test_lines_are_classified_as_the_files_are_known_to_be(query):
     assert pairs == [("22386+85099B", 546), ("22697+22699", 541), ("22726+22727", 530)]
 
 
+def test_insights_are_the_known_numbers(query):
+    top = "SELECT product_id, all_line_count FROM top_products WHERE period = 'all' AND buyers = 'everyone' ORDER BY 2 DESC LIMIT 5"
+    # The published counts are of lines of any kind; of sale lines alone 85099B comes before 22423.
+    assert query(top) == [("85123A", 2313), ("22423", 2203), ("85099B", 2159), ("47566", 1727), ("20725", 1639)]
+    sold = "SELECT product_id, line_count, rank_by_lines FROM top_products WHERE period = 'all' AND buyers = 'everyone' ORDER BY 3 LIMIT 3"
+    assert query(sold) == [("85123A", 2265, 1), ("85099B", 2112, 2), ("22423", 2017, 3)]
+    pairs = "SELECT product_a || '+' || product_b, order_count, basket_count FROM basket_pairs WHERE buyers = 'known' ORDER BY rank_by_orders LIMIT 3"
+    assert query(pairs) == [("22386+85099B", 546, 18_402), ("22697+22699", 541, 18_402), ("22726+22727", 530, 18_402)]
+    whole = "SELECT line_count, order_count, gross_spend, customer_count, repeat_customer_count FROM sales_by_period WHERE period = 'all' AND buyers = 'known'"
+    assert query(whole) == [(397_884, 18_532, Decimal("8911407.9040"), 4_338, 2_845)]
+
+
+def test_insights_are_what_plain_sql_over_the_raw_lines_says(query):
+    # Independent of purchases, orders and insight_lines: straight from what was delivered.
+    clean = """
+        WITH clean AS (
+            SELECT order_id, customer_id, product_id, quantity * unit_price AS spend, quantity, ordered_at, country,
+                min(ordered_at) OVER (PARTITION BY order_id)::DATE AS day
+            FROM raw_purchases
+            WHERE quantity > 0 AND unit_price > 0 AND order_id NOT LIKE 'C%' AND order_id NOT LIKE 'A%'
+        )
+    """
+    assert query(
+        clean
+        + "SELECT strftime(day, '%Y-%m'), count(*), count(DISTINCT order_id), sum(spend) FROM clean GROUP BY 1 ORDER BY 1"
+    ) == query(
+        "SELECT period, line_count, order_count, gross_spend FROM sales_by_period WHERE buyers = 'everyone' AND length(period) = 7 ORDER BY 1"
+    )
+    assert query(
+        clean + "SELECT country, count(*), sum(spend) FROM clean WHERE customer_id IS NOT NULL GROUP BY 1 ORDER BY 1"
+    ) == query(
+        "SELECT place, line_count, gross_spend FROM sales_by_place WHERE buyers = 'known' AND period = 'all' AND place_kind = 'country' ORDER BY 1"
+    )
+    assert query(
+        clean
+        + """
+        , first AS (SELECT customer_id, min(day) AS first FROM clean WHERE customer_id IS NOT NULL GROUP BY 1)
+        SELECT date_trunc('month', first)::DATE, datediff('month', first, day), count(DISTINCT customer_id), sum(spend)
+        FROM clean JOIN first USING (customer_id) GROUP BY 1, 2 ORDER BY 1, 2
+        """
+    ) == query(
+        "SELECT cohort_month, months_since, active_customer_count, gross_spend FROM cohort_retention WHERE buyers = 'known' ORDER BY 1, 2"
+    )
+    assert query(
+        clean
+        + """
+        , people AS (SELECT customer_id, sum(spend) AS spend FROM clean WHERE customer_id IS NOT NULL GROUP BY 1)
+        SELECT ntile(10) OVER (ORDER BY spend DESC, customer_id) AS tenth, spend FROM people ORDER BY spend DESC LIMIT 434
+        """
+    )[-1] == (
+        1,
+        query("SELECT least_amount FROM spend_concentration WHERE buyers = 'known' AND period = 'all' AND tenth = 1")[
+            0
+        ][0],
+    )
+    assert query(
+        clean
+        + """
+        SELECT CASE WHEN hour(ordered_at) < 6 THEN 'Night' WHEN hour(ordered_at) < 12 THEN 'Morning' WHEN hour(ordered_at) < 18 THEN 'Afternoon'
+            ELSE 'Evening' END AS part, count(*) FROM clean GROUP BY 1 ORDER BY 1
+        """
+    ) == query(
+        "SELECT part_of_day, line_count FROM sales_by_part_of_day WHERE buyers = 'everyone' AND period = 'all' ORDER BY 1"
+    )
+
+
+def test_holidays_and_the_great_order_are_odd_days(query):
+    odd = dict(
+        query("SELECT starts_on, odd_score FROM sales_trend WHERE grain = 'day' AND buyers = 'everyone' AND is_odd")
+    )
+    assert {date(2011, 4, 22), date(2011, 4, 29), date(2011, 12, 9)} <= set(
+        odd
+    )  # Good Friday, the royal wedding, 80,995 paper birds
+    assert odd[date(2011, 4, 22)] < 0 < odd[date(2011, 12, 9)]
+    assert len(odd) == 18
+    december = "SELECT gross_spend, previous_year_amount FROM sales_trend WHERE grain = 'month' AND starts_on = DATE '2011-12-01' AND buyers = 'everyone'"
+    nine_days = "SELECT sum(quantity * unit_price) FROM raw_purchases WHERE quantity > 0 AND unit_price > 0 AND order_id NOT LIKE 'C%' AND order_id NOT LIKE 'A%' AND ordered_at >= '{0}-12-01' AND ordered_at < '{0}-12-10'"
+    assert query(december) == [(query(nine_days.format(2011))[0][0], query(nine_days.format(2010))[0][0])]
+
+
 KNOWN = "SELECT sum(line_count), count(*), sum(order_count), round(sum(gross_spend), 2) FROM customer_features"
 
 
@@ -168,7 +249,7 @@ def test_known_customers_come_to_the_known_totals(query):
 def builds_and_files(folder):
     with duckdb.connect(str(folder / "sahara.duckdb"), read_only=True) as connection:
         builds = connection.execute("SELECT name, fingerprint, built_at FROM builds ORDER BY name").fetchall()
-    return builds, {path.name: path.read_bytes() for path in (folder / "exports").iterdir()}
+    return builds, {path.name: path.read_bytes() for path in (folder / "exports").rglob("*") if path.is_file()}
 
 
 def test_a_second_run_loads_nothing_and_changes_nothing(project):

@@ -1,4 +1,4 @@
-"""What others rely on, compared with a committed snapshot: assets, checks, jobs, sensors, schedules, commands, variables, tables.
+"""What others rely on, compared with a committed snapshot: assets, checks, jobs, sensors, schedules, commands, variables, tables, views.
 
 A change here is a change for everyone who uses Sahara. If it is meant, write the snapshot anew and say so in the changelog:
 
@@ -16,6 +16,7 @@ from sahara_assets.cli import cli
 from sahara_assets.definitions import defs
 from sahara_assets.settings.document import Settings
 from sahara_assets.settings.environment import environment_variables
+from sahara_assets.tables.reporting import REPORT_VIEWS
 from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets_tests.commands import ROOT
 
@@ -69,6 +70,7 @@ def surface() -> dict[str, Any]:
         "commands": _commands(cli),
         "environment": sorted(environment_variables(Settings)),
         "tables": {table.name: {column.name: column.kind.value for column in table.columns} for table in ALL_TABLES},
+        "views": {view.name: {column.name: column.kind.value for column in view.columns} for view in REPORT_VIEWS},
     }
 
 

@@ -133,11 +133,26 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
     "files_keep_the_format": ([], set(), "faults: audience_ga4.csv"),
     "purchases_contract": (
         ["INSERT INTO purchases SELECT * FROM purchases WHERE line_kind = 'free' LIMIT 1"],
-        {"account_balances"},
+        {"account_balances", "insights_add_up"},
         "_drop_id, _line repeats in 1 row",
     ),
+    "insights_add_up": (
+        ["UPDATE sales_by_part_of_day SET line_count = line_count + 1 WHERE buyers = 'everyone' AND period = 'all' AND part_of_day = 'Morning'"],
+        set(),
+        "sales_by_part_of_day comes to",
+    ),
+    "insights_contract": (
+        ["INSERT INTO top_products SELECT * FROM top_products LIMIT 1"],
+        set(),
+        "period, buyers, product_id repeats in top_products",
+    ),
     "orders_contract": (["INSERT INTO orders SELECT * FROM orders LIMIT 2"], set(), "order_id repeats in 2 rows"),
-    "products_contract": (["INSERT INTO products SELECT * FROM products LIMIT 1"], set(), "product_id repeats in 1 row"),
+    "views_show_all": (["DROP VIEW report_segments"], set(), "report_segments is not there as declared"),
+    "products_contract": (
+        ["INSERT INTO products SELECT * FROM products WHERE sale_line_count > 0 LIMIT 1"],
+        {"views_show_all"},
+        "product_id repeats in 1 row",
+    ),
     "customers_contract": (["INSERT INTO customers SELECT * FROM customers LIMIT 1"], set(), "customer_id repeats in 1 row"),
     "customer_features_contract": (
         ["ALTER TABLE customer_features ALTER COLUMN recency_days DROP NOT NULL", f"UPDATE customer_features SET recency_days = NULL WHERE customer_id = {SOMEONE}"],
@@ -156,7 +171,7 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
     ),
     "segment_profiles_contract": (
         ["INSERT INTO segment_profiles SELECT * FROM segment_profiles WHERE segment = 1"],
-        set(),
+        {"views_show_all"},
         "segment repeats in 1 row",
     ),
 }  # fmt: skip

@@ -41,7 +41,10 @@ def purchase_lines(warehouse: Warehouse, settings: Settings) -> MoreLines:
             lines.mutate(
                 ordered_at=lines.happened_at,
                 ordered_at_local=lines.happened_at_local,
+                product_group=ibis.null("string"),
+                place_id=ibis.null("string"),
                 has_document=ibis.literal(value=False),
+                states_price=ibis.literal(value=True),
             )
         ),
         account,

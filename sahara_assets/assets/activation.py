@@ -1,4 +1,4 @@
-"""What leaves the house: audience files for marketing tools, and the report for people."""
+"""What leaves the house: audience files for marketing tools, the insights as files, and the report for people."""
 
 from typing import Any
 
@@ -17,6 +17,27 @@ def audience_files(context: dg.AssetExecutionContext, project: Project) -> dg.Ma
     rows = project.warehouse.rows(AUDIENCE_FILES)
     shown = sample(rows, ["file_name", "format", "row_count", "left_out", "sha256"])
     return result_of(built, written=shown, folder=dg.MetadataValue.path(str(project.settings.export_folder)))
+
+
+@dg.asset(
+    deps=["insights"],
+    group_name=AUDIENCE_FILES.stage,
+    description="The insights as CSV files, one a table.",
+    kinds={"csv"},
+    owners=OWNERS,
+)
+def insight_files(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
+    """Write the insights' files unless those on disk are current."""
+    built = stages.insight_files(project.warehouse, project.settings, project.run(context.run.run_id))
+    written = [{"file_name": name, "sha256": digest} for name, digest in sorted(built.details["files"].items())]
+    return dg.MaterializeResult(
+        metadata={
+            "rebuilt": built.rebuilt,
+            "folder": dg.MetadataValue.path(built.details["folder"]),
+            "written": sample(written, ["file_name", "sha256"], 30),
+        },
+        data_version=dg.DataVersion(built.fingerprint),
+    )
 
 
 @dg.asset(
@@ -42,6 +63,8 @@ def repeat_buyer_audience(context: dg.AssetExecutionContext, project: Project) -
         "drops",
         "rejected_rows",
         "audience_files",
+        "insights",
+        "insight_files",
         "repeat_buyer_scores",
         "predicted_segments",
         "product_recommendations",

@@ -44,6 +44,7 @@ def purchases(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
             "is_fee": [("raw_purchases", "product_id")],
             "is_future": [("raw_purchases", "ordered_at"), ("drops", "modified_at")],
             "category": [("raw_purchases", "category"), ("raw_products", "category")],
+            "product_group": [("raw_purchases", "product_group"), ("raw_products", "product_group")],
             **(_FROM_ANALYTICS if project.settings.analytics.purchases != "none" else {}),
         },
     )

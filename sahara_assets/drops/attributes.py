@@ -31,7 +31,8 @@ _KINDS = {
 
 
 def as_read(dataset: Dataset, settings: DatasetSettings) -> tuple[Dataset, DatasetSettings]:
-    """A dataset and its settings with the declared attributes as columns."""
+    """A dataset and its settings with the declared attributes as columns, and without those that its files are declared to lack."""
+    dataset = dataset.under(settings.columns)
     if not settings.attributes:
         return dataset, settings
     attributes = [attribute_of(name, declared) for name, declared in settings.attributes.items()]

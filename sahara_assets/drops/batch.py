@@ -108,7 +108,9 @@ class Batch:
         places = dict.fromkeys(place for _, place in self.layout.positions)
         trims = ", ".join(f"{trimmed(place, self.care)} AS c{place}" for place in places)
         texts = ", ".join(f"{cast.text} AS t_{cast.column.name}" for cast in casts)
-        values = ", ".join(f"{expression} AS {name}" for cast in casts for name, expression in cast.values)
+        # What stands in is made from other columns' values, which must have been named before it.
+        named = [pair for cast in sorted(casts, key=lambda cast: cast.stands_in) for pair in cast.values]
+        values = ", ".join(f"{expression} AS {name}" for name, expression in named)
         failures = " ".join(f"WHEN {cast.failure} THEN {index}" for index, cast in enumerate(casts))
         # Where the delimiter is more than one ASCII character, no line is plain and DuckDB reads none.
         delimiter = self.layout.delimiter if len(self.layout.delimiter.encode()) == 1 else ","

@@ -51,6 +51,7 @@ class Cast:
         values: output name → typed expression over the texts (a timestamp gives itself in UTC and its local time).
         failure: over texts and values: true where the text cannot be typed or a required value is missing.
         remedy: what would be right, for the reject's reason.
+        stands_in: whether the values are made from other columns' values, since the files have none of its own.
     """
 
     column: Column
@@ -58,6 +59,7 @@ class Cast:
     values: tuple[tuple[str, str], ...]
     failure: str
     remedy: str
+    stands_in: bool = False
 
     @property
     def sql(self) -> str:
@@ -73,6 +75,14 @@ class Cast:
 
 _NOT_EMPTY = "it must not be empty"
 
+_WHOSE = (f"coalesce(customer_id, {_NULL})", f"coalesce(place_id, {_NULL})", "CAST(ordered_at AS VARCHAR)")
+_STAND_INS = {
+    "order_id": "md5(concat(" + f", {_SEPARATOR}, ".join(_WHOSE) + "))",
+    "quantity": "CAST(1 AS DECIMAL(18, 4))",
+    "unit_price": "CAST(0 AS DECIMAL(18, 4))",
+}
+"""What stands for a column that the files are declared to lack (`Dataset.stand_ins` says so in words), over the other columns' values."""
+
 
 def _shortened(text: str, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
@@ -85,7 +95,8 @@ def casts_of(dataset: Dataset, layout: Layout, settings: DatasetSettings, projec
     typed = settings.model_copy(update={name: getattr(DatasetSettings(), name) for name in _OF_TEXTS})
     by_line = "currency" in places or "currency" in settings.constants
     return [
-        _cast(
+        _stood_in(dataset, column, layout, settings)
+        or _cast(
             dataset,
             column,
             places.get(column.name, ()),
@@ -95,6 +106,14 @@ def casts_of(dataset: Dataset, layout: Layout, settings: DatasetSettings, projec
         )
         for column in dataset.columns
     ]
+
+
+def _stood_in(dataset: Dataset, column: Column, layout: Layout, settings: DatasetSettings) -> Cast | None:
+    """What stands for a column that the files are declared to lack, and do lack."""
+    name = column.name
+    if name not in dataset.stand_ins or name in (*layout.places, *dataset.required, *settings.constants):
+        return None
+    return Cast(column, _text(name, (), settings), ((name, _STAND_INS[name]),), "false", "", stands_in=True)
 
 
 def _cast(

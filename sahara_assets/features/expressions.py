@@ -58,7 +58,7 @@ class Basis:
     def known_sales(self) -> ibis.Table:
         """The lines of known customers that count as spend, with their category's first part."""
         separator = self.settings.features.category_separator
-        lines = self.lines.mutate(top_category=_first_part(self.lines.category, separator))
+        lines = self.lines.mutate(top_category=first_part(self.lines.category, separator))
         return lines.filter(is_counted_sale(lines, self.settings) & lines.customer_id.notnull())
 
 
@@ -142,7 +142,8 @@ _NOBODY = {
 _LEFT_OUT = {"buyers": "no sale line before the cut-off", "visitors": "no session before the cut-off"}
 
 
-def _first_part(path: Expression, separator: str) -> Expression:
+def first_part(path: Expression, separator: str) -> Expression:
+    """The widest category of a path; the path itself where nothing separates its parts."""
     if not separator:
         return path
     place = path.find(separator)

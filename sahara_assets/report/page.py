@@ -4,37 +4,33 @@ Lives here: what the report is told (`ReportData`), what is worked out of it for
 rendering. Not here: reading the warehouse (the caller does), drawing (`charts.py`, `sweep_chart.py`, `drop_charts.py`), how numbers
 are worded (`wording.py`).
 
-The page asks the network for nothing and runs no script: its content security policy forbids both, so that a product description
-that holds a script stays a product description. It knows no clock: the same rows give the same bytes. For that reason neither load
+The page asks the network for nothing and runs no script but its own, which shows other periods and buyers of the insights: its content
+security policy names that script by its hash and forbids everything else, so that a product description that holds a script stays a
+product description. It knows no clock: the same rows give the same bytes. For that reason neither load
 times nor run ids are printed, which differ between two warehouses that hold the same drops.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Context, Decimal, localcontext
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
 
-from sahara_assets.report import charts, wording
+from sahara_assets.report import charts
+from sahara_assets.report.blocks import Insights
 from sahara_assets.report.drop_charts import IN_USE, KEPT_OUT, counted_drops, drop_history, reason_kind, reject_reasons
+from sahara_assets.report.insight_section import insight_section
 from sahara_assets.report.profiles import differences_of, in_words, shown_features, told_differences
 from sahara_assets.report.recommendation_charts import METHOD_NAMES, method_comparison
-from sahara_assets.report.svg import DARK, LIGHT, STYLE, STYLE_ELEMENT, colour_variables
 from sahara_assets.report.sweep_chart import sweep_plot
+from sahara_assets.report.templates import Draw, in_every_size, inline, style, template
 from sahara_assets.report.wording import number_or_none, share
 from sahara_assets.tables.schema import ALL_TABLES
 
 if TYPE_CHECKING:
-    import jinja2
-    from markupsafe import Markup
-
     from sahara_assets.report.predictions import RepeatBuyers
     from sahara_assets.report.recommendations import ToldRecommendations
 
@@ -86,6 +82,7 @@ class ReportData:
         recommendations: what is said of them; None where nothing is recommended.
         audience_files: the table; `export_folder` says where they are.
         checks: the last result of each check.
+        insights: what the sales say; empty before they are counted.
         repeat_buyers: what is said of the model of `[repeat_buyers]`; None where that is off.
         predicted_segments: the sentence on segments predicted from attributes; empty where that is off.
     """
@@ -111,6 +108,7 @@ class ReportData:
     audience_files: Rows = ()
     export_folder: str = ""
     checks: Sequence[Check] = ()
+    insights: Insights = field(default_factory=Insights)
     repeat_buyers: RepeatBuyers | None = None
     predicted_segments: str = ""
 
@@ -119,72 +117,20 @@ def render_report(data: ReportData) -> str:
     """The report as one HTML document, encodable as UTF-8."""
     from markupsafe import Markup
 
-    return _template().render(
+    section, script_hash = insight_section(data.insights, data.currency)
+    return template("report.html").render(
         data=data,
-        style=Markup(_style()),  # noqa: S704 - our own file and palette
-        charts={name: {size: _inline(svg) for size, svg in sizes.items()} for name, sizes in _drawn(data).items()},
+        style=Markup(style()),  # noqa: S704 - our own file and palette
+        charts={name: inline(sizes) for name, sizes in _drawn(data).items()},
+        insights=section,
+        script_hash=script_hash,
         **_worked_out(data),
     )
 
 
-def _inline(svg: str) -> Markup:
-    """A chart for the page, which says once what each carries when it stands alone; its texts were escaped when it was drawn."""
-    from markupsafe import Markup
-
-    return Markup(svg.replace(STYLE_ELEMENT, ""))  # noqa: S704
-
-
-@cache
-def _template() -> jinja2.Template:
-    """The compiled template: compiling takes longer than rendering."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalized,
-    )
-    environment.filters |= {
-        name: getattr(wording, name)
-        for name in ("amount", "counted", "day", "figure", "file_size", "moment", "share", "shortened")
-    }
-    environment.filters["in_short"] = _in_short
-    environment.filters["address"] = lambda text: "./" + quote(wording.printable(text))
-
-    @jinja2.pass_context
-    def money(context: jinja2.runtime.Context, value: object) -> str:
-        return wording.money(value, context["data"].currency)
-
-    environment.filters["money"] = money
-    return environment.from_string(_packaged("report.html"))
-
-
-def _style() -> str:
-    """The style sheet with both palettes in their places, and what the charts carry when they stand alone."""
-    style = _packaged("report.css")
-    return (
-        style.replace("/* light */", colour_variables(LIGHT)).replace("/* dark */", colour_variables(DARK))
-        + STYLE
-        + "\n"
-    )
-
-
-def _packaged(name: str) -> str:
-    return files("sahara_assets.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _finalized(value: object) -> object:
-    """What a template expression prints: nothing for null, and no character that HTML forbids."""
-    if value is None:
-        return ""
-    return value if hasattr(value, "__html__") or not isinstance(value, str) else wording.printable(value)
-
-
 def _drawn(data: ReportData) -> dict[str, dict[str, str]]:
     """Every chart for a wide, a medium and a narrow window: scaled down, a wide chart's text would be too small to read."""
-    drawings: dict[str, Callable[..., str]] = {
+    drawings: dict[str, Draw] = {
         "sizes": lambda width: charts.segment_sizes(data.segment_profiles, width=width),
         "map": lambda width: charts.segment_map(data.segment_profiles, data.currency, width=width),
         "heat": lambda width: charts.profile_heat_map(data.segment_profiles, data.currency, width=width),
@@ -197,8 +143,7 @@ def _drawn(data: ReportData) -> dict[str, dict[str, str]]:
         "rejects": lambda width: reject_reasons(data.reject_summary, width=width),
     }
     drawings |= data.repeat_buyers.drawings() if data.repeat_buyers else {}
-    widths = {"wide": charts.WIDE, "medium": charts.MEDIUM, "narrow": charts.NARROW}
-    return {name: {size: draw(width) for size, width in widths.items()} for name, draw in drawings.items()}
+    return {name: in_every_size(draw) for name, draw in drawings.items()}
 
 
 def _worked_out(data: ReportData) -> dict[str, Any]:
@@ -380,16 +325,6 @@ def _steps(step_counts: Rows) -> list[dict[str, Any]]:
                 lines.append({"text": reason, "count": count if added else -count, "sum": False})
         steps.append({"table": table, "lines": lines})
     return steps
-
-
-def _in_short(verdict: str) -> str:
-    """A verdict without the k and the measures that stand beside it in the table.
-
-    >>> _in_short("k = 4: qualifies (silhouette 0.337, Davies-Bouldin 1.011, smallest cluster 16.69%). Chosen.")
-    'Qualifies. Chosen.'
-    """
-    words = re.sub(r" \(silhouette [^()]*\)", "", re.sub(r"^k = \d+: ", "", verdict))
-    return words[:1].upper() + words[1:]
 
 
 def _last_change(segment_changes: Rows, k: int) -> dict[str, Any] | None:

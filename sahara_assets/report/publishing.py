@@ -13,6 +13,7 @@ from sahara_assets.builds import Built, Run, built, record
 from sahara_assets.drops.ledger import ledger_rows, rejected_rows
 from sahara_assets.errors import SaharaError
 from sahara_assets.quality.checklist import run_checks
+from sahara_assets.report.insight_blocks import gather_insights
 from sahara_assets.report.page import Check, ReportData, render_report
 from sahara_assets.report.predictions import said_of, told_repeat_buyers
 from sahara_assets.report.recommendations import told_recommendations
@@ -63,6 +64,7 @@ def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]
         checks=[
             Check(check.name, check.passed, "error" if check.blocking else "warn", check.text) for check in verdicts
         ],
+        insights=gather_insights(warehouse, settings),
         repeat_buyers=told_repeat_buyers(warehouse, settings),
         predicted_segments=said_of(warehouse, PREDICTED_SEGMENTS) if settings.segment_labels.enabled else "",
     )

@@ -175,13 +175,18 @@ LINE_COLUMNS = {
     "ordered_at_local": "timestamp(6)",
     "country": "string",
     "category": "string",
+    "product_group": "string",
+    "place_id": "string",
+    "channel": "string",
     "currency": "string",
     "client_id": "string",
     "user_id": "string",
     "modified_at": "timestamp(6)",
     "has_document": "boolean",
+    "states_price": "boolean",
 }
-"""What classification needs of a line; `has_document` says whether its order id is the number of a document that the rules read."""
+"""What classification needs of a line; `has_document` says whether its order id is the number of a document that the rules read,
+`states_price` whether its price is the line's own."""
 
 
 def build_purchases(
@@ -227,7 +232,9 @@ def _own_lines(warehouse: Warehouse, settings: Settings, written_before: datetim
     lines = current_lines(warehouse, settings, "purchases", written_before=written_before)
     ranks = drop_ranks(warehouse, "purchases", written_before)
     lines = lines.join(ranks, [("_drop_id", "drop_id")])
-    return as_lines(lines.mutate(has_document=ibis.literal(value=True)))
+    # A made-up order id begins with whatever its hash begins with; no rule may read it.
+    numbered, priced = ibis.literal(states_orders(settings)), ibis.literal(states_prices(settings))
+    return as_lines(lines.mutate(has_document=numbered, states_price=priced))
 
 
 def classified(
@@ -260,17 +267,23 @@ def _every_line(
         lines = more
     rules = settings.rules
     price = _in_project_currency(lines, settings)
-    catalogue = _catalogue_categories(warehouse, settings, written_before)
+    catalogue = _catalogue(warehouse, settings, written_before)
     lines = lines.mutate(unit_price=price).left_join(catalogue, "product_id", rname="{name}_catalogue")
+    if not states_prices(settings):
+        # Lines from elsewhere (analytics) may state prices that the shop's own files do not.
+        own = lines.catalogue_price.coalesce(money(ibis.literal(0)))
+        lines = lines.mutate(unit_price=lines.states_price.ifelse(lines.unit_price, own))
+    # Where a line states no price, it cannot be told to be free.
+    is_free = lines.states_price & (lines.unit_price == 0)
     cancellation = lines.has_document & starts_with_code(lines.order_id, rules.cancellation_prefixes)
     adjustment = (lines.has_document & starts_with_code(lines.order_id, rules.adjustment_prefixes)) | (
-        (lines.quantity < 0) & (lines.unit_price == 0)
+        (lines.quantity < 0) & is_free
     )
     kind = ibis.cases(
         (cancellation, "cancellation"),
         (adjustment, "adjustment"),
         (lines.quantity < 0, "return"),
-        (lines.unit_price == 0, "free"),
+        (is_free, "free"),
         else_="sale",
     )
     selected: dict[str, Any] = {
@@ -291,6 +304,9 @@ def _every_line(
         is_future=seconds_of(lines.ordered_at) > seconds_of(lines.modified_at) + FUTURE_SECONDS,
         country=lines.country,
         category=lines.category.coalesce(lines.catalogue_category),
+        product_group=lines.product_group.coalesce(lines.catalogue_group),
+        place_id=lines.place_id,
+        channel=lines.channel,
         client_id=lines.client_id,
         user_id=lines.user_id,
     )
@@ -310,7 +326,22 @@ def _in_project_currency(lines: ibis.Table, settings: Settings) -> Expression:
     return ibis.cases(*branches, else_=lines.unit_price)
 
 
-def _catalogue_categories(warehouse: Warehouse, settings: Settings, written_before: datetime | None) -> ibis.Table:
-    """Product → category by the products dataset (no rows where the project has none)."""
+def states_prices(settings: Settings) -> bool:
+    """Whether the purchases' own files state prices: not where the settings declare that they have none."""
+    return "purchases" not in settings.datasets or settings.datasets["purchases"].columns.get("unit_price") != ""
+
+
+def states_orders(settings: Settings) -> bool:
+    """Whether the purchases' own files state order ids: not where the settings declare that they have none."""
+    return "purchases" not in settings.datasets or settings.datasets["purchases"].columns.get("order_id") != ""
+
+
+def _catalogue(warehouse: Warehouse, settings: Settings, written_before: datetime | None) -> ibis.Table:
+    """Product → category, group and price by the products dataset (no rows where the project has none)."""
     products = current_lines(warehouse, settings, "products", written_before=written_before)
-    return products.select("product_id", catalogue_category=products.category)
+    return products.select(
+        "product_id",
+        catalogue_category=products.category,
+        catalogue_group=products.product_group,
+        catalogue_price=products.list_price,
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from sahara_assets.sales.lines import current_lines
+from sahara_assets.tables.datasets import DATASETS
 from sahara_assets.tables.sales import ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.warehouse.expressions import (
     Expression,
@@ -80,6 +81,7 @@ def build_products(warehouse: Warehouse, settings: Settings) -> tuple[int, Accou
     ids = ids_of_both(sold, catalogue, "product_id")
     described = most_frequent(lines, "product_id", "description", "ordered_at", name="line_description")
     categorised = most_frequent(lines, "product_id", "category", "ordered_at", name="line_category")
+    grouped = most_frequent(lines, "product_id", "product_group", "ordered_at", name="line_group")
     joined = (
         ids.left_join(sold, "product_id")
         .drop("product_id_right")
@@ -88,6 +90,8 @@ def build_products(warehouse: Warehouse, settings: Settings) -> tuple[int, Accou
         .left_join(described, "product_id")
         .drop("product_id_right")
         .left_join(categorised, "product_id")
+        .drop("product_id_right")
+        .left_join(grouped, "product_id")
     )
     nothing = ibis.literal(0)
     rows = warehouse.replace(
@@ -96,7 +100,11 @@ def build_products(warehouse: Warehouse, settings: Settings) -> tuple[int, Accou
             product_id=joined.product_id,
             description=joined.description.coalesce(joined.line_description),
             category=joined.category.coalesce(joined.line_category),
+            product_group=joined.product_group.coalesce(joined.line_group),
+            brand=joined.brand,
             list_price=joined.list_price,
+            cost=joined.cost,
+            margin=joined.margin,
             is_fee=is_one_of(joined.product_id, settings.rules.fee_codes),
             sale_line_count=joined.sale_line_count.coalesce(nothing),
             unit_count=joined.unit_count.coalesce(money(nothing)),
@@ -107,4 +115,4 @@ def build_products(warehouse: Warehouse, settings: Settings) -> tuple[int, Accou
 
 
 def _catalogue(warehouse: Warehouse, settings: Settings) -> ibis.Table:
-    return current_lines(warehouse, settings, "products").select("product_id", "description", "category", "list_price")
+    return current_lines(warehouse, settings, "products").select(*DATASETS["products"].column_names)

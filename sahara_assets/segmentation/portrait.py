@@ -108,8 +108,10 @@ class Portrait:
 
     @property
     def worth(self) -> Fraction:
-        """What segments are numbered and given their tiers by, exact."""
-        return self.mean_spend if self.rank is None else self.rank
+        """What segments are numbered and given their tiers by, exact: orders where that is gross spend and nobody's spend is known."""
+        if self.rank is not None:
+            return self.rank
+        return self.mean_spend if self.everyone_spend_units else Fraction(self.mean_order_count or 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class DatasetSettings(Section):
     )
     columns: dict[str, str] = Field(
         default_factory=dict,
-        description='Our column = the header\'s name; `""` says that the files have none. A column that is not listed is looked for under its own name.',
+        description='Our column = the header\'s name; `""` says that the files have none (of purchases also for `order_id`, `quantity` and `unit_price`, see below). A column that is not listed is looked for under its own name.',
     )
     constants: dict[str, str] = Field(
         default_factory=dict,

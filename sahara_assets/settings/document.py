@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 from sahara_assets.settings.dataset import DatasetSettings
 from sahara_assets.settings.drop_folder import DropSettings
+from sahara_assets.settings.insights import InsightSettings
 from sahara_assets.settings.measuring import PartsOfDaySettings, PreprocessingSettings
 from sahara_assets.settings.recommendations import RecommendationSettings, no_recommendations
 from sahara_assets.settings.repeat_buyers import RepeatBuyerSettings, SegmentLabelSettings
@@ -78,6 +79,7 @@ class Settings(Section):
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     segmentation: SegmentationSettings = Field(default_factory=SegmentationSettings)
+    insights: InsightSettings = Field(default_factory=InsightSettings)
     repeat_buyers: RepeatBuyerSettings = Field(default_factory=RepeatBuyerSettings)
     segment_labels: SegmentLabelSettings = Field(default_factory=SegmentLabelSettings)
     recommendations: RecommendationSettings = Field(default_factory=no_recommendations)

@@ -184,6 +184,9 @@ def _listed(document: Mapping[str, Any], name: str) -> Sequence[Any]:
 
 def _dataset_problems(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
     yield from _name_problems(dataset, found)
+    for column, source in _section(found, "columns").items():
+        if source == "" and column in dataset.required and column not in dataset.stand_ins:
+            yield ("columns", column), f"must be in every row of {dataset.name}; nothing can stand in for it"
     version = found.get("version_column")
     if isinstance(version, str) and version and version not in dataset.column_names:
         yield ("version_column",), unknown_key(version, list(dataset.column_names), noun="column")

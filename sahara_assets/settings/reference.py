@@ -189,6 +189,9 @@ def _columns(dataset: Dataset) -> Iterator[str]:
         )
         rows.append([f"`{column.name}`", column.kind.value, needed, column.description])
     yield _markdown(["column", "type", "required", "meaning"], rows)
+    if dataset.stand_ins:
+        listed = "; ".join(f'`{name} = ""`: {what}' for name, what in dataset.stand_ins.items())
+        yield f"Files that have none of these columns are declared so: {listed}."
 
 
 def _attributes() -> Iterator[str]:

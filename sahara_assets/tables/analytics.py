@@ -85,6 +85,7 @@ PRODUCT_EVENTS = Table(
         text_column("order_id", "The transaction that a purchase stands on."),
         text_column("currency", "Currency code of the prices, where the row states it."),
         text_column("country", "The visitor's country."),
+        text_column("channel", "The session's channel group, where the row states it."),
     ),
     key=("_drop_id", "_line"),
 )

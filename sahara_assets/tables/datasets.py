@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from sahara_assets.tables.columns import (
     Column,
@@ -15,6 +16,9 @@ from sahara_assets.tables.columns import (
     timestamp_column,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -24,7 +28,8 @@ class Dataset:
     a row. `key` names the columns by which a newer row replaces an older one; without a key every line counts. `document` names the
     columns that tell what a nested document states whole (an order, a session, an event): of documents the newest counts.
     `plain_numbers` bear no currency sign. Where `takes_attributes`, further columns can be declared in the settings; `attributes` names
-    those of `columns` that were (see `drops/attributes.py`).
+    those of `columns` that were (see `drops/attributes.py`). `stand_ins` are required columns that files may be declared to lack, with what
+    then stands for them.
     """
 
     name: str
@@ -38,6 +43,16 @@ class Dataset:
     takes_attributes: bool = False
     attributes: frozenset[str] = frozenset()
     document: tuple[str, ...] = ()
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+
+    def under(self, columns: Mapping[str, str]) -> Dataset:
+        """The dataset as its files hold it under a mapping: a column with a stand-in that is mapped to nothing need not be there.
+
+        >>> PURCHASES_DATASET.under({"quantity": ""}).required
+        ('order_id', 'product_id', 'unit_price', 'ordered_at')
+        """
+        absent = {name for name in self.stand_ins if columns.get(name) == ""}
+        return replace(self, required=tuple(name for name in self.required if name not in absent)) if absent else self
 
     @property
     def raw_table(self) -> str:
@@ -77,12 +92,22 @@ PURCHASES_DATASET = Dataset(
         text_column("currency", "Currency code of the price, where the line states it."),
         text_column("client_id", "Analytics client id (the browser), for the audience file."),
         text_column("user_id", "Analytics user id, for the audience file."),
+        text_column("place_id", "Where it was bought: the store, branch, till or kiosk."),
+        text_column("channel", "How it was bought: shop, web, app or telephone."),
+        text_column(
+            "product_group", "A grouping of products beside the category, such as a department or article group."
+        ),
     ),
     required=("order_id", "product_id", "quantity", "unit_price", "ordered_at"),
     expected=("customer_id",),
-    identifiers=("order_id", "customer_id", "product_id", "client_id", "user_id"),
+    identifiers=("order_id", "customer_id", "product_id", "client_id", "user_id", "place_id"),
     plain_numbers=frozenset({"quantity"}),
     document=("order_id",),
+    stand_ins={
+        "order_id": "an order is then what one customer bought at one place at one moment",
+        "quantity": "every line is then one unit",
+        "unit_price": "the price is then the product's list_price, where the products dataset has one, else 0: nothing is known of spend",
+    },
 )
 
 PRODUCTS_DATASET = Dataset(
@@ -93,10 +118,17 @@ PRODUCTS_DATASET = Dataset(
         text_column("description", "The product's name."),
         text_column("category", "Category, or a path of categories from wide to narrow."),
         decimal_column("list_price", "Price of one unit in the catalogue, in the project's currency."),
+        text_column("brand", "The brand or maker."),
+        text_column(
+            "product_group", "A grouping of products beside the category, such as a department or article group."
+        ),
+        decimal_column("cost", "What one unit costs the shop, in the project's currency."),
+        decimal_column("margin", "Share of the price that is left after cost: 0.62 for 62 %."),
     ),
     required=("product_id",),
     key=("product_id",),
     identifiers=("product_id",),
+    plain_numbers=frozenset({"margin"}),
 )
 
 CUSTOMERS_DATASET = Dataset(

@@ -8,6 +8,7 @@ from pathlib import Path
 from sahara_assets.features.declarations import FEATURES, Feature
 from sahara_assets.tables.columns import Kind, Table
 from sahara_assets.tables.datasets import DATASETS, Dataset
+from sahara_assets.tables.reporting import REPORT_VIEWS
 from sahara_assets.tables.schema import ALL_TABLES
 
 _KINDS = {
@@ -34,6 +35,14 @@ def render() -> str:
         "## What the warehouse holds",
         "",
         *(line for table in ALL_TABLES for line in _table(table)),
+        "## Views for reporting tools",
+        "",
+        (
+            "Made by the pipeline beside the tables, for dashboards to sit on: none of their columns is renamed, retyped or taken away without the "
+            "changelog saying so. `deploy/looker/sahara.view.lkml` is a LookML file of them; see `docs/insights.md`."
+        ),
+        "",
+        *(line for view in REPORT_VIEWS for line in _table(view)),
         "## How the model treats each feature",
         "",
         "Only the features listed under `features.model` in `sahara.toml` are clustered on; the others describe the segments.",

@@ -1,7 +1,8 @@
 """The whole schema in one list.
 
 DDL, contract checks, the column schema in the Dagster UI, the data dictionary and the BigQuery schemas derive from it. How columns are
-computed does not live here: `drops/` fills the raw tables, `analytics/`, `sales/`, `features/`, `segmentation/`, `repeat_buyers/` and `segment_labels/` the others.
+computed does not live here: `drops/` fills the raw tables, `analytics/`, `sales/`, `features/`, `segmentation/`, `insights/`, `repeat_buyers/` and
+`segment_labels/` the others.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
 from sahara_assets.tables.books import BUILDS, DROPS, REJECTED_ROWS, STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.features import CUSTOMER_FEATURES, CUSTOMER_FEATURES_ONLINE, TOP_CATEGORIES
+from sahara_assets.tables.insights import INSIGHT_TABLES
 from sahara_assets.tables.prediction import PREDICTION_TABLES
 from sahara_assets.tables.recommendations import (
     BOUGHT_TOGETHER,
@@ -55,6 +57,7 @@ ALL_TABLES: tuple[Table, ...] = (
     CUSTOMER_SEGMENTS,
     SEGMENT_PROFILES,
     SEGMENT_CHANGES,
+    *INSIGHT_TABLES,
     *PREDICTION_TABLES,
     BOUGHT_TOGETHER,
     POPULAR_PRODUCTS,

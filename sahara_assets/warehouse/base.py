@@ -124,6 +124,17 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
+    def create_view(self, view: Table, content: ibis.Table) -> None:
+        """Make a view with the declared columns, described, or make it anew.
+
+        Outside a transaction, because not every warehouse defines views in one.
+
+        Args:
+            view: its name, columns and what they mean.
+            content: its rows, over declared tables.
+        """
+
+    @abstractmethod
     def land(self, table: Table) -> None:
         """Move the rows that are staged for a table into it; only inside a transaction."""
 

@@ -23,6 +23,7 @@ from sahara_assets.warehouse import bigquery_turns as turns
 from sahara_assets.warehouse.base import Finding, arrow_schema, by_table
 from sahara_assets.warehouse.bigquery_jobs import LABELS, Jobs
 from sahara_assets.warehouse.bigquery_service import Place, connect, examine_service, told
+from sahara_assets.warehouse.compiling import tree_of
 from sahara_assets.warehouse.server import ServerWarehouse
 from sahara_assets.warehouse.staging import declare, staged_count
 
@@ -156,6 +157,24 @@ class BigQueryWarehouse(ServerWarehouse):
             with told(self._place):
                 self._client.delete_table(f"{self._place.dataset_id}.{table.name}")
                 self._client.create_table(self._declared(table))
+
+    def create_view(self, view: Table, content: ibis.Table) -> None:
+        """Make a view by DDL, which alone describes a view's columns; its body names tables in full, for no default dataset counts there."""
+        from sqlglot import expressions as sql
+
+        def text(said: str) -> str:
+            return str(sql.Literal.string(said).sql("bigquery"))
+
+        tree = tree_of(content, self._new_compiler, self._attribute)
+        inner = {cte.alias for cte in tree.find_all(sql.CTE)}
+        for table in tree.find_all(sql.Table):
+            if table.name not in inner:
+                table.set("db", sql.to_identifier(self._place.dataset, quoted=True))
+                table.set("catalog", sql.to_identifier(self._place.project, quoted=True))
+        columns = ", ".join(f"{quoted(c.name)} OPTIONS (description = {text(c.description)})" for c in view.columns)
+        labels = ", ".join(f"({text(key)}, {text(value)})" for key, value in LABELS.items())
+        options = f"OPTIONS (description = {text(view.description)}, labels = [{labels}])"
+        self._jobs.define(f"CREATE OR REPLACE VIEW {quoted(view.name)} ({columns}) {options} AS {tree.sql('bigquery')}")
 
     def land(self, table: Table) -> None:
         """Move the staged rows into the table: as a parameter, or through a load job."""

@@ -72,6 +72,10 @@ class Jobs:
         else:
             self._pending.append(change)
 
+    def define(self, statement: str) -> None:
+        """Run DDL on what lasts, which no transaction takes."""
+        self._run(statement)
+
     def commit(self) -> None:
         """Carry out what is pending and commit: in the session that has begun, else as one script.
 

@@ -31,9 +31,12 @@ def sql_of(expression: ibis.Table, new_compiler: NewCompiler, attribute: Attribu
 
 @lru_cache(maxsize=512)
 def _sql_of(node: Any, new_compiler: NewCompiler, attribute: Attribute) -> str:  # noqa: ANN401 - a node of Ibis'
-    compiler = _compiler(new_compiler)
-    tree = _in_words_of(attribute, compiler.to_sqlglot(node.to_expr()))
-    return str(tree.sql(compiler.dialect, copy=False))
+    return str(tree_of(node.to_expr(), new_compiler, attribute).sql(_compiler(new_compiler).dialect, copy=False))
+
+
+def tree_of(expression: ibis.Table, new_compiler: NewCompiler, attribute: Attribute) -> sql.Expression:
+    """An expression as a tree of an engine's SQL, of one's own to change."""
+    return _in_words_of(attribute, _compiler(new_compiler).to_sqlglot(expression))
 
 
 @cache

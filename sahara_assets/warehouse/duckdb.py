@@ -145,6 +145,18 @@ class DuckDBWarehouse(Warehouse):
     def reshape(self, table: Table) -> None:
         """Nothing to do: what is written anew gets the columns that are declared then."""
 
+    def create_view(self, view: Table, content: ibis.Table) -> None:
+        """Make a view, or make it anew."""
+        columns = ", ".join(map(quoted, view.column_names))
+        name = quoted(view.name)
+        with self.transaction():
+            self._connection.execute(f"CREATE OR REPLACE VIEW {name} ({columns}) AS {self._compiled(content)}")
+            self._connection.execute(f"COMMENT ON VIEW {name} IS {_literal(view.description)}")
+            for column in view.columns:
+                self._connection.execute(
+                    f"COMMENT ON COLUMN {name}.{quoted(column.name)} IS {_literal(column.description)}"
+                )
+
     def land(self, table: Table) -> None:
         """Nothing to do: what is staged is already in the table."""
 
@@ -229,6 +241,10 @@ def _new_compiler() -> Any:  # noqa: ANN401 - one of Ibis' compilers
     from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 
     return DuckDBCompiler()
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _attribute(document: sql.Expression, name: str) -> sql.Expression:

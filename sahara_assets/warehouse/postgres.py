@@ -173,6 +173,20 @@ class PostgresWarehouse(ServerWarehouse):
             *(f"ALTER COLUMN {quoted(name)} DROP NOT NULL" for name in loose),
         ], new
 
+    def create_view(self, view: Table, content: ibis.Table) -> None:
+        """Make a view; one with other columns is dropped before, because only the same ones can be replaced under those who were let in."""
+        name, columns = quoted(view.name), ", ".join(map(quoted, view.column_names))
+        with self.transaction():
+            found = self._fetch(
+                "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
+                [self._address.schema, view.name],
+            )
+            if found and found != [(column.name, _TYPES[column.kind]) for column in view.columns]:
+                self._execute(f"DROP VIEW {name}")
+            self._execute(f"CREATE OR REPLACE VIEW {name} ({columns}) AS {self._compiled(content)}")
+            self._execute(f"COMMENT ON VIEW {name} IS %s", [view.description])
+            self._comment(view, view.columns)
+
     def land(self, table: Table) -> None:
         """Stream the staged rows into the table through COPY, as fast as the server takes them."""
         staged = staged_count(self._reader, table)

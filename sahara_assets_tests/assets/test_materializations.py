@@ -29,6 +29,21 @@ PICTURES = {
     "top_categories": {"category_shares"},
     "k_sweep": {"sweep_plot"},
     "segment_profiles": {"segment_sizes", "heat_map", "recency_and_spend"},
+    "sales_trend": {"picture", "by_day"},
+    **{
+        name: {"picture"}
+        for name in (
+            "top_products",
+            "top_customers",
+            "sales_by_category",
+            "sales_by_part_of_day",
+            "product_parts_of_day",
+            "basket_pairs",
+            "spend_concentration",
+            "cohort_retention",
+            "repeat_products",
+        )
+    },
 }
 
 
@@ -51,7 +66,13 @@ def metadata(history: dg.DagsterInstance) -> dict[str, dict[str, dg.MetadataValu
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in ASSETS if name not in {"report", "extracts", "repeat_buyer_audience", "promotion_files"}]
+    "name",
+    [
+        name
+        for name in ASSETS
+        if name
+        not in {"report", "extracts", "insight_files", "report_views", "repeat_buyer_audience", "promotion_files"}
+    ],
 )
 def test_every_table_says_how_many_rows_it_has(name, metadata, finished_project):
     table = MODELS.get(name, name)
@@ -98,7 +119,8 @@ def test_lineage_names_columns_that_exist(metadata):
 
 
 @pytest.mark.parametrize(
-    "name", ["purchases", "orders", "products", "customers", "customer_features", "customer_segments"]
+    "name",
+    ["purchases", "orders", "products", "customers", "customer_features", "customer_segments", "insight_lines"],
 )
 def test_every_column_of_a_derived_table_is_traced(name, metadata):
     traced = set(metadata[name]["dagster/column_lineage"].value.deps_by_column)

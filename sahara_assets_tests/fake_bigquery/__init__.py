@@ -7,7 +7,7 @@ authentication, no Storage API (call `to_arrow(create_bqstorage_client=False)`),
 Tests ask for the fixtures `fake_bigquery` and `bigquery_client` (`fixtures`), or run `FakeBigQuery` (`server`) themselves.
 
 From the wire inwards: `server` (HTTP), `routes` (what a path means), `uploads`, `faults`, `errors`; `jobs` (states), `results`, `loads`,
-`scripts` (many statements), `statements` (one), `inserts`, `ddl`, `session`, `transactions`; `dialect`, `translation`, `calls`,
+`scripts` (many statements), `statements` (one), `inserts`, `ddl`, `views`, `session`, `transactions`; `dialect`, `translation`, `calls`,
 `aggregates`, `overloads`, `parameters`, `tables` (GoogleSQL to DuckDB's SQL); `macros`, `macros_time`, `scalars`, `farmhash` (functions);
 `catalogue`, `layout`, `schema`, `encoding`, `estimates` (what is kept and how it is shown). `emulator` starts the second opinion.
 """

@@ -23,6 +23,7 @@ from sahara_assets_tests.fake_bigquery.errors import duplicate, from_duckdb, inv
 from sahara_assets_tests.fake_bigquery.layout import check_clustering, partitioning
 from sahara_assets_tests.fake_bigquery.scalars import install
 from sahara_assets_tests.fake_bigquery.schema import Field, duckdb_type, normalised, quoted
+from sahara_assets_tests.fake_bigquery.tables import install as install_information
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +67,7 @@ class Catalogue:
         self._modified: dict[Key, int] = {}
         self.clock = milliseconds
         install(self._connection)
+        install_information(self._connection)
         self._connection.execute("CREATE SCHEMA IF NOT EXISTS _fake")
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS _fake.datasets (project VARCHAR, dataset VARCHAR, resource VARCHAR)"
@@ -228,17 +230,20 @@ class Catalogue:
 
     def raw_table(self, key: Key) -> dict[str, Any] | None:
         """The resource without what is counted, or None; a table past its expiration is gone."""
-        found = (
-            self.cursor()
-            .execute("SELECT resource FROM _fake.tables WHERE project = ? AND dataset = ? AND name = ?", list(key))
-            .fetchone()
-        )
-        resource = json.loads(found[0]) if found else None
+        resource = self._resource(key)
         if resource and int(resource.get("expirationTime", 0) or 0) and int(resource["expirationTime"]) <= self.clock():
             # "When you delete or expire a table, its data is deleted": managing tables, https://cloud.google.com/bigquery/docs/managing-tables
             self.drop_table(key)
             return None
         return resource
+
+    def _resource(self, key: Key) -> dict[str, Any] | None:
+        found = (
+            self.cursor()
+            .execute("SELECT resource FROM _fake.tables WHERE project = ? AND dataset = ? AND name = ?", list(key))
+            .fetchone()
+        )
+        return json.loads(found[0]) if found else None
 
     def table(self, key: Key) -> dict[str, Any]:
         resource = self.raw_table(key)
@@ -358,9 +363,17 @@ class Catalogue:
             self._change_schema(key, resource, wanted + fields)
             self._keep(key, resource)
 
+    def add_view(self, key: Key, query: str, fields: list[Field], options: dict[str, Any]) -> None:
+        """Note a view whose DuckDB view is there."""
+        resource = self._new_resource(key, options, self.dataset(key[0], key[1]))
+        resource |= {"type": "VIEW", "schema": {"fields": fields}, "view": {"query": query, "useLegacySql": False}}
+        self.cursor().execute("INSERT INTO _fake.tables VALUES (?, ?, ?, ?)", [*key, json.dumps(resource)])
+
     def drop_table(self, key: Key) -> None:
+        """Drop a table or a view."""
         with self.write_lock:
             cursor = self.cursor()
+            kind = (self._resource(key) or {}).get("type", "TABLE")
             found = cursor.execute(
                 "DELETE FROM _fake.tables WHERE project = ? AND dataset = ? AND name = ?", list(key)
             ).fetchone()
@@ -368,7 +381,7 @@ class Catalogue:
                 self.dataset(key[0], key[1])
                 raise not_found("Table", shown(key))
             try:
-                cursor.execute(f"DROP TABLE {physical(key)}")
+                cursor.execute(f"DROP {kind} {physical(key)}")
             except duckdb.Error as error:
                 raise from_duckdb(error) from error
             self._modified.pop(key, None)

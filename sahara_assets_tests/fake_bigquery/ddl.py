@@ -1,4 +1,4 @@
-"""DDL: CREATE TABLE with its partitions, clusters and options, temporary tables, ALTER, DROP; datasets as schemas.
+"""DDL: CREATE TABLE with its partitions, clusters and options, temporary tables, ALTER, DROP; datasets as schemas. Views: `views`.
 
 "Data definition language", https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from sahara_assets_tests.fake_bigquery import statements
+from sahara_assets_tests.fake_bigquery import statements, views
 from sahara_assets_tests.fake_bigquery.catalogue import physical, shown
 from sahara_assets_tests.fake_bigquery.errors import ApiError, duplicate, invalid_query, unknown_to_fake
 from sahara_assets_tests.fake_bigquery.schema import Field, duckdb_type, normalised, quoted
@@ -31,7 +31,10 @@ def run(statement: exp.Expression, session: Session) -> Outcome:
         return _create_table(statement, session)
     if isinstance(statement, exp.Create) and statement.kind == "SCHEMA":
         return _create_schema(statement, session)
-    if isinstance(statement, exp.Drop) and statement.kind in {"TABLE", "SCHEMA"}:
+    if isinstance(statement, exp.Create) and statement.kind == "VIEW":
+        _refuse_in_transaction(session)
+        return views.create(statement, session, table_option)
+    if isinstance(statement, exp.Drop) and statement.kind in {"TABLE", "VIEW", "SCHEMA"}:
         return _drop(statement, session)
     if isinstance(statement, exp.Alter) and statement.args.get("kind") == "TABLE":
         return _alter(statement, session)
@@ -242,6 +245,11 @@ def _drop(statement: exp.Drop, session: Session) -> Outcome:
             )
         else:
             outcome.table = session.tables.key(target)
+            present = session.catalogue.raw_table(outcome.table)
+            if present is not None and present["type"] != statement.kind:
+                raise invalid_query(
+                    f"Cannot drop {shown(outcome.table)} which has type {present['type']} with DROP {statement.kind}"
+                )
             session.catalogue.drop_table(outcome.table)
     except ApiError as error:
         if error.code != 404 or not statement.args.get("exists"):

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from sahara_assets.tables.books import STEP_COUNTS
-from sahara_assets.tables.sales import PURCHASES
+from sahara_assets.tables.sales import PRODUCTS, PURCHASES
 from sahara_assets_tests.small_shop import SmallShop, line
 
 
@@ -148,3 +148,94 @@ def test_prices_in_another_currency_are_converted_by_the_rate(tmp_path):
         "2": Decimal("10.0000"),
     }
     assert report.rows_rejected == 1
+
+
+BARE = {"datasets": {"purchases": {"columns": {"order_id": "", "quantity": "", "unit_price": ""}}, "products": {}}}
+"""What a vending machine writes: neither orders nor quantities nor prices."""
+
+
+def _bare(customer, product, at="2025-03-01 10:00:00", **more):
+    return {"customer_id": customer, "product_id": product, "ordered_at": at, **more}
+
+
+def test_without_orders_quantities_and_prices_every_line_is_one_unit_sold(tmp_path):
+    shop = SmallShop(tmp_path, **BARE)
+    rows = [
+        _bare("ann", "mug", place_id="k1"),
+        _bare("ann", "cup", place_id="k1"),
+        _bare("ann", "cup", place_id="k2"),
+        _bare("ann", "cup", "2025-03-01 10:00:01", place_id="k1"),
+        _bare("bob", "cup", place_id="k1"),
+        _bare("", "cup", place_id="k1"),
+    ]
+    shop.deliver("purchases/a.csv", rows)
+    assert shop.build(features=False).rows_rejected == 0
+    lines = sorted(shop.rows(PURCHASES), key=lambda row: row["_line"])
+    assert {(r["line_kind"], r["quantity"], r["unit_price"], r["line_total"]) for r in lines} == {
+        ("sale", Decimal(1), Decimal(0), Decimal(0))
+    }
+    # An order is what one customer bought at one place at one moment.
+    orders = [row["order_id"] for row in lines]
+    assert orders[0] == orders[1]
+    assert len(set(orders)) == 5
+
+
+def test_two_equal_lines_without_an_order_are_two_units_of_one(tmp_path):
+    shop = SmallShop(tmp_path, **BARE)
+    shop.deliver("purchases/a.csv", [_bare("ann", "mug"), _bare("ann", "mug")])
+    shop.deliver("purchases/b.csv", [_bare("ann", "mug"), _bare("ann", "cup")])
+    shop.build(features=False)
+    lines = shop.rows(PURCHASES)
+    assert sorted(row["product_id"] for row in lines) == ["cup", "mug", "mug"]
+    assert len({row["order_id"] for row in lines}) == 1
+
+
+def test_an_order_made_up_in_json_is_the_one_made_up_in_csv(tmp_path):
+    shop = SmallShop(tmp_path, **BARE)
+    shop.deliver("purchases/a.csv", [_bare("ann", "mug", "2025-03-01T10:00:00Z", place_id="k1")])
+    shop.deliver(
+        "purchases/b.jsonl",
+        '{"customer_id": "ann", "product_id": "cup", "ordered_at": "2025-03-01 10:00:00", "place_id": "k1"}\n',
+    )
+    shop.build(features=False)
+    assert len({row["order_id"] for row in shop.rows(PURCHASES)}) == 1
+    assert len(shop.rows(PURCHASES)) == 2
+
+
+def test_without_prices_the_price_list_counts_and_nothing_is_free(tmp_path):
+    shop = SmallShop(tmp_path, **BARE)
+    shop.deliver("purchases/a.csv", [_bare("ann", "mug"), _bare("ann", "cup")])
+    shop.deliver("products/a.csv", [{"product_id": "mug", "list_price": "2.50"}])
+    shop.build(features=False)
+    found = {row["product_id"]: (row["unit_price"], row["line_kind"]) for row in shop.rows(PURCHASES)}
+    assert found == {"mug": (Decimal("2.5000"), "sale"), "cup": (Decimal(0), "sale")}
+
+
+def test_a_line_without_a_price_is_rejected_where_the_file_has_prices(shop):
+    shop.deliver("purchases/a.csv", [line(price=""), line("2")])
+    assert shop.build(features=False).rows_rejected == 1
+
+
+def test_place_channel_and_group_reach_the_line_and_the_catalogue_fills_the_group(shop):
+    more = {"place_id": "0042", "channel": "web", "product_group": ""}
+    shop.deliver("purchases/a.csv", [line(**more), line("2", product="cup", **{**more, "product_group": "35"})])
+    shop.deliver(
+        "products/a.csv",
+        [{"product_id": "mug", "product_group": "7", "brand": "Own", "cost": "1.20", "margin": "0.52"}],
+    )
+    shop.build(features=False)
+    found = {row["order_id"]: (row["place_id"], row["channel"], row["product_group"]) for row in shop.rows(PURCHASES)}
+    assert found == {"1": ("0042", "web", "7"), "2": ("0042", "web", "35")}
+    mug = next(row for row in shop.rows(PRODUCTS) if row["product_id"] == "mug")
+    assert (mug["brand"], mug["cost"], mug["margin"]) == ("Own", Decimal("1.2000"), Decimal("0.5200"))
+
+
+def test_a_margin_may_be_a_percentage_and_bears_no_currency_sign(tmp_path):
+    reading = {"percent": "share", "currency_text": True}
+    shop = SmallShop(tmp_path, project={"currency": "GBP"}, datasets={"purchases": {}, "products": reading})
+    shop.deliver("purchases/a.csv", [line()])
+    rows = [{"product_id": "mug", "cost": "£1.20", "margin": "62%"}, {"product_id": "cup", "cost": "1", "margin": "£1"}]
+    shop.deliver("products/a.csv", rows)
+    assert shop.build(features=False).rows_rejected == 1
+    mug = next(row for row in shop.rows(PRODUCTS) if row["product_id"] == "mug")
+    assert (mug["cost"], mug["margin"]) == (Decimal("1.2000"), Decimal("0.6200"))

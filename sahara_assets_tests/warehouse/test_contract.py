@@ -4,11 +4,14 @@ import re
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import ibis
 import pytest
 
 from sahara_assets.errors import OutdatedTablesError, TryAgainError
+from sahara_assets.sales.parts_of_day import part_of_day
+from sahara_assets.settings.document import parse_settings
 from sahara_assets.settings.measuring import pattern_fault
 from sahara_assets.tables.books import BUILDS, STEP_COUNTS
 from sahara_assets.tables.columns import Column, Kind
@@ -475,6 +478,26 @@ def test_money_is_rounded_half_away_from_nothing(warehouse, lines):
 def test_a_local_day_is_a_date(warehouse, lines):
     row = warehouse.rows(lines.order_by("order_id").limit(1).select(day=lines.ordered_at_local.date()))[0]
     assert row["day"] == date(2025, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("", "Night Morning Night"),
+        ("UTC", "Night Morning Night"),
+        ("America/Los_Angeles", "Afternoon Night Evening"),
+        ("Asia/Kolkata", "Morning Afternoon Morning"),
+    ],
+)
+def test_the_part_of_a_day_goes_by_the_clock_of_the_settings(warehouse, zone, expected):
+    moments = [datetime(2018, 3, 1, 0, 30), datetime(2018, 7, 1, 7, 30, 0, 999_999), datetime(1960, 1, 1, 2, 0)]
+    warehouse.insert(
+        ORDERS, [_order(str(place), ordered_at=at, ordered_at_local=at) for place, at in enumerate(moments)]
+    )
+    orders = warehouse.table(ORDERS)
+    settings = parse_settings({"parts_of_day": {"time_zone": zone}}, root=Path())
+    found = warehouse.rows(orders.order_by("order_id").select(part=part_of_day(warehouse, orders, settings)))
+    assert " ".join(row["part"] for row in found) == expected
 
 
 _NOTED = {
