@@ -295,6 +295,8 @@ def insights(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     from sahara_assets.tables.insights import INSIGHT_LINES, INSIGHTS
     from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 
+    if _without_insights(warehouse, settings):
+        return _no_insights(INSIGHTS.name)
     code = code_fingerprint(
         "insights",
         "features/expressions",
@@ -306,13 +308,15 @@ def insights(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     fingerprint = combine(
         *(_needed(warehouse, table.name).fingerprint for table in (ORDERS, PRODUCTS, CUSTOMER_SEGMENTS)),
         cut_off(warehouse).isoformat(),
-        settings.fingerprint("rules", "features.category_separator"),
+        settings.fingerprint("rules", "features.category_separator", "insights.enabled"),
         code,
     )
 
     def build_lines() -> tuple[int, dict[str, Any]]:
         from sahara_assets.insights.building import build_lines
 
+        if not settings.insights.enabled:
+            return warehouse.replace(INSIGHT_LINES, []), {}
         return build_lines(warehouse, settings, cut_off(warehouse)), {}
 
     def build_insights() -> tuple[int, dict[str, Any]]:
@@ -326,12 +330,23 @@ def insights(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     return rebuild(warehouse, run, INSIGHTS.name, fingerprint, build_insights)
 
 
-def report_views(warehouse: Warehouse, settings: Settings, run: Run) -> Built:  # noqa: ARG001 - every stage is asked alike
+def _without_insights(warehouse: Warehouse, settings: Settings) -> bool:
+    """Whether insights are off and always have been: then there is nothing to empty either."""
+    return not settings.insights.enabled and built(warehouse, "insights") is None
+
+
+def _no_insights(name: str) -> Built:
+    return Built(name, combine("no insights"), 0, rebuilt=False)
+
+
+def report_views(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """The views that reporting tools sit on, unless they are there as declared; they outlive every rebuild of what they show."""
     from sahara_assets.builds import record
     from sahara_assets.insights.views import are_there, make_views
 
     name = "report_views"
+    if _without_insights(warehouse, settings):
+        return _no_insights(name)
     _needed(warehouse, "insights")
     fingerprint = code_fingerprint(
         "insights/views", "tables/columns", "tables/insights", "tables/reporting", "tables/segmentation", "warehouse"
@@ -477,9 +492,11 @@ def audience_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
 
 def insight_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     """The insights as CSV files, unless those on disk are the ones this build would write."""
-    from sahara_assets.report.insight_files import publish_insight_files
+    from sahara_assets.report.insight_files import FILES, publish_insight_files
     from sahara_assets.tables.insights import INSIGHTS
 
+    if _without_insights(warehouse, settings):
+        return _no_insights(FILES)
     fingerprint = combine(
         _needed(warehouse, INSIGHTS.name).fingerprint, code_fingerprint("report/insight_files", "report/writing")
     )

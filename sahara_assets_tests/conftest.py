@@ -85,7 +85,7 @@ def _module(item: pytest.Item) -> str:
     return str(getattr(getattr(item, "module", None), "__name__", ""))
 
 
-SMALL = """\
+WITH_INSIGHTS = """\
 [project]
 currency = "GBP"
 time_zone = "Europe/London"
@@ -94,6 +94,13 @@ time_zone = "Europe/London"
 k_min = 3
 k_max = 6
 """
+
+SMALL = f"""\
+{WITH_INSIGHTS}
+[insights]
+enabled = false
+"""
+"""The same without insights, which are half of a small shop's run: for tests that are not about tables."""
 
 
 @pytest.fixture
@@ -115,7 +122,7 @@ def made_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished_project(made_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project after its first `sahara run`; nobody writes into it: take `project` for that."""
     root = tmp_path_factory.mktemp("finished")
-    (root / "sahara.toml").write_text(SMALL)
+    (root / "sahara.toml").write_text(WITH_INSIGHTS)
     shutil.copytree(made_shop, root / "data")
     outcome = sahara("run", cwd=root)
     assert outcome.code == 0, outcome.err

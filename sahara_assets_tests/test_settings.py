@@ -293,6 +293,7 @@ _OVERRIDES = {
     "SAHARA_ANALYTICS_CUSTOMER": ("user_id", "user_id"),
     "SAHARA_ANALYTICS_PURCHASES": ("none", "none"),
     "SAHARA_ANALYTICS_ORDER": ("session", "session"),
+    "SAHARA_INSIGHTS_ENABLED": ("false", False),
     "SAHARA_INSIGHTS_ROWS": ("50", 50),
     "SAHARA_INSIGHTS_MONTHS": ("36", 36),
     "SAHARA_INSIGHTS_PAIR_ORDERS": ("20", 20),

@@ -29,11 +29,11 @@ def audience_files(context: dg.AssetExecutionContext, project: Project) -> dg.Ma
 def insight_files(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Write the insights' files unless those on disk are current."""
     built = stages.insight_files(project.warehouse, project.settings, project.run(context.run.run_id))
-    written = [{"file_name": name, "sha256": digest} for name, digest in sorted(built.details["files"].items())]
+    written = [{"file_name": name, "sha256": digest} for name, digest in sorted(built.details.get("files", {}).items())]
     return dg.MaterializeResult(
         metadata={
             "rebuilt": built.rebuilt,
-            "folder": dg.MetadataValue.path(built.details["folder"]),
+            "folder": dg.MetadataValue.path(str(project.settings.export_folder / "insights")),
             "written": sample(written, ["file_name", "sha256"], 30),
         },
         data_version=dg.DataVersion(built.fingerprint),

@@ -1,4 +1,4 @@
-"""`sahara generate`: a made-up shop with planted truth, or one that has the published counts of a real one."""
+"""`sahara generate`: a made-up shop with planted truth, one that has the published counts of a real one, or customers for real visitors."""
 
 from __future__ import annotations
 
@@ -17,16 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-_SHOP_ONLY = ("days", "days_per_drop", "start")
+_ONLY_FOR = {
+    "days": "gift-shop",
+    "days_per_drop": "gift-shop",
+    "start": "gift-shop",
+    "product_info": "byte-foods",
+    "visitors": "tutorial-crm",
+    "key": "tutorial-crm",
+}
+"""The options that only one kind of made-up data has."""
 
 
 @click.command(short_help="Write a made-up shop as drops.")
 @click.option(
     "--like",
-    type=click.Choice(["gift-shop", "byte-foods"]),
+    type=click.Choice(["gift-shop", "byte-foods", "tutorial-crm"]),
     default="gift-shop",
     show_default=True,
-    help="Which: a gift shop with planted segments, or kiosks that have the published counts of Byte Foods.",
+    help="Which: a gift shop with planted segments, kiosks that have the published counts of Byte Foods, or the customers that Google's k-means tutorial makes up of visitors.",
 )
 @click.option("--rows", type=int, help="Purchase rows (default: 60,000; byte-foods: all 1,115,572).")
 @click.option("--seed", type=int, default=20, show_default=True, help="The same seed gives the same bytes.")
@@ -47,6 +55,14 @@ _SHOP_ONLY = ("days", "days_per_drop", "start")
     help="byte-foods: a product file (product_id, fc_number) that the purchases shall fit to; without it one is made up.",
 )
 @click.option(
+    "--visitors",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="tutorial-crm: the export whose visitors become customers, such as ga_sessions.json.gz.",
+)
+@click.option(
+    "--key", default="fullVisitorId", show_default=True, help="tutorial-crm: what the export calls a visitor's id."
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="Folder to write into (default: data, or the drop folder of --config).",
@@ -63,16 +79,18 @@ def generate(
     days_per_drop: int,
     start: datetime,
     product_info: Path | None,
+    visitors: Path | None,
+    key: str,
     out: Path | None,
     as_json: bool,
     config: Path | None,
 ) -> None:
-    """Write a made-up shop as drops."""
-    given = {name for name in _SHOP_ONLY if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
-    if like == "byte-foods" and given:
-        raise click.UsageError(f"--{min(given).replace('_', '-')} is for the gift shop; byte-foods has its own year")
-    if like != "byte-foods" and product_info is not None:
-        raise click.UsageError("--product-info is for --like byte-foods")
+    """Write a made-up shop as drops, or a file of made-up customers."""
+    for name, kind in _ONLY_FOR.items():
+        if like != kind and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--{name.replace('_', '-')} is for --like {kind}")
+    if like == "tutorial-crm" and visitors is None:
+        raise click.UsageError("--like tutorial-crm needs the export whose visitors become customers: --visitors FILE")
     folder = out or (settings_of(config).drop_folder if config else Path("data"))
     with console.progress(quiet=as_json) as progress:
 
@@ -80,7 +98,9 @@ def generate(
             progress("rows", done, total)
 
         try:
-            if like == "byte-foods":
+            if visitors is not None:
+                _tutorial_crm(folder, visitors, key, as_json=as_json)
+            elif like == "byte-foods":
                 _byte_foods(folder, rows, seed, product_info, report, as_json=as_json)
             else:
                 _gift_shop(folder, rows or 60_000, seed, days, days_per_drop, start, report, as_json=as_json)
@@ -134,3 +154,17 @@ def _byte_foods(
     )
     if made.products is not None:
         console.say(f"products that go with them: {made.products}")
+
+
+def _tutorial_crm(folder: Path, visitors: Path, key: str, *, as_json: bool) -> None:
+    from sahara_assets.generate.tutorial_crm import crm_csv, visitors_of
+    from sahara_assets.report.writing import write_whole
+
+    ids = set(visitors_of(visitors, key))
+    path = folder / "tutorial_crm.csv"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(path.resolve(), crm_csv(ids, key))
+    if as_json:
+        console.as_json({"path": str(path), "customers": len(ids)})
+    else:
+        console.say(f"{counted(len(ids), 'made-up customer')}, one for each visitor of {visitors.name}, in {path}")

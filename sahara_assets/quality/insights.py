@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 _COUNTED = (*TOLD, INSIGHTS)
 
 
-def _add_up(warehouse: Warehouse, _: Settings) -> Answer:
+def _add_up(warehouse: Warehouse, settings: Settings) -> Answer:
     """Every line before the cut-off is among the insights' lines once, and periods, parts of the day and days come to the same."""
     import ibis
+
+    if not settings.insights.enabled:
+        return True, "insights are off", {}
 
     measured = built(warehouse, CUSTOMER_FEATURES.name)
     if measured is None:

@@ -60,7 +60,9 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - what a table holds
 def insight_files_are_current(warehouse: Warehouse, settings: Settings) -> bool:
     """Whether the files on disk are the ones that were last written, byte for byte."""
     known = built(warehouse, FILES)
-    return known is not None and _are_there(settings.export_folder / FOLDER, known.details["files"])
+    if known is None:
+        return not settings.insights.enabled
+    return _are_there(settings.export_folder / FOLDER, known.details["files"])
 
 
 def _are_there(folder: Path, hashes: dict[str, str]) -> bool:

@@ -104,13 +104,13 @@ def _spend_share(portrait: Portrait) -> float | None:
     return portrait.spend_units / portrait.everyone_spend_units if portrait.everyone_spend_units else 0.0
 
 
-def _median_recency(portrait: Portrait, centroid: Mapping[str, float | dict[str, float]]) -> float:
-    """Median days since the last order; of a segment that nobody is in now, its centre is what is known."""
+def _median_recency(portrait: Portrait, centroid: Mapping[str, float | dict[str, float]]) -> float | None:
+    """Median days since the last order; None where nobody in the segment has ordered. Where nobody is in it now, its centre is what is known."""
     recency = portrait.numbers.get("recency_days")
     if recency is not None and recency.median is not None:
         return recency.median
-    usual = centroid.get("recency_days", 0.0)
-    return usual if isinstance(usual, float) else 0.0
+    usual = centroid.get("recency_days")
+    return usual if isinstance(usual, float) and not portrait.size else None
 
 
 def differences(portrait: Portrait, called: Mapping[str, Called]) -> list[dict[str, Any]]:

@@ -10,6 +10,10 @@ from sahara_assets.settings.base import Section
 class InsightSettings(Section):
     """How much of the insights is kept, and when a day is odd."""
 
+    enabled: bool = Field(
+        True,
+        description="Count what the sales say; else the tables stay empty, and no files, views or part of the report are made of them.",
+    )
     rows: int = Field(
         100,
         ge=10,

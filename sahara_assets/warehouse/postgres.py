@@ -111,36 +111,20 @@ class PostgresWarehouse(ServerWarehouse):
             if not self._fetch("SELECT 1 FROM pg_namespace WHERE nspname = %s", [self._address.schema]):
                 self._execute(f"CREATE SCHEMA {quoted(self._address.schema)}")
             present = self.present_columns()
+            statements: list[str] = []
             for table in ALL_TABLES:
                 if table.name not in present:
-                    self._create(table)
+                    statements += _creation(table)
                     continue
-                for column in table.columns:
-                    if column.name not in present[table.name]:
-                        # A column that old rows cannot fill stays nullable until the table is rebuilt.
-                        self._execute(
-                            f"ALTER TABLE {quoted(table.name)} ADD COLUMN {quoted(column.name)} {_KINDS[column.kind]}"
-                        )
-
-    def _create(self, table: Table) -> None:
-        parts = [
-            f"{quoted(column.name)} {_KINDS[column.kind]}{'' if column.nullable else ' NOT NULL'}"
-            for column in table.columns
-        ]
-        is_raw = table in RAW_TABLES.values()
-        required = {column.name for column in table.columns if not column.nullable}
-        if not is_raw and table.key and required.issuperset(table.key):
-            parts.append(f"PRIMARY KEY ({', '.join(map(quoted, table.key))})")
-        self._execute(f"CREATE TABLE {quoted(table.name)} ({', '.join(parts)})")
-        if is_raw:
-            # Rows of one content lie together; this finds them by a fraction of what a B-tree costs each line that is loaded.
-            self._execute(f'CREATE INDEX ON {quoted(table.name)} USING brin ("_drop_id" text_bloom_ops)')
-        self._execute(f"COMMENT ON TABLE {quoted(table.name)} IS %s", [table.description])
-        self._comment(table, table.columns)
-
-    def _comment(self, table: Table, columns: Sequence[Column]) -> None:
-        for column in columns:
-            self._execute(f"COMMENT ON COLUMN {quoted(table.name)}.{quoted(column.name)} IS %s", [column.description])
+                # A column that old rows cannot fill stays nullable until the table is rebuilt.
+                statements += [
+                    f"ALTER TABLE {quoted(table.name)} ADD COLUMN {quoted(column.name)} {_KINDS[column.kind]}"
+                    for column in table.columns
+                    if column.name not in present[table.name]
+                ]
+            if statements:
+                # All at once: the tables and what is said of their columns would be a thousand trips to the server.
+                self._execute("; ".join(statements))
 
     def has_shape(self, table: Table) -> bool:
         """Whether no column must come, go or change."""
@@ -154,7 +138,8 @@ class PostgresWarehouse(ServerWarehouse):
             with self.transaction():
                 self._execute(f"DELETE FROM {quoted(table.name)}")
                 self._execute(f"ALTER TABLE {quoted(table.name)} {', '.join(changes)}")
-                self._comment(table, new)
+                if new:
+                    self._execute("; ".join(_comments(table, new)))
 
     def _changes(self, table: Table) -> tuple[list[str], list[Column]]:
         """What must be done to a table's columns, and the columns that are added by it."""
@@ -184,8 +169,9 @@ class PostgresWarehouse(ServerWarehouse):
             if found and found != [(column.name, _TYPES[column.kind]) for column in view.columns]:
                 self._execute(f"DROP VIEW {name}")
             self._execute(f"CREATE OR REPLACE VIEW {name} ({columns}) AS {self._compiled(content)}")
-            self._execute(f"COMMENT ON VIEW {name} IS %s", [view.description])
-            self._comment(view, view.columns)
+            self._execute(
+                "; ".join([f"COMMENT ON VIEW {name} IS {_literal(view.description)}", *_comments(view, view.columns)])
+            )
 
     def land(self, table: Table) -> None:
         """Stream the staged rows into the table through COPY, as fast as the server takes them."""
@@ -365,3 +351,32 @@ class PostgresWarehouse(ServerWarehouse):
         return sql.Anonymous(
             this="json_extract_path_text", expressions=[sql.cast(document, "json"), sql.Literal.string(name)]
         )
+
+
+def _creation(table: Table) -> list[str]:
+    """What makes a table, and says what it is."""
+    parts = [
+        f"{quoted(column.name)} {_KINDS[column.kind]}{'' if column.nullable else ' NOT NULL'}"
+        for column in table.columns
+    ]
+    is_raw = table in RAW_TABLES.values()
+    required = {column.name for column in table.columns if not column.nullable}
+    if not is_raw and table.key and required.issuperset(table.key):
+        parts.append(f"PRIMARY KEY ({', '.join(map(quoted, table.key))})")
+    statements = [f"CREATE TABLE {quoted(table.name)} ({', '.join(parts)})"]
+    if is_raw:
+        # Rows of one content lie together; this finds them by a fraction of what a B-tree costs each line that is loaded.
+        statements.append(f'CREATE INDEX ON {quoted(table.name)} USING brin ("_drop_id" text_bloom_ops)')
+    statements.append(f"COMMENT ON TABLE {quoted(table.name)} IS {_literal(table.description)}")
+    return [*statements, *_comments(table, table.columns)]
+
+
+def _comments(table: Table, columns: Sequence[Column]) -> list[str]:
+    return [
+        f"COMMENT ON COLUMN {quoted(table.name)}.{quoted(column.name)} IS {_literal(column.description)}"
+        for column in columns
+    ]
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
