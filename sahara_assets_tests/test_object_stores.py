@@ -18,7 +18,7 @@ from sahara_assets.errors import DropError
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets_tests.bell import Bell
 from sahara_assets_tests.commands import sahara
-from sahara_assets_tests.conftest import SMALL
+from sahara_assets_tests.conftest import WITH_INSIGHTS
 from sahara_assets_tests.equal_tables import compare, tables_of
 from sahara_assets_tests.small_shop import NOW, SmallShop, as_csv, line
 
@@ -51,7 +51,7 @@ def without_place(tables):
 
 def test_a_shop_in_a_bucket_gives_the_tables_and_files_of_a_local_one(bucket, finished_project, tmp_path):
     address = in_the_bucket(bucket, finished_project / "data")
-    (tmp_path / "sahara.toml").write_text(f'{SMALL}\n[drops]\nfolder = "{address}"\n')
+    (tmp_path / "sahara.toml").write_text(f'{WITH_INSIGHTS}\n[drops]\nfolder = "{address}"\n')
     outcome = sahara("run", cwd=tmp_path)
     assert outcome.code == 0, outcome.err
     compare(
