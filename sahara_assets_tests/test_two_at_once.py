@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from sahara_assets_tests.commands import sahara, start
+from sahara_assets_tests.conftest import WITH_INSIGHTS
 from sahara_assets_tests.equal_tables import compare, tables_of
 from sahara_assets_tests.postgres_server import binaries
 from sahara_assets_tests.warehouse.conftest import address_of
@@ -22,6 +23,7 @@ CASES = [
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("place", "machines", "words"), CASES)
 def test_two_runs_at_once_end_as_one(place, machines, words, new_project, finished_project, tmp_path, address_of):
+    (new_project / "sahara.toml").write_text(WITH_INSIGHTS)  # as the project that both must equal
     folders = [new_project]
     if machines == 2:
         folders.append(tmp_path / "other" / "new")
