@@ -260,7 +260,7 @@ def may_mount() -> bool:
     )
 
 
-@pytest.mark.parametrize("disk", ["limit", *(["4m", "8m"] if may_mount() else [])])
+@pytest.mark.parametrize("disk", ["limit", *(["4m", "6m"] if may_mount() else [])])
 def test_a_warehouse_without_room_keeps_what_it_has_says_so_and_takes_in_the_rest_once_there_is(disk, tmp_path):
     """On disks that are really full where they can be had, else by a limit on the size of a file.
 
