@@ -30,6 +30,7 @@ FEWEST_NEIGHBOURS = 5
 _YEAR_OF_WEEKS = timedelta(days=364)
 """The same weekday about a year before."""
 _NOTHING = Decimal(0)
+_CENT_OF_A_CENT = Decimal("0.0001")
 
 
 @dataclass
@@ -188,7 +189,8 @@ def judge(day: date, amounts: Mapping[date, Decimal], first: date, last: date, w
     others = sorted(amounts.get(other, _NOTHING) for other in around if first <= other <= last)
     if len(others) < FEWEST_NEIGHBOURS:
         return None
-    usual = median(others)
+    # The mean of two middle amounts may have a fifth decimal, and the table holds four.
+    usual = median(others).quantize(_CENT_OF_A_CENT)
     deviations = sorted(abs(amount - usual) for amount in others)
     spread = 1.4826 * float(median(deviations)) or 1.2533 * float(sum(deviations, _NOTHING)) / len(deviations)
     distance = float(amounts.get(day, _NOTHING) - usual)
