@@ -112,9 +112,12 @@ def use_model(settings: Settings, k: int) -> int | None:
         SaharaError: there is no such model, or the settings fix another k.
         BlockedError: a blocking check failed; the audience files are still the old ones.
     """
-    from sahara_assets import stages
     from sahara_assets.segmentation.registry import candidate, champion
     from sahara_assets.segmentation.training import promote
+    from sahara_assets.stages import activation as activation_stage
+    from sahara_assets.stages import insights as insights_stage
+    from sahara_assets.stages import prediction as prediction_stage
+    from sahara_assets.stages import segmentation as segmentation_stage
 
     with changing(settings) as warehouse:
         candidate(warehouse, k)
@@ -126,15 +129,15 @@ def use_model(settings: Settings, k: int) -> int | None:
         run = this_moment()
         complete = _is_complete(warehouse, settings)
         promote(warehouse, settings, run, k)
-        stages.customer_segments(warehouse, settings, run)
-        stages.segment_profiles(warehouse, settings, run)
+        segmentation_stage.customer_segments(warehouse, settings, run)
+        segmentation_stage.segment_profiles(warehouse, settings, run)
         _stop_where_blocked(run_checks(warehouse, settings), before_asset="audience_files")
-        stages.insights(warehouse, settings, run)
-        stages.report_views(warehouse, settings, run)
-        stages.predicted_segments(warehouse, settings, run)
-        stages.audience_files(warehouse, settings, run)
-        stages.insight_files(warehouse, settings, run)
-        stages.report(warehouse, settings, run)
+        insights_stage.insights(warehouse, settings, run)
+        insights_stage.report_views(warehouse, settings, run)
+        prediction_stage.predicted_segments(warehouse, settings, run)
+        activation_stage.audience_files(warehouse, settings, run)
+        insights_stage.insight_files(warehouse, settings, run)
+        activation_stage.report(warehouse, settings, run)
         if complete:
             _remember_completion(warehouse, settings, run)
     return None if before is None or before.model.k == k else before.model.k
@@ -186,7 +189,7 @@ def run_everything(
         BlockedError: a blocking check failed; what it guards was not rebuilt.
         SaharaError: anything else that a person can mend.
     """
-    from sahara_assets.stages import purchases_are_current
+    from sahara_assets.stages.sales import purchases_are_current
 
     drop_folder(settings).check()  # a folder that is not there is said before anything is made
     extracted = extract_now(settings, progress=progress)
@@ -226,15 +229,15 @@ def write_report(settings: Settings) -> str:
     Raises:
         SaharaError: there is no model yet.
     """
-    from sahara_assets import stages
     from sahara_assets.segmentation.registry import champion
+    from sahara_assets.stages import activation as activation_stage
 
     with changing(settings) as warehouse:
         if champion(warehouse) is None:
             raise SaharaError("there is no model yet; `sahara run` trains one")
         run = this_moment()
         complete = _is_complete(warehouse, settings)
-        built_report = stages.report(warehouse, settings, run)
+        built_report = activation_stage.report(warehouse, settings, run)
         if complete:
             _remember_completion(warehouse, settings, run)
     return str(built_report.details["path"])

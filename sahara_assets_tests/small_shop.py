@@ -5,10 +5,12 @@ import io
 import itertools
 from datetime import datetime
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.drops.loading import load_drops
 from sahara_assets.settings.document import parse_settings
+from sahara_assets.stages import analytics as analytics_stage
+from sahara_assets.stages import features as features_stage
+from sahara_assets.stages import sales as sales_stage
 from sahara_assets.warehouse.duckdb import DuckDBWarehouse
 
 NOW = datetime(2026, 1, 1)
@@ -53,16 +55,16 @@ class SmallShop:
         report = self.load()
         run = Run("test", NOW)
         for stage in (
-            stages.sessions,
-            stages.product_events,
-            stages.purchases,
-            stages.orders,
-            stages.products,
-            stages.customers,
+            analytics_stage.sessions,
+            analytics_stage.product_events,
+            sales_stage.purchases,
+            sales_stage.orders,
+            sales_stage.products,
+            sales_stage.customers,
         ):
             stage(self.warehouse, self.settings, run)
         if features:
-            stages.customer_features(self.warehouse, self.settings, run)
+            features_stage.customer_features(self.warehouse, self.settings, run)
         return report
 
     def rows(self, table):

@@ -34,7 +34,7 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ),
     ("questioned", ("quality.*",)),
     ("told", ("report.*",)),
-    ("staged", ("stages",)),
+    ("staged", ("stages.*",)),
     ("wired", ("resources", "failures", "launching", "logs")),
     ("shown", ("assets.*", "checks", "automation", "extract_sensor", "alerts")),
     ("offered", ("definitions",)),

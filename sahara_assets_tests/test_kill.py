@@ -17,11 +17,11 @@ import duckdb
 import numpy as np
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.exports.formats import MANIFEST_NAME
 from sahara_assets.generate.shop import TIME_ZONE, generate
 from sahara_assets.settings.document import load_settings
+from sahara_assets.stages import segmentation as segmentation_stage
 from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets.warehouse.opening import open_warehouse
 from sahara_assets_tests.small_shop import NOW
@@ -215,7 +215,7 @@ def test_a_kill_right_after_a_retrain_has_committed_does_not_look_like_nothing_n
     settings = load_settings(project / "sahara.toml", {})
     with open_warehouse(settings) as warehouse:
         # All that a run killed at this very moment leaves behind.
-        trained, _ = stages.segmentation_model(warehouse, settings, Run("killed", NOW), retrain=True)
+        trained, _ = segmentation_stage.segmentation_model(warehouse, settings, Run("killed", NOW), retrain=True)
     Running(project).finish()
     with duckdb.connect(str(project / "sahara.duckdb"), read_only=True) as connection:
         (details,) = connection.execute("SELECT details FROM builds WHERE name = 'customer_segments'").fetchone()

@@ -2,8 +2,8 @@
 
 import re
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
+from sahara_assets.stages import insights as insights_stage
 from sahara_assets.tables.lookml import render
 from sahara_assets.tables.reporting import REPORT_VIEWS
 from sahara_assets_tests.commands import ROOT
@@ -34,7 +34,7 @@ def test_the_file_names_the_columns_that_a_warehouse_really_has(tmp_path):
     shop = InsightShop(tmp_path)
     shop.deliver("purchases/a.csv", [line("1"), line("2")])
     shop.tell()
-    stages.report_views(shop.warehouse, shop.settings, Run("test", NOW))
+    insights_stage.report_views(shop.warehouse, shop.settings, Run("test", NOW))
     present = shop.warehouse.present_columns()
     found = _views(FILE.read_text(encoding="utf-8"))
     assert set(found) == {view.name for view in REPORT_VIEWS}

@@ -18,7 +18,6 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_te
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.drops.loading import load_drops
 from sahara_assets.learning.classifier import fit_classifier
@@ -29,6 +28,9 @@ from sahara_assets.repeat_buyers.wording import reached
 from sahara_assets.segmentation.registry import champion
 from sahara_assets.settings.document import load_settings
 from sahara_assets.settings.repeat_buyers import RepeatBuyerSettings
+from sahara_assets.stages import features as features_stage
+from sahara_assets.stages import sales as sales_stage
+from sahara_assets.stages import segmentation as segmentation_stage
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.features import CUSTOMER_FEATURES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
@@ -264,7 +266,13 @@ def test_a_second_run_loads_nothing_and_changes_nothing(project):
 
 def build(warehouse, settings, run_id):
     run = Run(run_id, NOW)
-    for stage in (stages.purchases, stages.orders, stages.products, stages.customers, stages.customer_features):
+    for stage in (
+        sales_stage.purchases,
+        sales_stage.orders,
+        sales_stage.products,
+        sales_stage.customers,
+        features_stage.customer_features,
+    ):
         stage(warehouse, settings, run)
 
 
@@ -306,15 +314,15 @@ def test_in_any_order_in_five_runs_with_ten_delivered_twice_everything_is_the_sa
                 # Segments have a history: a champion of two fifths of the files, of three segments only.
                 few = settings.segmentation.model_copy(update={"k_min": 3, "k_max": 3})
                 early = settings.model_copy(update={"segmentation": few})
-                stages.segmentation_model(warehouse, early, Run("early", NOW), retrain=False)
+                segmentation_stage.segmentation_model(warehouse, early, Run("early", NOW), retrain=False)
         assert sum(loaded) == 541_909
         assert min(loaded) > 50_000
         assert warehouse.reader.execute("SELECT count(*) FROM drops WHERE status = 'loaded'").fetchall() == [(315,)]
         with open_warehouse(load_settings(folder / "sahara.toml", {}), read_only=True) as reference:
             for table in (*RAW_TABLES.values(), PURCHASES, ORDERS, PRODUCTS, CUSTOMERS, CUSTOMER_FEATURES):
                 assert warehouse.arrow(table).equals(reference.arrow(table)), table.name
-            model, _ = stages.segmentation_model(warehouse, settings, Run("late", NOW), retrain=True)
-            stages.customer_segments(warehouse, settings, Run("late", NOW))
+            model, _ = segmentation_stage.segmentation_model(warehouse, settings, Run("late", NOW), retrain=True)
+            segmentation_stage.customer_segments(warehouse, settings, Run("late", NOW))
             other = champion(reference)
             assert (model.model.version, other.model.version) == (2, 1)
             assert centroids(model) == centroids(other)

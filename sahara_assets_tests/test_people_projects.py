@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.errors import SaharaError
 from sahara_assets.features.feature_set import feature_set
@@ -18,6 +17,8 @@ from sahara_assets.quality.checklist import run_checks
 from sahara_assets.quality.joins import coverage_of
 from sahara_assets.repeat_buyers.accounts import measure_accounts
 from sahara_assets.segmentation.registry import champion, swept_with_champion
+from sahara_assets.stages import prediction as prediction_stage
+from sahara_assets.stages import segmentation as segmentation_stage
 from sahara_assets.tables.books import REJECTED_ROWS, STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.prediction import PREDICTED_SEGMENTS, SEGMENT_CLASSIFIER
@@ -194,7 +195,7 @@ def test_both_editions_of_the_file_are_the_same_customers(personality, tmp_path)
 @pytest.mark.timeout(600)
 def test_its_segments_are_as_clear_as_published(personality):
     warehouse, settings = personality.warehouse, personality.settings
-    model, reason = stages.segmentation_model(warehouse, settings, RUN, retrain=False)
+    model, reason = segmentation_stage.segmentation_model(warehouse, settings, RUN, retrain=False)
     assert reason == "there is no model yet"
     assert model.model.customer_count == 2216
     found = {entry.model.k: entry.metrics["silhouette"] for entry in swept_with_champion(warehouse)}
@@ -203,8 +204,8 @@ def test_its_segments_are_as_clear_as_published(personality):
         3: pytest.approx(0.264, abs=0.002),
         4: pytest.approx(0.215, abs=0.002),
     }
-    stages.customer_segments(warehouse, settings, RUN)
-    stages.segment_profiles(warehouse, settings, RUN)
+    segmentation_stage.customer_segments(warehouse, settings, RUN)
+    segmentation_stage.segment_profiles(warehouse, settings, RUN)
     account = [
         (r["reason"], r["row_count"]) for r in personality.rows(STEP_COUNTS) if r["table_name"] == "customer_segments"
     ]
@@ -228,7 +229,7 @@ def test_its_segments_are_learned_from_who_a_customer_is_for_those_who_have_none
     who = ["age_years", "education", "marital_status", "children", "teenagers", "household_income"]
     labels = personality.settings.segment_labels.model_copy(update={"enabled": True, "attributes": who})
     settings = personality.settings.model_copy(update={"segment_labels": labels})
-    stages.predicted_segments(personality.warehouse, settings, RUN)
+    prediction_stage.predicted_segments(personality.warehouse, settings, RUN)
     (measured,) = personality.rows(SEGMENT_CLASSIFIER)
     assert measured["customer_count"] == 2216
     assert 0.5 < measured["majority_share"] < 0.75 < measured["accuracy"] < 0.95
@@ -247,12 +248,12 @@ def test_its_components_make_segments_that_score_alike_both_ways(personality):
         segmentation={"k_min": 2, "k_max": 3},
     )
     warehouse, settings = personality.warehouse, personality.settings
-    model, reason = stages.segmentation_model(warehouse, settings, RUN, retrain=False)
+    model, reason = segmentation_stage.segmentation_model(warehouse, settings, RUN, retrain=False)
     assert reason in {"there is no model yet", "the model's settings changed"}
     projection = champion(warehouse).model.preprocessing.projection
     assert sum(projection.explained) >= 0.9 > sum(projection.explained[:-1])
     assert len(model.model.preprocessing.columns) < 14
-    stages.customer_segments(warehouse, settings, RUN)
+    segmentation_stage.customer_segments(warehouse, settings, RUN)
     verdicts = {verdict.name: verdict for verdict in run_checks(warehouse, settings)}
     assert verdicts["two_ways_agree"].text == "SQL and NumPy agree on 2,216 customers"
 

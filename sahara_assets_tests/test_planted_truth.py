@@ -8,13 +8,15 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.drops.ledger import ledger_rows, rejected_rows
 from sahara_assets.drops.loading import load_drops
 from sahara_assets.generate.shop import TIME_ZONE, generate
 from sahara_assets.segmentation.metrics import adjusted_rand_index
 from sahara_assets.settings.document import parse_settings
+from sahara_assets.stages import features as features_stage
+from sahara_assets.stages import sales as sales_stage
+from sahara_assets.stages import segmentation as segmentation_stage
 from sahara_assets.tables.books import STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.features import CUSTOMER_FEATURES
@@ -42,13 +44,19 @@ def shop(tmp_path_factory):
     with open_warehouse(settings) as warehouse:
         load_drops(warehouse, settings, run_id=run.run_id, now=run.now)
         build(warehouse, settings, run)
-        stages.segmentation_model(warehouse, settings, run, retrain=False)
-        stages.customer_segments(warehouse, settings, run)
+        segmentation_stage.segmentation_model(warehouse, settings, run, retrain=False)
+        segmentation_stage.customer_segments(warehouse, settings, run)
         yield warehouse, settings, made, json.loads(made.quirks.read_text())
 
 
 def build(warehouse, settings, run):
-    for stage in (stages.purchases, stages.orders, stages.products, stages.customers, stages.customer_features):
+    for stage in (
+        sales_stage.purchases,
+        sales_stage.orders,
+        sales_stage.products,
+        sales_stage.customers,
+        features_stage.customer_features,
+    ):
         stage(warehouse, settings, run)
 
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.drops.ledger import reading_fingerprint
 from sahara_assets.extracts.extracting import extract_all
 from sahara_assets.quality.checklist import QUESTIONS, run_checks
 from sahara_assets.settings.document import load_settings
+from sahara_assets.stages import prediction as prediction_stage
 from sahara_assets.warehouse.opening import open_warehouse
 from sahara_assets_tests.analytics import made_exports as made
 from sahara_assets_tests.recommendations.made_sales import as_lines, two_tastes
@@ -427,7 +427,7 @@ def predicted(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallShop, Smal
     """A shop that is told who will buy again, and one that is told segments from attributes."""
     buyers = shop_of_habits(tmp_path_factory.mktemp("buyers"))
     predict(buyers)
-    stages.repeat_buyer_audience(buyers.warehouse, buyers.settings, Run("test", datetime(2026, 1, 1)))
+    prediction_stage.repeat_buyer_audience(buyers.warehouse, buyers.settings, Run("test", datetime(2026, 1, 1)))
     return buyers, shop_of_attributes(tmp_path_factory.mktemp("people"))
 
 

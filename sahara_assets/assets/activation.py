@@ -4,16 +4,18 @@ from typing import Any
 
 import dagster as dg
 
-from sahara_assets import stages
 from sahara_assets.assets.presentation import OWNERS, result_of, sample, table_asset
 from sahara_assets.resources import Project
+from sahara_assets.stages import activation as activation_stage
+from sahara_assets.stages import insights as insights_stage
+from sahara_assets.stages import prediction as prediction_stage
 from sahara_assets.tables.activation import AUDIENCE_FILES
 
 
 @table_asset(AUDIENCE_FILES, deps=["customer_segments", "customers"], kinds={"csv", "googleanalytics"})
 def audience_files(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Write the audience files unless those on disk are current."""
-    built = stages.audience_files(project.warehouse, project.settings, project.run(context.run.run_id))
+    built = activation_stage.audience_files(project.warehouse, project.settings, project.run(context.run.run_id))
     rows = project.warehouse.rows(AUDIENCE_FILES)
     shown = sample(rows, ["file_name", "format", "row_count", "left_out", "sha256"])
     return result_of(built, written=shown, folder=dg.MetadataValue.path(str(project.settings.export_folder)))
@@ -28,7 +30,7 @@ def audience_files(context: dg.AssetExecutionContext, project: Project) -> dg.Ma
 )
 def insight_files(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Write the insights' files unless those on disk are current."""
-    built = stages.insight_files(project.warehouse, project.settings, project.run(context.run.run_id))
+    built = insights_stage.insight_files(project.warehouse, project.settings, project.run(context.run.run_id))
     written = [{"file_name": name, "sha256": digest} for name, digest in sorted(built.details.get("files", {}).items())]
     return dg.MaterializeResult(
         metadata={
@@ -49,7 +51,7 @@ def insight_files(context: dg.AssetExecutionContext, project: Project) -> dg.Mat
 )
 def repeat_buyer_audience(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Write the file unless the one on disk is current."""
-    built = stages.repeat_buyer_audience(project.warehouse, project.settings, project.run(context.run.run_id))
+    built = prediction_stage.repeat_buyer_audience(project.warehouse, project.settings, project.run(context.run.run_id))
     folder = project.settings.export_folder / "repeat_buyers"
     rows = [{"file_name": name, "customers": built.row_count} for name in built.details.get("files", [])]
     return result_of(built, folder=dg.MetadataValue.path(str(folder)), written=sample(rows, ["file_name", "customers"]))
@@ -77,7 +79,7 @@ def repeat_buyer_audience(context: dg.AssetExecutionContext, project: Project) -
 )
 def report(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Write the report where it says something new."""
-    built = stages.report(project.warehouse, project.settings, project.run(context.run.run_id))
+    built = activation_stage.report(project.warehouse, project.settings, project.run(context.run.run_id))
     verdicts = sorted(built.details["verdicts"], key=lambda verdict: verdict["passed"])
     return dg.MaterializeResult(
         metadata={

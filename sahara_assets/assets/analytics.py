@@ -4,9 +4,9 @@ from typing import Any
 
 import dagster as dg
 
-from sahara_assets import stages
 from sahara_assets.assets.presentation import column_lineage, counts, result_of, table_asset
 from sahara_assets.resources import Project
+from sahara_assets.stages import analytics as analytics_stage
 from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
 from sahara_assets.tables.datasets import RAW_TABLES
 
@@ -24,7 +24,7 @@ _BY_IDENTITY = {
 @table_asset(SESSIONS, deps=_DEPS, kinds=_KINDS)
 def sessions(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """One row per session."""
-    built = stages.sessions(project.warehouse, project.settings, project.run(context.run.run_id))
+    built = analytics_stage.sessions(project.warehouse, project.settings, project.run(context.run.run_id))
     lineage = column_lineage(
         SESSIONS,
         [_RAW_SESSIONS, _RAW_EVENTS],
@@ -49,7 +49,7 @@ def sessions(context: dg.AssetExecutionContext, project: Project) -> dg.Material
 @table_asset(PRODUCT_EVENTS, deps=_DEPS, kinds=_KINDS)
 def product_events(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """One row per product of a hit, or item of an event."""
-    built = stages.product_events(project.warehouse, project.settings, project.run(context.run.run_id))
+    built = analytics_stage.product_events(project.warehouse, project.settings, project.run(context.run.run_id))
     lineage = column_lineage(
         PRODUCT_EVENTS,
         [_RAW_SESSIONS, _RAW_EVENTS],

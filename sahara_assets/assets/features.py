@@ -5,7 +5,6 @@ from typing import Any
 
 import dagster as dg
 
-from sahara_assets import stages
 from sahara_assets.assets.presentation import (
     column_lineage,
     column_schema,
@@ -18,6 +17,7 @@ from sahara_assets.assets.presentation import (
 from sahara_assets.features.feature_set import feature_set
 from sahara_assets.report.charts import category_shares
 from sahara_assets.resources import Project
+from sahara_assets.stages import features as features_stage
 from sahara_assets.tables.features import CUSTOMER_FEATURES, CUSTOMER_FEATURES_ONLINE, TOP_CATEGORIES
 
 _KINDS = {"ibis", "duckdb", "gold"}
@@ -31,7 +31,7 @@ _SPECS = [
 def feature_assets(context: dg.AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult[Any]]:
     """Measure every customer of the population as of the cut-off."""
     warehouse = project.warehouse
-    built = stages.customer_features(warehouse, project.settings, project.run(context.run.run_id))
+    built = features_stage.customer_features(warehouse, project.settings, project.run(context.run.run_id))
     categories = warehouse.rows(TOP_CATEGORIES)
     yield dg.MaterializeResult(
         asset_key=TOP_CATEGORIES.name,
@@ -73,7 +73,7 @@ def feature_assets(context: dg.AssetExecutionContext, project: Project) -> Itera
 def customer_features_online(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """The same features for single look-ups, with the time they were computed."""
     warehouse = project.warehouse
-    built = stages.customer_features_online(warehouse, project.settings, project.run(context.run.run_id))
+    built = features_stage.customer_features_online(warehouse, project.settings, project.run(context.run.run_id))
     features = feature_set(project.settings)
     table = warehouse.table(features.online_table)
     first = warehouse.rows(table.order_by("customer_id").limit(5))

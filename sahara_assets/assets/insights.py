@@ -5,13 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from sahara_assets import stages
 from sahara_assets.assets.presentation import OWNERS, column_lineage, counts, picture, sample, table_spec
 from sahara_assets.insights.building import CATALOGUE
 from sahara_assets.insights.reading import SHOWN, listed, rows_of
 from sahara_assets.report.insight_blocks import gather_insights
 from sahara_assets.report.insight_charts import block_chart, daily_sales
 from sahara_assets.resources import Project
+from sahara_assets.stages import insights as insights_stage
 from sahara_assets.tables.insights import INSIGHT_LINES, INSIGHTS, SALES_TREND, TOLD
 from sahara_assets.tables.reporting import REPORT_VIEWS
 from sahara_assets.tables.sales import ORDERS, PURCHASES
@@ -53,7 +53,7 @@ _FROM_PRODUCTS = {
 def insight_assets(context: dg.AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult[Any]]:
     """Count everything anew where orders, products, segments or settings have changed."""
     warehouse, currency = project.warehouse, project.settings.project.currency
-    built = stages.insights(warehouse, project.settings, project.run(context.run.run_id))
+    built = insights_stage.insights(warehouse, project.settings, project.run(context.run.run_id))
     version = dg.DataVersion(built.fingerprint)
     yield dg.MaterializeResult(
         asset_key=INSIGHT_LINES.name,
@@ -115,7 +115,7 @@ def insight_assets(context: dg.AssetExecutionContext, project: Project) -> Itera
 )
 def report_views(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Make the views unless they are there as declared."""
-    built = stages.report_views(project.warehouse, project.settings, project.run(context.run.run_id))
+    built = insights_stage.report_views(project.warehouse, project.settings, project.run(context.run.run_id))
     listed = [{"view": view.name, "columns": len(view.columns), "shows": view.description} for view in REPORT_VIEWS]
     return dg.MaterializeResult(
         metadata={

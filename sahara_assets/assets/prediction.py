@@ -5,7 +5,6 @@ from typing import Any
 
 import dagster as dg
 
-from sahara_assets import stages
 from sahara_assets.assets.presentation import (
     column_lineage,
     counts,
@@ -18,6 +17,7 @@ from sahara_assets.assets.presentation import (
 from sahara_assets.repeat_buyers import wording
 from sahara_assets.report.prediction_charts import calibration_plot, gains_plot, importance_bars, lift_bars
 from sahara_assets.resources import Project
+from sahara_assets.stages import prediction as prediction_stage
 from sahara_assets.tables.features import CUSTOMER_FEATURES
 from sahara_assets.tables.prediction import (
     PREDICTED_SEGMENTS,
@@ -51,7 +51,7 @@ def training_assets(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Where there is a reason to train: what was known at each cut-off and who bought again, and whether a feature leaks."""
     warehouse = project.warehouse
-    built = stages.repeat_buyer_training(
+    built = prediction_stage.repeat_buyer_training(
         warehouse, project.settings, project.run(context.run.run_id), retrain=config.retrain
     )
     guard = sorted(warehouse.rows(REPEAT_BUYER_GUARD), key=lambda row: (-row["auc_alone"], row["feature"]))
@@ -82,7 +82,7 @@ def training_assets(
 def repeat_buyer_assets(context: dg.AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult[Any]]:
     """Keep the champion, or learn from a new training set, choose, calibrate and measure."""
     warehouse = project.warehouse
-    model, reason = stages.repeat_buyer_model(warehouse, project.settings, project.run(context.run.run_id))
+    model, reason = prediction_stage.repeat_buyer_model(warehouse, project.settings, project.run(context.run.run_id))
     models = sample(warehouse.rows(REPEAT_BUYER_MODELS), ["version", "kind", "stage", "verdict", "trained_at"], 20)
     version = dg.DataVersion(f"{model.version}-{model.classifier.kind}" if model else "none")
     said: dict[str, Any] = {"said": _OFF if not project.settings.repeat_buyers.enabled else "no model yet"}
@@ -141,7 +141,7 @@ def repeat_buyer_assets(context: dg.AssetExecutionContext, project: Project) -> 
 def repeat_buyer_scores(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Score every buyer with the champion, as SQL in the warehouse."""
     warehouse = project.warehouse
-    built = stages.repeat_buyer_scores(warehouse, project.settings, project.run(context.run.run_id))
+    built = prediction_stage.repeat_buyer_scores(warehouse, project.settings, project.run(context.run.run_id))
     model = (("repeat_buyer_model", "model"),)
     lineage = column_lineage(
         REPEAT_BUYER_SCORES,
@@ -165,7 +165,7 @@ def predicted_segment_assets(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """The likeliest segment of everyone who has attributes and no segment, where attributes tell segments at all."""
     warehouse = project.warehouse
-    built = stages.predicted_segments(warehouse, project.settings, project.run(context.run.run_id))
+    built = prediction_stage.predicted_segments(warehouse, project.settings, project.run(context.run.run_id))
     rows = warehouse.rows(SEGMENT_CLASSIFIER)
     yield dg.MaterializeResult(
         asset_key=SEGMENT_CLASSIFIER.name,

@@ -5,7 +5,6 @@ from typing import Any
 
 import dagster as dg
 
-from sahara_assets import stages
 from sahara_assets.assets.presentation import (
     OWNERS,
     column_lineage,
@@ -18,6 +17,7 @@ from sahara_assets.assets.presentation import (
 )
 from sahara_assets.report.recommendation_charts import method_comparison
 from sahara_assets.resources import Project
+from sahara_assets.stages import recommendations as recommendations_stage
 from sahara_assets.tables.recommendations import (
     BOUGHT_TOGETHER,
     POPULAR_PRODUCTS,
@@ -46,7 +46,7 @@ class Comparing(dg.Config):
 def bought_together(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Count how often products stand in the same orders."""
     warehouse = project.warehouse
-    built = stages.bought_together(warehouse, project.settings, project.run(context.run.run_id))
+    built = recommendations_stage.bought_together(warehouse, project.settings, project.run(context.run.run_id))
     table = warehouse.table(BOUGHT_TOGETHER)
     pairs = table.filter(table.product_id < table.other_product_id)
     first = warehouse.rows(
@@ -70,7 +70,7 @@ def bought_together(context: dg.AssetExecutionContext, project: Project) -> dg.M
 def popular_products(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """List what is recommended to somebody of whom nothing is known."""
     warehouse = project.warehouse
-    built = stages.popular_products(warehouse, project.settings, project.run(context.run.run_id))
+    built = recommendations_stage.popular_products(warehouse, project.settings, project.run(context.run.run_id))
     lineage = column_lineage(
         POPULAR_PRODUCTS,
         [],
@@ -101,7 +101,7 @@ def model_assets(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Keep the champion, or compare and train: when there is none, when settings changed, or when asked."""
     warehouse = project.warehouse
-    champion, reason = stages.recommendation_model(
+    champion, reason = recommendations_stage.recommendation_model(
         warehouse, project.settings, project.run(context.run.run_id), retrain=config.retrain
     )
     context.log.info(f"trained: {reason}" if reason else "nothing was trained")
@@ -154,7 +154,7 @@ def model_assets(
 def recommendations(context: dg.AssetExecutionContext, project: Project) -> Iterator[dg.MaterializeResult[Any]]:
     """Score every customer with the champion, and turn the question round for every promotion."""
     warehouse = project.warehouse
-    built = stages.product_recommendations(warehouse, project.settings, project.run(context.run.run_id))
+    built = recommendations_stage.product_recommendations(warehouse, project.settings, project.run(context.run.run_id))
     table = warehouse.table(PRODUCT_RECOMMENDATIONS)
     first = warehouse.rows(table.order_by(["customer_id", "rank"]).limit(10))
     factors = (("product_factors", "factors"), *_BY_CUSTOMER)
@@ -194,7 +194,7 @@ def recommendations(context: dg.AssetExecutionContext, project: Project) -> Iter
 )
 def promotion_files(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Write the promotions' files unless those on disk are current."""
-    built = stages.promotion_files(project.warehouse, project.settings, project.run(context.run.run_id))
+    built = recommendations_stage.promotion_files(project.warehouse, project.settings, project.run(context.run.run_id))
     customers = built.details.get("customers", {})
     rows = [{"file_name": name, "customers": count} for name, count in sorted(customers.items())]
     written = sample(rows, ["file_name", "customers"], 50)

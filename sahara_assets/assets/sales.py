@@ -4,9 +4,9 @@ from typing import Any
 
 import dagster as dg
 
-from sahara_assets import stages
 from sahara_assets.assets.presentation import column_lineage, counts, result_of, sample, table_asset
 from sahara_assets.resources import Project
+from sahara_assets.stages import sales as sales_stage
 from sahara_assets.tables.datasets import ATTRIBUTES, RAW_TABLES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 
@@ -32,7 +32,7 @@ _FROM_ANALYTICS = {
 @table_asset(PURCHASES, deps=["raw_purchases", "raw_products", "product_events", "drops"], kinds=_KINDS)
 def purchases(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Every order line once, classified."""
-    built = stages.purchases(project.warehouse, project.settings, project.run(context.run.run_id))
+    built = sales_stage.purchases(project.warehouse, project.settings, project.run(context.run.run_id))
     lineage = column_lineage(
         PURCHASES,
         [_RAW_PURCHASES],
@@ -54,7 +54,7 @@ def purchases(context: dg.AssetExecutionContext, project: Project) -> dg.Materia
 @table_asset(ORDERS, deps=["purchases"], kinds=_KINDS)
 def orders(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """One row per order."""
-    built = stages.orders(project.warehouse, project.settings, project.run(context.run.run_id))
+    built = sales_stage.orders(project.warehouse, project.settings, project.run(context.run.run_id))
     lineage = column_lineage(
         ORDERS,
         [PURCHASES],
@@ -82,7 +82,7 @@ def orders(context: dg.AssetExecutionContext, project: Project) -> dg.Materializ
 def products(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """One row per product that was sold or is in the catalogue."""
     warehouse = project.warehouse
-    built = stages.products(warehouse, project.settings, project.run(context.run.run_id))
+    built = sales_stage.products(warehouse, project.settings, project.run(context.run.run_id))
     lineage = column_lineage(
         PRODUCTS,
         [PURCHASES, _RAW_PRODUCTS],
@@ -101,7 +101,7 @@ def products(context: dg.AssetExecutionContext, project: Project) -> dg.Material
 @table_asset(CUSTOMERS, deps=["purchases", "sessions", *_PEOPLE], kinds=_KINDS)
 def customers(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """One row per known customer, buyers or not."""
-    built = stages.customers(project.warehouse, project.settings, project.run(context.run.run_id))
+    built = sales_stage.customers(project.warehouse, project.settings, project.run(context.run.run_id))
     lineage = column_lineage(
         CUSTOMERS,
         [PURCHASES, _RAW_CUSTOMERS],

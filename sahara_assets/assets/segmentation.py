@@ -5,7 +5,6 @@ from typing import Any
 
 import dagster as dg
 
-from sahara_assets import stages
 from sahara_assets.assets.presentation import (
     column_lineage,
     counts,
@@ -19,6 +18,7 @@ from sahara_assets.report.charts import profile_heat_map, segment_map, segment_s
 from sahara_assets.report.sweep_chart import sweep_plot
 from sahara_assets.resources import Project
 from sahara_assets.segmentation.document import to_json
+from sahara_assets.stages import segmentation as segmentation_stage
 from sahara_assets.tables.features import CUSTOMER_FEATURES
 from sahara_assets.tables.segmentation import (
     CUSTOMER_SEGMENTS,
@@ -53,7 +53,7 @@ def model_assets(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Keep the champion, or train: when there is none, when the model's settings changed, or when asked."""
     warehouse = project.warehouse
-    champion, reason = stages.segmentation_model(
+    champion, reason = segmentation_stage.segmentation_model(
         warehouse, project.settings, project.run(context.run.run_id), retrain=config.retrain
     )
     context.log.info(f"trained: {reason}" if reason else "the champion stays")
@@ -103,7 +103,7 @@ def model_assets(
 @table_asset(CUSTOMER_SEGMENTS, deps=["customer_features", "segmentation_model"], kinds={"ibis", "duckdb", "gold"})
 def customer_segments(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Score every customer with the champion, as SQL in the warehouse."""
-    built = stages.customer_segments(project.warehouse, project.settings, project.run(context.run.run_id))
+    built = segmentation_stage.customer_segments(project.warehouse, project.settings, project.run(context.run.run_id))
     model = (("segmentation_model", "model"),)
     lineage = column_lineage(
         CUSTOMER_SEGMENTS,
@@ -121,7 +121,7 @@ def customer_segments(context: dg.AssetExecutionContext, project: Project) -> dg
 def segment_profiles(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Describe every segment, name it, and suggest what to do."""
     warehouse = project.warehouse
-    built = stages.segment_profiles(warehouse, project.settings, project.run(context.run.run_id))
+    built = segmentation_stage.segment_profiles(warehouse, project.settings, project.run(context.run.run_id))
     rows, currency = warehouse.rows(SEGMENT_PROFILES), project.settings.project.currency
     lineage = column_lineage(SEGMENT_PROFILES, [CUSTOMER_SEGMENTS, CUSTOMER_FEATURES])
     return result_of(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ibis
-
 from sahara_assets.tables.insights import ANONYMOUS, EVERYONE, INSIGHT_LINES, INSIGHTS, KNOWN, TOLD, UNSEGMENTED
 from sahara_assets.tables.reporting import PREFIX, REPORT_SALES_LINES, REPORT_SEGMENTS, REPORT_VIEWS
 from sahara_assets.tables.sales import PRODUCTS
 from sahara_assets.tables.segmentation import SEGMENT_PROFILES
 
 if TYPE_CHECKING:
+    import ibis
+
     from sahara_assets.tables.columns import Table
     from sahara_assets.warehouse.base import Warehouse
     from sahara_assets.warehouse.expressions import Expression
@@ -45,6 +45,8 @@ def are_there(warehouse: Warehouse) -> bool:
 
 def content_of(warehouse: Warehouse, view: Table) -> ibis.Table:
     """The rows of a view."""
+    import ibis
+
     if view is REPORT_SEGMENTS:
         return warehouse.table(SEGMENT_PROFILES).select(*view.column_names)
     rows = _sales_lines(warehouse) if view is REPORT_SALES_LINES else warehouse.table(_SHOWN[view.name])
@@ -74,6 +76,8 @@ def _sales_lines(warehouse: Warehouse) -> ibis.Table:
 
 def _with_names(warehouse: Warehouse, rows: ibis.Table) -> ibis.Table:
     """Rows with their buyers in words; a segment that is not there any more keeps its number."""
+    import ibis
+
     profiles = warehouse.table(SEGMENT_PROFILES)
     names = profiles.select(named_buyers=profiles.segment.cast("string"), segment_name=profiles.segment_name)
     joined = rows.left_join(names, rows.buyers == names.named_buyers)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.builds import built
 from sahara_assets.quality.questions import Answer, Question
-from sahara_assets.repeat_buyers.building import CANNOT
 from sahara_assets.repeat_buyers.guard import leaks, said_of
 from sahara_assets.tables.prediction import (
+    CANNOT,
     PREDICTED_SEGMENTS,
     REPEAT_BUYER_GUARD,
     REPEAT_BUYER_SCORES,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sahara_assets.builds import built
-from sahara_assets.features.expressions import before
 from sahara_assets.quality.questions import Answer, Question
 from sahara_assets.tables.recommendations import PRODUCT_RECOMMENDATIONS
 from sahara_assets.tables.sales import PURCHASES
@@ -20,6 +19,9 @@ MOST_UNKNOWN_SHARE = 0.2
 
 
 def _nobody_has_it(warehouse: Warehouse, settings: Settings) -> Answer:
+    from datetime import datetime
+
+    from sahara_assets.features.expressions import before
     from sahara_assets.recommendations.model import champion
 
     current = champion(warehouse)
@@ -30,8 +32,6 @@ def _nobody_has_it(warehouse: Warehouse, settings: Settings) -> Answer:
     found = built(warehouse, "customer_features")
     if found is None:
         return True, "customer_features was not built", {}
-    from datetime import datetime
-
     lines = before(warehouse.table(PURCHASES), datetime.fromisoformat(found.details["cut_off"]))
     bought = lines.filter((lines.line_kind == "sale") & ~lines.is_future).select("customer_id", "product_id").distinct()
     offered = warehouse.table(PRODUCT_RECOMMENDATIONS)

@@ -27,6 +27,7 @@ from sahara_assets.repeat_buyers.scoring import budget_words, buyers, scoring_qu
 from sahara_assets.repeat_buyers.training_set import build_training_set, of_buyers
 from sahara_assets.repeat_buyers.wording import sentence_of
 from sahara_assets.tables.prediction import (
+    CANNOT,
     REPEAT_BUYER_DECILES,
     REPEAT_BUYER_GUARD,
     REPEAT_BUYER_IMPORTANCES,
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
 
-CANNOT = "cannot_learn"
-"""Under this name a build remembers why nothing could be learned."""
 _CODE = ("learning", "repeat_buyers", "features", "segmentation/preprocess")
 _NOT_OF_TRAINING = {
     "enabled",

@@ -153,6 +153,9 @@ PREDICTED_SEGMENTS = Table(
     key=("customer_id",),
 )
 
+CANNOT = "cannot_learn"
+"""Under this name the build of the scores remembers why nothing could be learned."""
+
 PREDICTION_TABLES: tuple[Table, ...] = (
     REPEAT_BUYER_TRAINING,
     REPEAT_BUYER_GUARD,

@@ -11,12 +11,13 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.errors import SettingsError
 from sahara_assets.onboarding.known_exports import FLAT_EVENTS
 from sahara_assets.quality.checklist import run_checks
 from sahara_assets.settings.document import parse_settings
+from sahara_assets.stages import analytics as analytics_stage
+from sahara_assets.stages import sales as sales_stage
 from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
 from sahara_assets.tables.books import BUILDS, STEP_COUNTS
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PURCHASES
@@ -292,7 +293,7 @@ def test_tables_of_analytics_are_emptied_with_the_last_of_their_drops(tmp_path):
     assert len(shop.rows(PURCHASES)) == 1
     shop.set(datasets={"purchases": {}})
     run = Run("later", NOW)
-    for stage in (stages.sessions, stages.product_events, stages.purchases):
+    for stage in (analytics_stage.sessions, analytics_stage.product_events, sales_stage.purchases):
         stage(shop.warehouse, shop.settings, run)
     assert shop.rows(SESSIONS) == shop.rows(PRODUCT_EVENTS) == shop.rows(PURCHASES) == []
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.errors import SaharaError
+from sahara_assets.stages import features as features_stage
 from sahara_assets.tables.features import CUSTOMER_FEATURES, TOP_CATEGORIES
 from sahara_assets_tests.small_shop import SmallShop, line
 
@@ -35,7 +35,7 @@ def test_every_feature_of_a_customer_worked_out_by_hand(shop):
         ],
     )
     shop.build()
-    assert stages.cut_off(shop.warehouse) == datetime(2025, 4, 1)
+    assert features_stage.cut_off(shop.warehouse) == datetime(2025, 4, 1)
     found = _features(shop)["ann"]
     assert {name: found[name] for name in ("recency_days", "tenure_days", "order_count", "line_count", "distinct_products")} == {
         "recency_days": 10, "tenure_days": 30, "order_count": 3, "line_count": 4, "distinct_products": 3,
@@ -74,7 +74,7 @@ def test_the_cut_off_is_a_setting_and_later_lines_do_not_count(tmp_path):
 def test_a_line_from_the_future_does_not_move_the_cut_off(shop):
     shop.deliver("purchases/a.csv", [line(at="2025-03-01 10:00:00"), line("2", at="2199-01-01 10:00:00")])
     shop.build()
-    assert stages.cut_off(shop.warehouse) == datetime(2025, 3, 2)
+    assert features_stage.cut_off(shop.warehouse) == datetime(2025, 3, 2)
     assert _features(shop)["ann"]["order_count"] == 1
 
 
@@ -82,7 +82,7 @@ def test_the_cut_off_is_the_local_midnight(tmp_path):
     shop = SmallShop(tmp_path, project={"time_zone": "America/New_York"})
     shop.deliver("purchases/a.csv", [line(at="2025-03-01T03:00:00Z")])  # ten in the evening of the day before
     shop.build()
-    assert stages.cut_off(shop.warehouse) == datetime(2025, 3, 1)
+    assert features_stage.cut_off(shop.warehouse) == datetime(2025, 3, 1)
 
 
 def test_nothing_sold_is_said_clearly(shop):
@@ -111,7 +111,7 @@ def test_features_of_random_customers_equal_a_plain_reckoning(tmp_path, seed):
             lines.append((order, who, draw.choice(["mug", "cup", "pan"]), draw.randint(-3, 5), price, at))
     shop.deliver("purchases/a.csv", [line(o, w, p, str(q), str(price), str(at)) for o, w, p, q, price, at in lines])
     shop.build()
-    cut_off = stages.cut_off(shop.warehouse)
+    cut_off = features_stage.cut_off(shop.warehouse)
     counted = [entry for entry in lines if entry[5] < cut_off and entry[4] > 0]
     sales = [entry for entry in counted if entry[3] >= 0]
     found = _features(shop)

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.errors import SaharaError
 from sahara_assets.features.feature_set import feature_set
+from sahara_assets.stages import features as features_stage
 from sahara_assets.tables.books import STEP_COUNTS
 from sahara_assets_tests.small_shop import SmallShop, line
 
@@ -88,7 +88,7 @@ def test_lines_are_counted_by_what_their_category_matches(tmp_path):
 
 def test_attributes_are_reckoned_at_the_cut_off(tmp_path):
     shop = built(tmp_path, features={"also": ["membership_days"]})
-    assert stages.cut_off(shop.warehouse) == datetime(2025, 3, 11)
+    assert features_stage.cut_off(shop.warehouse) == datetime(2025, 3, 11)
     names = ["age_years", "gender", "complaint", "household_income", "first_sale_days", "membership_days"]
     found = measured(shop)
     # Ann's birthday is tomorrow; what lies after the cut-off has not happened yet.
@@ -144,7 +144,7 @@ def test_a_shop_that_has_sold_nothing_yet_measures_its_customers_as_of_its_newes
     shop = SmallShop(tmp_path, datasets=DATASETS, features={"population": "customers", "model": ["household_income"]})
     shop.deliver("customers/customers_2025-03-10.csv", [{"customer_id": "ann", "Born": "2000-03-11", "Income": "7"}])
     shop.build()
-    assert stages.cut_off(shop.warehouse) == datetime(2025, 3, 11)
+    assert features_stage.cut_off(shop.warehouse) == datetime(2025, 3, 11)
     assert measured(shop)["ann"]["age_years"] == 25
 
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.errors import SaharaError
 from sahara_assets.features.feature_set import feature_set
 from sahara_assets.features.past import features_as_of
+from sahara_assets.stages import features as features_stage
+from sahara_assets.stages import sales as sales_stage
 from sahara_assets_tests.commands import sahara
 from sahara_assets_tests.features.test_parts import deliver_a_day_and_a_night, measured
 from sahara_assets_tests.small_shop import NOW, SmallShop, line
@@ -153,7 +154,7 @@ def test_as_of_the_cut_off_order_lines_say_what_the_table_says(tmp_path):
     )
     deliver_a_day_and_a_night(shop)
     shop.build()
-    cut_off = stages.cut_off(shop.warehouse)
+    cut_off = features_stage.cut_off(shop.warehouse)
     found = rows_of(features_as_of(shop.warehouse, shop.settings, cut_off))
     table = measured(shop)
     from_lines = [one.name for one in feature_set(shop.settings).features if one.table == "purchases"]
@@ -211,7 +212,7 @@ def deliver_a_world(folder, files, people, signed):
             write(shop, f"sign_ups/{number}.csv", rows, written)
     # The features of a past moment are computed from the raw tables and the lines; the rest need not be there.
     shop.load()
-    stages.purchases(shop.warehouse, shop.settings, Run("test", NOW))
+    sales_stage.purchases(shop.warehouse, shop.settings, Run("test", NOW))
     return shop
 
 

@@ -4,11 +4,11 @@ from datetime import datetime
 
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.errors import SaharaError, SettingsError
 from sahara_assets.features.feature_set import feature_set
 from sahara_assets.features.past import features_as_of
 from sahara_assets.settings.document import parse_settings
+from sahara_assets.stages import features as features_stage
 from sahara_assets.tables.books import STEP_COUNTS
 from sahara_assets.tables.sales import CUSTOMERS
 from sahara_assets_tests.analytics import made_exports as made
@@ -104,8 +104,8 @@ def test_a_visitor_brings_ids_and_country_for_the_audience_file_and_is_counted(t
 
 
 def test_the_cut_off_is_after_the_latest_session_where_visitors_are_measured(tmp_path):
-    assert stages.cut_off(shop_of(tmp_path / "a").warehouse) == datetime(2016, 8, 4)
-    assert stages.cut_off(shop_of(tmp_path / "b", "buyers").warehouse) == datetime(2016, 8, 2)
+    assert features_stage.cut_off(shop_of(tmp_path / "a").warehouse) == datetime(2016, 8, 4)
+    assert features_stage.cut_off(shop_of(tmp_path / "b", "buyers").warehouse) == datetime(2016, 8, 2)
 
 
 def test_what_visitors_did_later_was_not_known(tmp_path):

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sahara_assets import stages
 from sahara_assets.builds import Run, record
 from sahara_assets.insights.building import build_insights, build_lines
 from sahara_assets.insights.reading import rows_of
 from sahara_assets.tables.insights import INSIGHT_LINES, INSIGHTS
+from sahara_assets.tables.sales import CUSTOMERS
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 from sahara_assets_tests.small_shop import NOW, SmallShop, line
 
@@ -28,7 +28,7 @@ class InsightShop(SmallShop):
 
 def count(shop, segments=None):
     """Count the insights of a shop whose sales are built; lines after 2030 lie behind the cut-off."""
-    customers = sorted({row["customer_id"] for row in shop.rows(stages.CUSTOMERS) if row["has_sale"]})
+    customers = sorted({row["customer_id"] for row in shop.rows(CUSTOMERS) if row["has_sale"]})
     given = segments or {}
     shop.warehouse.replace(
         CUSTOMER_SEGMENTS,

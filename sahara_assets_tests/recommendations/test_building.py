@@ -8,7 +8,6 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.builds import Run, built, record
 from sahara_assets.errors import SaharaError
 from sahara_assets.exports.promotions import NAME
@@ -17,6 +16,8 @@ from sahara_assets.quality.recommendations import QUESTIONS
 from sahara_assets.recommendations.looking_up import bought_with, recommended_to
 from sahara_assets.recommendations.model import champion
 from sahara_assets.recommendations.training import training_fingerprint
+from sahara_assets.stages import features as features_stage
+from sahara_assets.stages import recommendations as recommendations_stage
 from sahara_assets.tables import recommendations as tables
 from sahara_assets.tables.books import BUILDS
 from sahara_assets.tables.features import CUSTOMER_FEATURES
@@ -43,11 +44,11 @@ def recommend(shop, *, retrain=False):
     cut_off = cut_off_of(shop.warehouse, shop.settings)
     with shop.warehouse.transaction():
         record(shop.warehouse, run, CUSTOMER_FEATURES.name, "not built", 0, {"cut_off": cut_off.isoformat()})
-    stages.bought_together(shop.warehouse, shop.settings, run)
-    stages.popular_products(shop.warehouse, shop.settings, run)
-    _, reason = stages.recommendation_model(shop.warehouse, shop.settings, run, retrain=retrain)
-    stages.product_recommendations(shop.warehouse, shop.settings, run)
-    stages.promotion_files(shop.warehouse, shop.settings, run)
+    recommendations_stage.bought_together(shop.warehouse, shop.settings, run)
+    recommendations_stage.popular_products(shop.warehouse, shop.settings, run)
+    _, reason = recommendations_stage.recommendation_model(shop.warehouse, shop.settings, run, retrain=retrain)
+    recommendations_stage.product_recommendations(shop.warehouse, shop.settings, run)
+    recommendations_stage.promotion_files(shop.warehouse, shop.settings, run)
     return reason
 
 
@@ -107,7 +108,7 @@ def test_scores_follow_from_the_registry_and_the_purchases_alone(tastes):
     model = json.loads(tastes.rows(tables.RECOMMENDATION_MODELS)[-1]["model"])
     factors = {row["product_id"]: np.array(json.loads(row["factors"])) for row in tastes.rows(tables.PRODUCT_FACTORS)}
     items = np.array(list(factors.values()))
-    cut_off = stages.cut_off(tastes.warehouse)
+    cut_off = features_stage.cut_off(tastes.warehouse)
     for customer in ("c000", "c007"):
         left = items.T @ items + model["regularisation"] * np.eye(model["factors"])
         right = np.zeros(model["factors"])

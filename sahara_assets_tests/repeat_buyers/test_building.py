@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.errors import BlockedError
 from sahara_assets.exports.lint import lint
 from sahara_assets.exports.repeat_buyers import audience_is_current, properties_of
 from sahara_assets.quality.checklist import run_checks
 from sahara_assets.repeat_buyers.registry import champion, model_of
+from sahara_assets.stages import features as features_stage
+from sahara_assets.stages import prediction as prediction_stage
 from sahara_assets.summary import told_predictions
 from sahara_assets.tables.features import CUSTOMER_FEATURES
 from sahara_assets.tables.prediction import (
@@ -33,9 +34,9 @@ RUN = Run("test", datetime(2026, 1, 1))
 
 def predict(shop, *, retrain=False):
     """Everything about repeat buyers; the reason for a training, if there was one."""
-    stages.repeat_buyer_training(shop.warehouse, shop.settings, RUN, retrain=retrain)
-    _, reason = stages.repeat_buyer_model(shop.warehouse, shop.settings, RUN)
-    stages.repeat_buyer_scores(shop.warehouse, shop.settings, RUN)
+    prediction_stage.repeat_buyer_training(shop.warehouse, shop.settings, RUN, retrain=retrain)
+    _, reason = prediction_stage.repeat_buyer_model(shop.warehouse, shop.settings, RUN)
+    prediction_stage.repeat_buyer_scores(shop.warehouse, shop.settings, RUN)
     return reason
 
 
@@ -104,28 +105,28 @@ def audience_of(shop):
 def test_those_within_the_budget_are_written_as_an_audience_and_taken_away_when_it_is_off(tmp_path):
     shop = shop_of_habits(tmp_path)
     predict(shop)
-    first = stages.repeat_buyer_audience(shop.warehouse, shop.settings, RUN)
+    first = prediction_stage.repeat_buyer_audience(shop.warehouse, shop.settings, RUN)
     within = sorted(row["customer_id"] for row in shop.rows(REPEAT_BUYER_SCORES) if row["is_contact"])
     header, *rows = audience_of(shop)
     assert header == "user_id,sahara_repeat_decile,sahara_repeat_contact"
     assert rows == [f"{name},Decile 1,contact" for name in within]
     assert lint(shop.settings.export_folder / "repeat_buyers", properties_of(shop.settings)) == []
     assert (first.rebuilt, first.row_count) == (True, len(within))
-    assert not stages.repeat_buyer_audience(shop.warehouse, shop.settings, RUN).rebuilt
+    assert not prediction_stage.repeat_buyer_audience(shop.warehouse, shop.settings, RUN).rebuilt
     assert audience_is_current(shop.settings, shop.warehouse)
     (shop.settings.export_folder / "repeat_buyers" / "audience_ga4.csv").write_text("changed by hand")
     assert not audience_is_current(shop.settings, shop.warehouse)
-    stages.repeat_buyer_audience(shop.warehouse, shop.settings, RUN)
+    prediction_stage.repeat_buyer_audience(shop.warehouse, shop.settings, RUN)
     assert audience_of(shop) == [header, *rows]
     shop.set(repeat_buyers={**WANTED, "audience": False})
-    stages.repeat_buyer_audience(shop.warehouse, shop.settings, RUN)
+    prediction_stage.repeat_buyer_audience(shop.warehouse, shop.settings, RUN)
     assert audience_of(shop) is None
     assert audience_is_current(shop.settings, shop.warehouse)
 
 
 def test_a_second_run_trains_nothing_and_builds_nothing(trained):
     before = {table.name: trained.rows(table) for table in PREDICTION_TABLES}
-    built = stages.repeat_buyer_training(trained.warehouse, trained.settings, RUN, retrain=False)
+    built = prediction_stage.repeat_buyer_training(trained.warehouse, trained.settings, RUN, retrain=False)
     assert not built.rebuilt
     assert predict(trained) is None
     assert {table.name: trained.rows(table) for table in PREDICTION_TABLES} == before
@@ -230,12 +231,12 @@ def shop_cut_offs(shop):
 
 def test_a_leaking_feature_blocks_until_it_is_allowed(tmp_path):
     shop = _leaking(tmp_path)
-    stages.repeat_buyer_training(shop.warehouse, shop.settings, RUN, retrain=False)
+    prediction_stage.repeat_buyer_training(shop.warehouse, shop.settings, RUN, retrain=False)
     verdict = verdicts_of(shop)["no_feature_separates_alone"]
     assert (verdict.passed, verdict.blocking) == (False, True)
     assert "visits_to_come (AUC 1.000 alone)" in verdict.text
     with pytest.raises(BlockedError, match="visits_to_come"):
-        stages.repeat_buyer_model(shop.warehouse, shop.settings, RUN)
+        prediction_stage.repeat_buyer_model(shop.warehouse, shop.settings, RUN)
     assert shop.rows(REPEAT_BUYER_MODELS) == []
     wanted = shop.settings.repeat_buyers.model_dump(exclude_defaults=True)
     datasets = {name: one.model_dump(exclude_defaults=True) for name, one in shop.settings.datasets.items()}
@@ -292,11 +293,11 @@ def test_too_little_to_learn_from_is_said_and_breaks_nothing(name, tmp_path):
         features=False,
     )
     if name == "too short":  # with all that follows; the others end before it
-        stages.customer_features(shop.warehouse, shop.settings, RUN)
+        features_stage.customer_features(shop.warehouse, shop.settings, RUN)
         assert predict(shop) is None
     else:
-        stages.repeat_buyer_training(shop.warehouse, shop.settings, RUN, retrain=False)
-        assert stages.repeat_buyer_model(shop.warehouse, shop.settings, RUN) == (None, None)
+        prediction_stage.repeat_buyer_training(shop.warehouse, shop.settings, RUN, retrain=False)
+        assert prediction_stage.repeat_buyer_model(shop.warehouse, shop.settings, RUN) == (None, None)
     assert [table.name for table in PREDICTION_TABLES if shop.rows(table)] == []
     verdict = verdicts_of(shop)["enough_to_learn"]
     assert (verdict.passed, verdict.blocking) == (False, False)

@@ -13,11 +13,11 @@ from html import unescape
 
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.insights.sentences import month_of
 from sahara_assets.report.insight_blocks import gather_insights
 from sahara_assets.report.page import ReportData, render_report
+from sahara_assets.stages import insights as insights_stage
 from sahara_assets.tables import insights as tables
 from sahara_assets.tables.segmentation import SEGMENT_PROFILES
 from sahara_assets_tests.browser import Browser
@@ -95,7 +95,7 @@ def test_a_shop_that_sold_nothing_has_a_report_without_insights(tmp_path):
 
 
 def test_files_hold_every_row_and_run_nothing(shop, tmp_path):
-    stages.insight_files(shop.warehouse, shop.settings, Run("test", NOW))
+    insights_stage.insight_files(shop.warehouse, shop.settings, Run("test", NOW))
     folder = shop.settings.export_folder / "insights"
     assert {path.name for path in folder.iterdir()} == {f"{t.name}.csv" for t in (*tables.TOLD, tables.INSIGHTS)}
     for table in tables.TOLD:

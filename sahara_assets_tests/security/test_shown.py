@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import logging
 import re
 import shlex
@@ -20,6 +21,7 @@ from markdown_it import MarkdownIt
 
 from sahara_assets.console import as_json
 from sahara_assets.logs import _Harmless
+from sahara_assets.report.templates import packaged
 from sahara_assets.untrusted import as_text_cell, is_formula, json_text, markdown_cell, shell_word, visible
 from sahara_assets_tests.browser import Browser
 from sahara_assets_tests.commands import sahara
@@ -154,17 +156,27 @@ class _Elements(HTMLParser):
     def __init__(self):
         super().__init__()
         self.found = []
+        self.scripts = []
 
     def handle_starttag(self, tag, attributes):
         self.found.append((tag, dict(attributes)))
 
+    def handle_data(self, data):
+        if self.lasttag == "script" and data.strip():
+            self.scripts.append(data)
 
-def test_the_report_of_the_hostile_shop_holds_no_script_handler_or_address(hostile_project):
+
+def test_the_report_of_the_hostile_shop_holds_no_script_but_its_own_and_no_handler_or_address(hostile_project):
     page = (hostile_project / "exports" / "sahara_report.html").read_text(encoding="utf-8")
     parser = _Elements()
     parser.feed(page)
     tags = {tag for tag, _ in parser.found}
-    assert not tags & {"script", "iframe", "object", "embed", "form", "base", "foreignobject"}
+    scripts = [attributes for tag, attributes in parser.found if tag == "script"]
+    assert scripts == [{"type": "application/json", "id": "insight-data"}, {}]
+    inert, own = parser.scripts
+    assert isinstance(json.loads(inert), dict)
+    assert own == packaged("insights.js")
+    assert not tags & {"iframe", "object", "embed", "form", "base", "foreignobject"}
     for tag, attributes in parser.found:
         assert not [name for name in attributes if name.startswith("on")], tag
         for name in ("href", "src", "xlink:href", "action", "srcset", "style"):

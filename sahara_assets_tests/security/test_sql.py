@@ -14,6 +14,7 @@ from ibis.backends.sql.compilers.bigquery import BigQueryCompiler
 
 from sahara_assets.settings.document import parse_settings
 from sahara_assets.tables.datasets import RAW_TABLES
+from sahara_assets.tables.reporting import REPORT_VIEWS
 from sahara_assets.tables.schema import ALL_TABLES
 from sahara_assets.warehouse.base import quoted
 from sahara_assets.warehouse.expressions import is_one_of, starts_with_code
@@ -33,7 +34,7 @@ def test_hostile_names_headers_values_and_settings_are_data_on_duckdb(hostile_pr
         drops = dict(connection.execute("SELECT path, rows_loaded FROM drops WHERE status = 'loaded'").fetchall())
         countries = {value for (value,) in connection.execute("SELECT DISTINCT country FROM raw_purchases").fetchall()}
         extra = connection.execute("SELECT DISTINCT _extra FROM raw_purchases").fetchall()
-    assert tables == {table.name for table in ALL_TABLES}
+    assert tables == {table.name for table in (*ALL_TABLES, *REPORT_VIEWS)}
     assert set(drops) == {f"purchases/{name}" for name in SHOWN_NAMES}
     assert all(drops.values())
     assert countries == set(SQL[:3])

@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.features.declarations import BY_NAME
 from sahara_assets.quality.checklist import run_checks
 from sahara_assets.segment_labels.learning import SegmentClassifier, Validated, validate
+from sahara_assets.stages import prediction as prediction_stage
+from sahara_assets.stages import segmentation as segmentation_stage
 from sahara_assets.summary import told_predictions
 from sahara_assets.tables.prediction import PREDICTED_SEGMENTS, SEGMENT_CLASSIFIER
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
@@ -57,10 +58,10 @@ def shop_of_attributes(folder, warehouse=None, /, *, telling=True, attributes=AT
     shop.deliver("purchases.csv", lines)
     shop.deliver("customers.csv", people)
     shop.build()
-    stages.segmentation_model(shop.warehouse, shop.settings, RUN, retrain=False)
-    stages.customer_segments(shop.warehouse, shop.settings, RUN)
-    stages.segment_profiles(shop.warehouse, shop.settings, RUN)
-    stages.predicted_segments(shop.warehouse, shop.settings, RUN)
+    segmentation_stage.segmentation_model(shop.warehouse, shop.settings, RUN, retrain=False)
+    segmentation_stage.customer_segments(shop.warehouse, shop.settings, RUN)
+    segmentation_stage.segment_profiles(shop.warehouse, shop.settings, RUN)
+    prediction_stage.predicted_segments(shop.warehouse, shop.settings, RUN)
     return shop
 
 
@@ -98,7 +99,7 @@ def test_how_good_it_is_is_said_against_the_commonest_segment(told):
     assert checks["predicted_only_where_none"].passed
     again = SegmentClassifier.from_json(row["model"])
     assert again.to_json() == row["model"]
-    assert not stages.predicted_segments(told.warehouse, told.settings, RUN).rebuilt
+    assert not prediction_stage.predicted_segments(told.warehouse, told.settings, RUN).rebuilt
 
 
 @pytest.mark.parametrize(

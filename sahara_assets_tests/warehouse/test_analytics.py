@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.features.feature_set import feature_set
 from sahara_assets.quality.checklist import run_checks
+from sahara_assets.stages import features as features_stage
+from sahara_assets.stages import sales as sales_stage
 from sahara_assets.tables.analytics import PRODUCT_EVENTS, SESSIONS
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PURCHASES
 from sahara_assets.warehouse.expressions import first_known, money_each, plus_milliseconds, seconds_between
@@ -148,13 +149,13 @@ def a_second_build_finds_nothing_to_do(shop):
 def the_other_rules_of_a_purchase_mean_the_same_everywhere(shop):
     run = Run("other rules", NOW)
     shop.set(**{**PARTS, "analytics": {"purchases": "tutorial"}})
-    stages.purchases(shop.warehouse, shop.settings, run)
+    sales_stage.purchases(shop.warehouse, shop.settings, run)
     rows = [row for row in shop.rows(PURCHASES) if row["order_id"] not in {"C7", "1"}]
     assert [(r["order_id"], r["product_id"], r["quantity"], r["unit_price"]) for r in rows] == [
         (f"0017/1/{made.STARTED}", "P1", Decimal(1), Decimal("12.9900"))
     ]
     shop.set(**{**PARTS, "analytics": {"purchases": "transactions", "order": "session"}})
-    stages.purchases(shop.warehouse, shop.settings, run)
+    sales_stage.purchases(shop.warehouse, shop.settings, run)
     rows = [row for row in shop.rows(PURCHASES) if row["order_id"] not in {"C7", "1"}]
     # Without transactions the same purchase twice in a session is two.
     assert sorted((row["order_id"], row["product_id"], row["quantity"]) for row in rows) == [
@@ -172,7 +173,7 @@ def visitors_are_measured_by_their_sessions(shop):
     run = Run("visitors", NOW)
     names = ["session_count", "page_views", "engagement_msec", "time_on_site_seconds", "operating_system", "channel"]
     shop.set(**{**PARTS, "features": {"population": "everyone", "also": names}})
-    for stage in (stages.purchases, stages.customers, stages.customer_features):
+    for stage in (sales_stage.purchases, sales_stage.customers, features_stage.customer_features):
         stage(shop.warehouse, shop.settings, run)
     rows = {row["customer_id"]: row for row in shop.rows(feature_set(shop.settings).table)}
     assert {who: [row[name] for name in names] for who, row in rows.items()} == {

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.insights.views import IN_WORDS, content_of
 from sahara_assets.quality.insights import QUESTIONS
+from sahara_assets.stages import insights as insights_stage
 from sahara_assets.tables.columns import Kind
 from sahara_assets.tables.insights import INSIGHT_LINES, INSIGHT_TABLES
 from sahara_assets.tables.reporting import REPORT_SALES_LINES, REPORT_SEGMENTS, REPORT_VIEWS
@@ -88,7 +88,7 @@ def test_every_insight_and_every_view_is_the_same_on_every_warehouse_and_views_s
         _assert_equal(table, here.rows(table), embedded.rows(table))
         assert here.rows(table), table.name
     for shop in (here, embedded):
-        stages.report_views(shop.warehouse, shop.settings, run)
+        insights_stage.report_views(shop.warehouse, shop.settings, run)
     present = here.warehouse.present_columns()
     for view in REPORT_VIEWS:
         found = here.rows(view)
@@ -105,7 +105,7 @@ def test_every_insight_and_every_view_is_the_same_on_every_warehouse_and_views_s
 
 def _views_outlive_what_they_show(shop, run):
     warehouse = shop.warehouse
-    assert not stages.report_views(warehouse, shop.settings, run).rebuilt
+    assert not insights_stage.report_views(warehouse, shop.settings, run).rebuilt
     # Their tables are written anew, as every run with something new does, under the same views.
     sales = [row for row in shop.rows(INSIGHT_LINES) if row["is_sale"]]
     warehouse.replace(INSIGHT_LINES, sales[:3])
@@ -117,13 +117,13 @@ def _views_outlive_what_they_show(shop, run):
     narrow = REPORT_SEGMENTS.only("tier", "segment")
     warehouse.create_view(narrow, content_of(warehouse, REPORT_SEGMENTS).select("tier", "segment"))
     assert warehouse.present_columns()[REPORT_SEGMENTS.name] == {"tier", "segment"}
-    assert stages.report_views(warehouse, shop.settings, run).rebuilt
+    assert insights_stage.report_views(warehouse, shop.settings, run).rebuilt
     assert [row["segment_name"] for row in shop.rows(REPORT_SEGMENTS)] == ["Segment B"]
 
 
 def test_a_view_that_loses_or_doubles_rows_is_found(tmp_path):
     shop = _told(tmp_path)
-    stages.report_views(shop.warehouse, shop.settings, Run("test", NOW))
+    insights_stage.report_views(shop.warehouse, shop.settings, Run("test", NOW))
     ask = next(question.ask for question in QUESTIONS if question.name == "views_show_all")
     assert ask(shop.warehouse, shop.settings)[0]
     with shop.warehouse.transaction():

@@ -5,13 +5,13 @@ from datetime import datetime
 
 import pytest
 
-from sahara_assets import stages
 from sahara_assets.builds import Run
 from sahara_assets.learning.classifier import KINDS
 from sahara_assets.learning.trees import Trees
 from sahara_assets.quality import prediction
 from sahara_assets.repeat_buyers.registry import CANDIDATE, CHAMPION, model_of, model_text
 from sahara_assets.repeat_buyers.training_set import customers_as_of
+from sahara_assets.stages import prediction as prediction_stage
 from sahara_assets.tables.prediction import (
     PREDICTED_SEGMENTS,
     REPEAT_BUYER_MODELS,
@@ -65,7 +65,7 @@ def test_training_sets_and_scores_are_equal(warehouse, embedded, tmp_path):
         rows = [{**row, "stage": CHAMPION if row["kind"] == kind else CANDIDATE} for row in models]
         for shop in (here, other):
             shop.warehouse.replace(REPEAT_BUYER_MODELS, rows)
-            stages.repeat_buyer_scores(shop.warehouse, shop.settings, RUN)
+            prediction_stage.repeat_buyer_scores(shop.warehouse, shop.settings, RUN)
         assert here.rows(REPEAT_BUYER_SCORES)
         _equal(here.rows(REPEAT_BUYER_SCORES), other.rows(REPEAT_BUYER_SCORES))
         verdict = asked.answer(warehouse, here.settings)
