@@ -224,7 +224,7 @@ def test_a_kill_right_after_a_retrain_has_committed_does_not_look_like_nothing_n
 
 
 @pytest.mark.long
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(4 * 3600)
 def test_after_fifty_kills_too(undisturbed, tmp_path, long_count):
     rounds = (one_round(undisturbed, tmp_path / str(seed), seed, kills=3, kills_of_retrains=2) for seed in range(10))
     assert sum(rounds) == 50
