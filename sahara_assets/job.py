@@ -63,9 +63,11 @@ def dagster_history(settings: Settings) -> Iterator[dg.DagsterInstance]:
     import dagster as dg
     from filelock import FileLock
 
+    from sahara_assets.history import kept_open
+
     home = dagster_home(settings)
     with FileLock(home / "history.lock"):
-        instance = dg.DagsterInstance.from_config(str(home))
+        instance = dg.DagsterInstance.from_ref(kept_open(home))
         # Each is made when it is first asked for.
         _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
     with instance:

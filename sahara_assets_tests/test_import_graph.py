@@ -35,7 +35,7 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
     ("questioned", ("quality.*",)),
     ("told", ("report.*",)),
     ("staged", ("stages.*",)),
-    ("wired", ("resources", "failures", "launching", "logs")),
+    ("wired", ("resources", "failures", "history", "launching", "logs")),
     ("shown", ("assets.*", "checks", "automation", "extract_sensor", "alerts")),
     ("offered", ("definitions",)),
     ("commanded", ("console", "printing", "summary", "job", "running", "commands.*", "cli")),
@@ -44,6 +44,7 @@ LAYERS: list[tuple[str, tuple[str, ...]]] = [
 WITH_DAGSTER = (
     "resources",
     "failures",
+    "history",
     "launching",
     "logs",
     "assets.*",
