@@ -79,6 +79,11 @@ docs: .venv/.test ## Write docs/configuration.md, docs/tables.md and the LookML 
 sample: .venv/.runtime ## Write data/ anew
 	$(VENV)/sahara generate --rows 20000 --seed 20 --days-per-drop 7 --out data
 
+.PHONY: cookbook
+cookbook: .venv/.test ## Run the whole pipeline on the sample shop and execute docs/cookbook.ipynb over it
+	$(VENV)/sahara run
+	$(VENV)/python scripts/cookbook.py
+
 .PHONY: lock
 lock: ## Compile requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/runtime.txt
