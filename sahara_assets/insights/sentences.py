@@ -257,7 +257,7 @@ def basket_pairs(read: Reader) -> str:
     rows = read.rows(tables.BASKET_PAIRS, 1)
     if not rows:
         fewest = read.scope.settings.insights.pair_orders
-        return f"No two products that stand on at least {fewest} orders each were ordered together by known customers."
+        return f"Known customers ordered no two products together at least {fewest} times."
     (row,) = rows
     return (
         f"{named(row, '_a')} and {named(row, '_b')} are bought together most: on {counted(row['order_count'], 'order')}, "

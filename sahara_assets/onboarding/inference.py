@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sahara_assets.tables.datasets import Dataset
 
 _AUTO_DELIMITERS = frozenset(",;\t|")
-DATE_COLUMNS = {"purchases": "ordered_at", "customers": "signed_up_on"}
+DATE_COLUMNS = {"purchases": "ordered_at", "customers": "signed_up_on", "sign_ups": "signed_up_on"}
 
 
 def delimiter(groups: Sequence[Group]) -> Finding[str]:

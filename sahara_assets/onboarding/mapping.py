@@ -50,6 +50,15 @@ ROLES: dict[str, dict[str, tuple[str, float, float]]] = {
         "client_id": ("client", 0.6, 3.5),
         "user_id": ("user", 0.5, 3.0),
         "signed_up_on": ("signup", 0.7, 3.2),
+        "account_id": ("account", 0.5, 4.0),
+    },
+    "accounts": {
+        "account_id": ("account", 1.0, 4.0),
+        "country": ("country", 0.7, 3.0),
+    },
+    "sign_ups": {
+        "customer_id": ("customer", 1.0, 2.2),
+        "signed_up_on": ("signup", 1.0, 3.2),
     },
 }
 # Where no id is found, a name can stand in for it, unsurely.
@@ -98,7 +107,7 @@ def map_columns(dataset: str, profiles: Sequence[ColumnProfile], relations: Rela
     """The best assignment for one dataset.
 
     Args:
-        dataset: `purchases`, `products` or `customers`.
+        dataset: one of `ROLES`.
         profiles: one per column of the file.
         relations: over the same profiles.
     """

@@ -144,6 +144,12 @@ class Proposal:
         return next((dataset for dataset in self.datasets if dataset.name == name), None)
 
     @property
+    def model(self) -> tuple[str, ...]:
+        """The features to cluster customers on where nothing tells what they bought: every number that they or their accounts come with."""
+        people = (self.dataset(name) for name in ("customers", "accounts"))
+        return tuple(dict.fromkeys(feature for dataset in people if dataset for feature in dataset.model))
+
+    @property
     def summary_lines(self) -> list[str]:
         """What was found, for a terminal: one line a finding, doubts last."""
         lines = [f"drop folder: {self.folder}"]

@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOOK_BYTES = 4096
-_LEAST_FIT = {"purchases": 2.2, "products": 2.8, "customers": 2.8}
+_LEAST_FIT = {"purchases": 2.2, "products": 2.8, "customers": 2.8, "accounts": 2.8, "sign_ups": 2.8}
 _FILE_WORDS = {
     "purchases": {"order", "sale", "line", "lineitem"},
     "products": {"product", "sku", "stock"},
     "customers": {"customer", "user"},
 }
+_MOST_OF_SIGN_UPS = 4
+"""A list of sign-ups says who and when, and hardly more."""
 _REMEDIES = {
     "order_id": "export the order, invoice or receipt number with every line",
     "product_id": "export the article number or SKU with every line",
@@ -73,6 +75,7 @@ def propose(files: Sequence[Path], root: Path, progress: Progress | None = None)
     known, unused = _known(recognised, folder, all_paths)
     groups, unread = group_files(others, progress)
     classified = [_classify(group) for group in groups]
+    _beside_customers(classified)
     sells = any(dataset.sells for dataset in known)
     chosen, left_over = _choose(classified, folder, needs_purchases=not sells)
     unused += left_over
@@ -84,7 +87,8 @@ def propose(files: Sequence[Path], root: Path, progress: Progress | None = None)
             proposal, scans[name] = _dataset(name, chosen[name], folder, all_paths, progress)
             datasets.append(proposal)
     purchases = next((dataset for dataset in datasets if dataset.name == "purchases"), None)
-    told_by = purchases or next((dataset for dataset in datasets if dataset.name == "customers"), None)
+    people = [dataset for dataset in datasets if dataset.name in {"customers", "accounts"}]
+    told_by = purchases or next((dataset for dataset in people if dataset.amounts.signs), next(iter(people), None))
     mine = [item.group for item in chosen.get(told_by.name, [])] if told_by else []
     could_not = _could_not(datasets, from_analytics=sells)
     return Proposal(
@@ -151,7 +155,7 @@ def _analytics(known: Sequence[KnownDataset], *, has_purchases: bool) -> dict[st
 
 def _classify(group: Group) -> _Classified:
     mappings = {name: map_columns(name, group.profiles, group.relations) for name in ROLES}
-    fits = {name: mapping.fit for name, mapping in mappings.items()}
+    fits = {name: mappings[name].fit for name in _FILE_WORDS}
     lines = {match.column: match.sure for match in mappings["purchases"].matches if match.header is not None}
     # An order's file has unique customers or products now and then; what speaks of orders is no list of either.
     order_like = sum(lines.get(name, 0.0) > 0.75 for name in ("order_id", "quantity", "ordered_at"))
@@ -176,6 +180,32 @@ def _classify(group: Group) -> _Classified:
     for name, words in _FILE_WORDS.items():
         fits[name] += 0.6 * bool(named & words)
     return _Classified(group, mappings, fits)
+
+
+def _beside_customers(classified: Sequence[_Classified]) -> None:
+    """Lists that a list of customers leads to: their accounts, and when they signed up. Without such a list, these are the customers."""
+    customers = [item for item in classified if item.fits["customers"] >= _LEAST_FIT["customers"]]
+    for item in classified:
+        others = [other for other in customers if other is not item]
+        accounts, sign_ups = item.mappings["accounts"], item.mappings["sign_ups"]
+        belong = any(
+            other.best == "customers" and {"customer_id", "account_id"} <= _columns(other.mappings["customers"])
+            for other in others
+        )
+        if belong and "account_id" in _columns(accounts) and "account_id" not in _columns(item.mappings["customers"]):
+            item.fits["accounts"] = max(accounts.fit, item.fits[item.best] + 2.0)
+        says_more = any("signed_up_on" not in _columns(other.mappings["customers"]) for other in others)
+        if (
+            says_more
+            and item.best == "customers"
+            and not sign_ups.missing
+            and len(item.group.header) <= _MOST_OF_SIGN_UPS
+        ):
+            item.fits["sign_ups"] = item.fits["customers"] + 2.0
+
+
+def _columns(mapping: Mapping) -> set[str]:
+    return {match.column for match in mapping.matches if match.header is not None}
 
 
 def _choose(

@@ -123,9 +123,8 @@ def render_config(proposal: Proposal) -> str:
     for known in proposal.known:
         lines += _known_dataset(known)
     lines += _analytics(proposal)
-    customers = proposal.dataset("customers")
     if proposal.dataset("purchases") is None and "purchases" not in proposal.analytics:
-        lines += _by_attributes(customers.model) if customers and customers.model else _no_purchases()
+        lines += _by_attributes(proposal) if proposal.model else _no_purchases()
     lines += _rules(proposal.rules)
     lines += _unused(proposal)
     return "\n".join(lines) + "\n"
@@ -204,19 +203,27 @@ def _attributes(dataset: DatasetProposal) -> list[str]:
     return lines
 
 
-def _by_attributes(model: Sequence[str]) -> list[str]:
+def _by_attributes(proposal: Proposal) -> list[str]:
     """Settings of a project without order lines: everyone in the customer file, by what it says of them."""
+    joined = [dataset.name for dataset in proposal.datasets if dataset.name in {"accounts", "sign_ups"}]
+    missing = [
+        *_comment(
+            f"Who has nothing of them, being known from {' or '.join(joined)} only, gets no segment and is counted."
+        ),
+        'missing = "drop"',
+    ]
     return [
         "",
         *_comment("--- purchases: NOT FOUND, so customers are measured by what their file says of them ---"),
         "[features]",
         'population = "customers"',
         *_comment("Every number among the attributes; take out what your segments should not be about."),
-        f"model = {toml_list(model)}",
+        f"model = {toml_list(proposal.model)}",
         "",
         "[preprocessing]",
         *_comment("Amounts differ by orders of magnitude only among a few customers: these are capped."),
         "cap_quantile = 0.95",
+        *(missing if joined else []),
     ]
 
 

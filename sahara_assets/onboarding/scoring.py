@@ -23,15 +23,16 @@ OWN_NAME = 1.5  # the header is our column's own name
 RULED_OUT = -8.0
 
 WORDS: Mapping[str, Mapping[str, float]] = {
-    "order": {"order": 3, "sale": 1.5, "id": 1.5, "name": -1, "filler": 0, "bill": 0, "parent": -2, "pay": -1.5, "date": -5, "time": -4, "quantity": -5, "price": -5, "line": -4, "lineitem": -2.5, "status": -4, "product": -3, "customer": -3, "ship": -2.5, "total": -3, "store": -2, "user": -2, "cost": -4},
+    "order": {"account": -3, "order": 3, "sale": 1.5, "id": 1.5, "name": -1, "filler": 0, "bill": 0, "parent": -2, "pay": -1.5, "date": -5, "time": -4, "quantity": -5, "price": -5, "line": -4, "lineitem": -2.5, "status": -4, "product": -3, "customer": -3, "ship": -2.5, "total": -3, "store": -2, "user": -2, "cost": -4},
     "customer": {"customer": 3.5, "user": 2.3, "id": 1.5, "name": -1, "filler": 0, "bill": 0, "email": 1.5, "person": -2, "phone": -0.5, "analytics": -1.5, "category": -4, "status": -4, "region": -4, "country": -4, "ship": -2, "date": -5, "store": -3, "total": -4, "price": -4, "quantity": -4, "note": -3, "sale": 0, "parent": -1.5, "address": -3, "signup": -4, "birth": -5},
+    "account": {"account": 3.5, "customer": 0, "id": 1.5, "name": -1, "filler": 0, "parent": -2, "user": -4, "order": -3, "product": -4, "date": -5, "status": -4, "category": -4, "region": -4, "country": -4, "total": -4, "quantity": -4, "price": -4, "person": -3, "email": -3, "phone": -3},
     "product": {"product": 2.5, "sku": 3.5, "stock": 1.5, "id": 1.5, "lineitem": 0, "line": -2, "filler": 0, "name": -1, "description": -3, "category": -3, "price": -4, "quantity": -4, "total": -4, "date": -4, "store": -2.5, "status": -3, "tax": -3, "ship": -3, "discount": -3, "parent": -1, "sale": 0, "order": -1, "cost": -4},
-    "description": {"description": 3, "name": 2.5, "product": 1.5, "lineitem": 0.5, "stock": 0.3, "filler": 0, "id": -2, "category": -2, "customer": -4, "order": -2, "person": -4, "store": -2.5, "ship": -3, "pay": -3, "sku": -1, "bill": -3, "region": -4, "country": -3, "user": -3},
+    "description": {"account": -4, "description": 3, "name": 2.5, "product": 1.5, "lineitem": 0.5, "stock": 0.3, "filler": 0, "id": -2, "category": -2, "customer": -4, "order": -2, "person": -4, "store": -2.5, "ship": -3, "pay": -3, "sku": -1, "bill": -3, "region": -4, "country": -3, "user": -3},
     "quantity": {"quantity": 3.5, "product": 0.3, "order": 0, "made": 0, "line": 0, "lineitem": 0.3, "sale": 0, "unit": 0, "filler": 0, "ship": -2.5, "undone": -2, "stock": -3, "price": -4, "total": -0.5, "id": -2, "list": -2, "weight": -1, "discount": -3},
     "price": {"price": 3, "unit": 1.5, "product": 0.5, "lineitem": 0.5, "sale": 0.3, "merch": 0.7, "netgross": 0, "cost": 1.5, "filler": 0, "currency": 0, "total": -2.5, "list": -1.2, "tax": -1, "ship": -4, "discount": -2.5, "line": -0.5, "parent": -0.5, "order": -1, "category": -2, "base": -0.5},
-    "when": {"date": 2.5, "time": 0.7, "order": 1.7, "sale": 1.2, "made": 1.7, "bill": 0, "filler": 0, "pay": -0.7, "updated": -3, "ship": -3.5, "due": -3, "birth": -6, "undone": -3, "signup": -2.5, "customer": -2, "product": -1},
+    "when": {"account": -2, "date": 2.5, "time": 0.7, "order": 1.7, "sale": 1.2, "made": 1.7, "bill": 0, "filler": 0, "pay": -0.7, "updated": -3, "ship": -3.5, "due": -3, "birth": -6, "undone": -3, "signup": -2.5, "customer": -2, "product": -1},
     "country": {"country": 4, "bill": 0.3, "ship": -0.3, "customer": 0.3, "region": -2, "order": 0, "id": 0, "name": 0, "filler": 0, "currency": -3, "product": -3},
-    "category": {"category": 3.5, "product": 1, "line": 1.2, "status": 0.3, "name": 0, "id": -1, "lineitem": 0, "filler": 0, "stock": 0, "parent": -1.5, "customer": -4, "order": -2, "pay": -4, "ship": -4, "store": -2, "price": -3},
+    "category": {"account": -4, "category": 3.5, "product": 1, "line": 1.2, "status": 0.3, "name": 0, "id": -1, "lineitem": 0, "filler": 0, "stock": 0, "parent": -1.5, "customer": -4, "order": -2, "pay": -4, "ship": -4, "store": -2, "price": -3},
     "currency": {"currency": 4, "id": 0, "order": 0, "product": 0, "filler": 0, "price": -1.5, "total": -1.5, "list": -0.5},
     "client": {"analytics": 3, "customer": 0.7, "id": 1, "user": 0.3, "filler": 0},
     "user": {"user": 3, "id": 1, "analytics": 0, "filler": 0, "name": -2, "email": -3, "customer": -1},
@@ -43,6 +44,8 @@ WORDS: Mapping[str, Mapping[str, float]] = {
 ABOUT: Mapping[str, Mapping[str, Mapping[str, float]]] = {
     "products": {"product": {"id": 2.5}, "description": {"name": 3.5}},
     "customers": {"customer": {"id": 2.5}, "user": {"id": 0}},
+    "accounts": {"account": {"id": 2.5}},
+    "sign_ups": {"customer": {"id": 2.5}},
     "purchases": {},
 }
 
@@ -276,4 +279,5 @@ _VALUE_SCORES: Mapping[str, Callable[[ColumnProfile], Evidence]] = {
     "currency": _currency,
     "client": _client,
     "user": _user,
+    "account": _user,
 }

@@ -19,6 +19,7 @@ IDEAS: dict[str, str] = {
     "sale": "sale sales sold verkauf verkaufs vente ventes venta ventas vendita vendite verkoop",
     "customer": "customer customers cust cus cst client clients buyer shopper account acct household patron purchaser debtor consumer visitor "
     "kunde kunden kd kaeufer kaufer debitor besteller acheteur cliente clientes clienti comprador acquirente klant klanten koper afnemer",
+    "account": "account accounts acct organisation organization household konto compte cuenta conto rekening",
     "user": "user usr member login contact loyalty card benutzer nutzer mitglied utilisateur usuario utente gebruiker lid fidelite tarjeta",
     "product": "product products prod item items article articles art material variant good goods merchandise part model itm produto produtos produse "
     "artikel artikels produkt produkte ware produit produits prd articulo articulos producto prodotto prodotti articolo articoli producten",

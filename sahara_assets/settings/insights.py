@@ -27,7 +27,7 @@ class InsightSettings(Section):
         description="How many of the latest months are told one by one; earlier ones count in their years.",
     )
     pair_orders: int = Field(
-        5, ge=2, description="Fewest orders that a product must be on to be looked at for what is bought with it."
+        5, ge=2, description="Fewest orders that two products must be on together to be told as bought together."
     )
     odd_weeks: int = Field(
         6, ge=3, le=52, description="A day is held against the same weekday in so many weeks before and after it."

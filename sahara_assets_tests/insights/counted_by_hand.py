@@ -256,12 +256,10 @@ class ByHand:
         found = {}
         for buyers, orders in baskets.items():
             singles = Counter(product for products in orders.values() for product in products)
-            pairs = Counter(
-                pair
-                for products in orders.values()
-                for pair in combinations(sorted(p for p in products if singles[p] >= fewest), 2)
-            )
+            pairs = Counter(pair for products in orders.values() for pair in combinations(sorted(products), 2))
             for (a, b), count in pairs.items():
+                if count < fewest:
+                    continue
                 size = len(orders)
                 found[buyers, a, b] = {
                     "order_count": count,
