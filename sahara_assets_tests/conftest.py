@@ -120,10 +120,19 @@ def made_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_project(made_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project after its first `sahara run`; nobody writes into it: take `project` for that."""
-    root = tmp_path_factory.mktemp("finished")
-    (root / "sahara.toml").write_text(WITH_INSIGHTS)
-    shutil.copytree(made_shop, root / "data")
+    """A project after its first `sahara run`; nobody writes into it."""
+    return _finished(tmp_path_factory.mktemp("finished"), made_shop, WITH_INSIGHTS)
+
+
+@pytest.fixture(scope="session")
+def small_finished_project(made_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same without insights; nobody writes into it: take `project` for that."""
+    return _finished(tmp_path_factory.mktemp("small"), made_shop, SMALL)
+
+
+def _finished(root: Path, shop: Path, settings: str) -> Path:
+    (root / "sahara.toml").write_text(settings)
+    shutil.copytree(shop, root / "data")
     outcome = sahara("run", cwd=root)
     assert outcome.code == 0, outcome.err
     (root / "first_run.txt").write_text(outcome.out)
@@ -153,10 +162,10 @@ def schema() -> str:
 
 
 @pytest.fixture
-def project(finished_project: Path, tmp_path: Path) -> Path:
-    """A copy of the finished project, to do with as one likes."""
+def project(small_finished_project: Path, tmp_path: Path) -> Path:
+    """A copy of the finished project without insights, to do with as one likes."""
     root = tmp_path / "project"
-    shutil.copytree(finished_project, root, ignore=shutil.ignore_patterns(".sahara"))
+    shutil.copytree(small_finished_project, root, ignore=shutil.ignore_patterns(".sahara"))
     return root
 
 

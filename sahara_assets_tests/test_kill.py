@@ -91,7 +91,7 @@ class Running:
         self.process.stderr.close()
 
 
-def make_project(folder, drops):
+def make_project(folder, drops, *, insights):
     folder.mkdir()
     (folder / "sahara.toml").write_text(
         f"""
@@ -107,6 +107,8 @@ def make_project(folder, drops):
         [datasets.products]
         [rules]
         fee_codes = ["POST", "DOT", "GIFTWRAP", "BANK CHARGES"]
+        [insights]
+        enabled = {str(insights).lower()}
         """
     )
     return folder
@@ -136,9 +138,9 @@ def champion_version(folder):
 class Undisturbed:
     """The same shop, never killed; retrained as often as is asked for."""
 
-    def __init__(self, folder, drops):
-        self.drops = drops
-        self.folder = make_project(folder, drops)
+    def __init__(self, folder, drops, *, insights):
+        self.drops, self.insights = drops, insights
+        self.folder = make_project(folder, drops, insights=insights)
         self.lines = []
         self.states = {}
 
@@ -153,9 +155,13 @@ class Undisturbed:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    root = tmp_path_factory.mktemp("kill")
+    """Without insights, which are a third of a run."""
+    return undisturbed_in(tmp_path_factory.mktemp("kill"), insights=False)
+
+
+def undisturbed_in(root, *, insights):
     generate(root / "shop", rows=8_000, days_per_drop=7)
-    found = Undisturbed(root / "undisturbed", root / "shop")
+    found = Undisturbed(root / "undisturbed", root / "shop", insights=insights)
     found.state(1)
     return found
 
@@ -187,7 +193,7 @@ def same_as(undisturbed, folder):
 
 def one_round(undisturbed, folder, seed, kills, kills_of_retrains):
     draws = np.random.default_rng(seed)
-    project = make_project(folder, undisturbed.drops)
+    project = make_project(folder, undisturbed.drops, insights=undisturbed.insights)
     landed = kill_and_go_on(project, draws, kills, 0, undisturbed.lines[0])
     Running(project).finish()
     version = same_as(undisturbed, project)
@@ -225,7 +231,8 @@ def test_a_kill_right_after_a_retrain_has_committed_does_not_look_like_nothing_n
 
 @pytest.mark.long
 @pytest.mark.timeout(4 * 3600)
-def test_after_fifty_kills_too(undisturbed, tmp_path, long_count):
+def test_after_fifty_kills_too(tmp_path, long_count):
+    undisturbed = undisturbed_in(tmp_path, insights=True)
     rounds = (one_round(undisturbed, tmp_path / str(seed), seed, kills=3, kills_of_retrains=2) for seed in range(10))
     assert sum(rounds) == 50
     long_count(

@@ -92,13 +92,14 @@ def test_postgres_gives_equal_tables(project, postgres_servers, schema, origin, 
     assert (tmp_path / exported).read_bytes() == (folder / exported).read_bytes()
 
 
-def equal_on_bigquery(folder, root, fake, days):
+def equal_on_bigquery(folder, root, fake, days, *, insights):
     """The first days on the embedded warehouse and on BigQuery's fake; how many rows they hold."""
     (root / "drops").mkdir()
     for path in sorted(REAL.iterdir())[:days]:
         shutil.copy2(path, root / "drops")
     text = (folder / "sahara.toml").read_text()
-    (root / "sahara.toml").write_text(re.sub(r'(?m)^folder = ".*online_retail"', 'folder = "drops"', text))
+    text = re.sub(r'(?m)^folder = ".*online_retail"', 'folder = "drops"', text)
+    (root / "sahara.toml").write_text(f"{text}\n[insights]\nenabled = {str(insights).lower()}\n")
     url = "bigquery://test-project/online_retail?location=EU"
     first = sahara(root, "run", "--json")
     again = sahara(root, "run", "--json", SAHARA_WAREHOUSE_URL=url, BIGQUERY_EMULATOR_HOST=fake.address)
@@ -109,13 +110,13 @@ def equal_on_bigquery(folder, root, fake, days):
 
 def test_bigquery_gives_equal_tables_for_three_days(project, tmp_path, fake_bigquery, monkeypatch):
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", fake_bigquery.address)
-    assert equal_on_bigquery(project[0], tmp_path, fake_bigquery, 3) > 5_000
+    assert equal_on_bigquery(project[0], tmp_path, fake_bigquery, 3, insights=False) > 5_000
 
 
 @pytest.mark.long
 def test_bigquery_gives_equal_tables_for_thirty_days(project, tmp_path, fake_bigquery, monkeypatch, long_count):
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", fake_bigquery.address)
-    rows = equal_on_bigquery(project[0], tmp_path, fake_bigquery, 30)
+    rows = equal_on_bigquery(project[0], tmp_path, fake_bigquery, 30, insights=True)
     long_count(
         "Online Retail on DuckDB and on the BigQuery fake: equal tables after a whole run", f"30 days, {rows:,} rows"
     )

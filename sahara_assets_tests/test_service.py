@@ -39,6 +39,9 @@ time_zone = "Europe/London"
 [segmentation]
 k_min = 3
 k_max = 4
+
+[insights]
+enabled = false
 """
 
 

@@ -5,7 +5,6 @@ import shutil
 import pytest
 
 from sahara_assets_tests.commands import sahara, start
-from sahara_assets_tests.conftest import WITH_INSIGHTS
 from sahara_assets_tests.equal_tables import compare, tables_of
 from sahara_assets_tests.postgres_server import binaries
 from sahara_assets_tests.warehouse.conftest import address_of
@@ -22,8 +21,7 @@ CASES = [
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("place", "machines", "words"), CASES)
-def test_two_runs_at_once_end_as_one(place, machines, words, new_project, finished_project, tmp_path, address_of):
-    (new_project / "sahara.toml").write_text(WITH_INSIGHTS)  # as the project that both must equal
+def test_two_runs_at_once_end_as_one(place, machines, words, new_project, small_finished_project, tmp_path, address_of):
     folders = [new_project]
     if machines == 2:
         folders.append(tmp_path / "other" / "new")
@@ -39,7 +37,7 @@ def test_two_runs_at_once_end_as_one(place, machines, words, new_project, finish
         assert after.code == 0, after.err
     # The same files copied elsewhere are other files to a file system, which the signatures show.
     compare(
-        tables_of(finished_project / "sahara.toml", "duckdb:///sahara.duckdb"),
+        tables_of(small_finished_project / "sahara.toml", "duckdb:///sahara.duckdb"),
         tables_of(new_project / "sahara.toml", there["SAHARA_WAREHOUSE_URL"]),
         but=frozenset({"signature"}),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
@@ -94,6 +94,9 @@ def connect(address: Address, *, read_only: bool) -> Any:  # noqa: ANN401 - psyc
         # Few and large statements: what a server is set up for by default is many small ones.
         cursor.execute("SET jit = off")
         cursor.execute("SET work_mem = '64MB'")
+        # A run that was killed lets go of the schema while its last statement would still be at work (from Postgres 14 on, not on Windows).
+        with suppress(psycopg2.DataError, psycopg2.ProgrammingError):
+            cursor.execute("SET client_connection_check_interval = '2s'")
         if read_only:
             cursor.execute("SET default_transaction_read_only = on")
     return connection

@@ -184,6 +184,7 @@ def test_the_published_tables_come_out_at_full_size(tmp_path, long_count):
         assert query(
             "SELECT count(*), count(DISTINCT place_id), count(DISTINCT product_id), count(DISTINCT customer_id), count(*) - count(customer_id) FROM purchases"
         ) == [(1_115_572, 546, 330, 119_780, 1_106)]
+        assert query("SELECT count(*) - count(product_group) FROM raw_purchases") == [(592,)]
         span = "SELECT min(ordered_at_local), max(ordered_at_local) FROM purchases"
         assert [str(moment) for moment in query(span)[0]] == ["2017-09-27 00:07:36", "2018-09-25 14:34:46"]
         # The product table shows ranks 1 to 30 and 271 to 300.

@@ -203,10 +203,11 @@ def test_readers_and_other_schemas_do_not_wait(server, warehouse, schema):
     PostgresWarehouse(server.url(f"{schema}_b"), wait_seconds=0).close()
 
 
-def test_a_writer_that_was_killed_holds_nothing(server, schema):
+@pytest.mark.parametrize("work", ["sys.stdin.read()", "w._execute('SELECT pg_sleep(300)')"], ids=["idle", "at work"])
+def test_a_writer_that_was_killed_holds_nothing(server, schema, work):
     script = (
         "import sys\nfrom sahara_assets.warehouse.postgres import PostgresWarehouse\n"
-        "w = PostgresWarehouse(sys.argv[1])\nprint('held', flush=True)\nsys.stdin.read()"
+        f"w = PostgresWarehouse(sys.argv[1])\nprint('held', flush=True)\n{work}"
     )
     holder = subprocess.Popen(
         [sys.executable, "-c", script, server.url(schema)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
