@@ -1,7 +1,7 @@
 # `make help` lists what a person can do here.
 .DEFAULT_GOAL := help
 VENV := .venv/bin
-WORKERS ?= 2
+WORKERS ?= 3
 PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .venv/.runtime: requirements/runtime.txt pyproject.toml setup.py scripts/set_up
@@ -12,6 +12,9 @@ PYTEST := $(VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope
 
 .venv/.test: requirements/test.txt .venv/.runtime
 	@scripts/set_up test && touch $@
+
+.venv/.bench: requirements/bench.txt .venv/.test
+	@scripts/set_up bench && touch $@
 
 .venv-second-opinion/.done: requirements/second_opinion.txt scripts/set_up
 	@scripts/set_up second_opinion && touch $@
@@ -54,6 +57,14 @@ test-bigquery: .venv/.test ## The warehouse contract against a real project: BIG
 	@test -n "$$BIGQUERY_TEST_URL" || { echo "set BIGQUERY_TEST_URL=bigquery://PROJECT/PREFIX?location=EU and have application default credentials" >&2; exit 2; }
 	$(PYTEST) -m "not long" sahara_assets_tests/warehouse -k bigquery
 
+.PHONY: bench
+bench: .venv/.bench ## Sahara beside what a user would pick instead; writes docs/benchmarks.md (hours)
+	$(VENV)/python -m benchmarks --write
+
+.PHONY: bench-quick
+bench-quick: .venv/.bench ## The same at one size each, under five minutes; writes nothing
+	$(VENV)/python -m benchmarks --quick
+
 .PHONY: audit
 audit: .venv-audit/.done ## Hold the locked packages against known vulnerabilities (needs the network; AUDIT='-s osv' asks another list)
 	@.venv-audit/bin/python scripts/audit.py $(AUDIT)
@@ -89,6 +100,7 @@ lock: ## Compile requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/runtime.txt
 	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --extra sql --extra mongo --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/test.txt
 	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --extra sql --extra mongo --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/stores.txt
+	uv pip compile pyproject.toml --extra build --extra s3 --extra gcs --extra sql --extra mongo --extra test --extra bench --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/bench.txt
 	uv pip compile requirements/second_opinion.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/second_opinion.txt
 	uv pip compile requirements/audit.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements/audit.txt
 

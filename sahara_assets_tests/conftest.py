@@ -96,10 +96,10 @@ k_max = 6
 """
 
 SMALL = f"""\
-{WITH_INSIGHTS}
 [insights]
 enabled = false
-"""
+
+{WITH_INSIGHTS}"""
 """The same without insights, which are half of a small shop's run: for tests that are not about tables."""
 
 
