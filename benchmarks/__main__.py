@@ -17,7 +17,7 @@ ROUNDS = {"smoke": 1, "quick": 3, "full": 3}
 
 
 def main(words: list[str]) -> int:
-    """Measure, print, write; 1 where sides that must agree did not."""
+    """Measure, print, write; 1 where sides that must agree did not, or failed."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Sahara beside what a user would pick instead."
     )
@@ -45,6 +45,8 @@ def main(words: list[str]) -> int:
             print(f"{outcome.case.name}: {name} grows with {outcome.case.grows_by} to the power of {value:.2f}")
         for text in outcome.disagreements:
             print(f"NOT COMPARED  {outcome.case.name}: {text}")
+        for text in outcome.failures.values():
+            print(f"FAILED  {text}")
         for name, lacks in outcome.missing.items():
             print(f"MISSING  {outcome.case.name}: {name} needs {', '.join(lacks)}")
     if asked.write:
@@ -52,7 +54,7 @@ def main(words: list[str]) -> int:
         (here / "results.json").write_text(json.dumps(as_json(outcomes, rounds), indent=1) + "\n", encoding="utf-8")
         explained = (here / "explained.md").read_text(encoding="utf-8")
         (ROOT / "docs" / "benchmarks.md").write_text(as_page(outcomes, rounds, explained), encoding="utf-8")
-    return 1 if any(outcome.disagreements for outcome in outcomes) else 0
+    return 1 if any(outcome.disagreements or outcome.failures for outcome in outcomes) else 0
 
 
 if __name__ == "__main__":

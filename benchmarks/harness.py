@@ -32,6 +32,10 @@ CACHE = ROOT / ".benchmarks"
 """What was generated, kept from one run to the next; git ignores it."""
 
 
+class FailedError(RuntimeError):
+    """The process of a measurement ended with an error."""
+
+
 class Bench:
     """What a side is given in its process.
 
@@ -157,6 +161,7 @@ class Outcome:
         missing: by side what it lacks.
         disagreements: sides whose answers were others than the first side's, with why.
         exponents: by side the exponent of its growth, where there are several sizes.
+        failures: sides that ended with an error; they are measured no further.
     """
 
     case: Case
@@ -164,6 +169,7 @@ class Outcome:
     missing: dict[str, list[str]] = field(default_factory=dict)
     disagreements: list[str] = field(default_factory=list)
     exponents: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
 
     def ratio(self, goal: Goal) -> float | None:
         """Ours ÷ theirs at the largest size that both were measured at; None where there is none."""
@@ -220,7 +226,14 @@ def run_case(case: Case, pace: str, rounds: int, say: Callable[[str], None]) -> 
         for turn in range(rounds):
             # By turns, and the other way round every other time: a machine gets busier and warmer while it works.
             for side in there if turn % 2 == 0 else reversed(there):
-                one = measure(case, side, size, inputs)
+                if side.name in outcome.failures:
+                    continue
+                try:
+                    one = measure(case, side, size, inputs)
+                except FailedError as error:
+                    outcome.failures[side.name] = str(error)
+                    say(f"{case.name} {label}: {error}")
+                    continue
                 found.setdefault(side.name, Measured()).add(one)
                 say(f"{case.name} {label}: {side.name} {one['seconds']:.2f} s, {one['peak_mb']:.0f} MB")
         outcome.disagreements += disagreements(case, label, found)
@@ -331,7 +344,7 @@ def _child(what: str, case: str, side: str, size: Mapping[str, int], inputs: Pat
     seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise RuntimeError(f"{case}: {side or what} ended with {process.returncode}; its words are above")
+        raise FailedError(f"{case}: {side or what} ended with {process.returncode}; its words are above")
     found: dict[str, Any] = json.loads(said.read_text(encoding="utf-8"))
     if found["seconds"] is None:
         found["seconds"] = seconds

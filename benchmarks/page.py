@@ -169,6 +169,7 @@ def as_page(outcomes: Sequence[Outcome], rounds: int, explained: str) -> str:
         lines += [table(["size", "side", "seconds", "from–to", "peak MB"], rows)]
         lines += [f"\nMissing: {name} ({', '.join(lacks)})." for name, lacks in outcome.missing.items()]
         lines += [f"\nNot compared: {text}." for text in outcome.disagreements]
+        lines += [f"\nFailed: {name}." for name in outcome.failures]
         if outcome.exponents:
             told = ", ".join(f"{name} {value:.2f}" for name, value in outcome.exponents.items())
             lines += ["", f"Growth exponent in {outcome.case.grows_by.replace('_', ' ')}: {told} (1 is linear)."]

@@ -73,7 +73,7 @@ def main(files: Path, folder: Path) -> None:
             best, labels = silhouette, model.labels_
 
     features["segment"] = labels
-    profiles = features.groupby("segment").agg(["median", "mean", "size"])
+    profiles = features.select_dtypes("number").groupby("segment").agg(["median", "mean", "size"])
     names = {
         segment: f"Segment {place}"
         for place, segment in enumerate(features.groupby("segment")["gross_spend"].mean().sort_values().index[::-1], 1)
