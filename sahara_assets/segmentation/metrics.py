@@ -6,6 +6,8 @@ The clustering itself is made in `kmeans`; which k the numbers speak for is deci
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -216,14 +218,28 @@ def silhouettes(
     indicators = np.zeros((row_count, int(edges[-1])))
     for code, edge in zip(codes, edges, strict=False):
         indicators[np.arange(row_count), edge + code] = 1.0
+    norms = np.einsum("ij,ij->i", centred, centred)
+
+    def of_block(first: int) -> list[float]:
+        block = slice(first, first + _BLOCK_ROWS)
+        sums = _distances(centred, norms, block) @ indicators
+        return [
+            _silhouette_sum(sums[:, edges[index] : edges[index + 1]], code[block], count)
+            for index, (code, count) in enumerate(zip(codes, counts, strict=True))
+        ]
+
     totals = np.zeros(len(codes))
-    with one_blas_thread():
-        for first in range(0, row_count, _BLOCK_ROWS):
-            block = slice(first, first + _BLOCK_ROWS)
-            sums = _distances(centred, block) @ indicators
-            for index, (code, count) in enumerate(zip(codes, counts, strict=True)):
-                totals[index] += _silhouette_sum(sums[:, edges[index] : edges[index + 1]], code[block], count)
+    with one_blas_thread(), ThreadPoolExecutor(_processors(), thread_name_prefix="silhouettes") as pool:
+        # Blocks are added up in their order, whichever thread was first with its own.
+        for sums in pool.map(of_block, range(0, row_count, _BLOCK_ROWS)):
+            totals += sums
     return [Silhouette(float(total / row_count), row_count) for total in totals]
+
+
+def _processors() -> int:
+    """Processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _silhouette_sum(sums: FloatArray, own: IntArray, counts: FloatArray) -> float:
@@ -239,14 +255,16 @@ def _silhouette_sum(sums: FloatArray, own: IntArray, counts: FloatArray) -> floa
     return float(ratio[others > 0.0].sum())
 
 
-def _distances(centred: FloatArray, block: slice) -> FloatArray:
-    """Euclidean distances of the block's rows to all; copies of one row are exactly 0 apart."""
-    norms = np.einsum("ij,ij->i", centred, centred)
-    squared = (-2.0 * centred[block]) @ centred.T
+def _distances(centred: FloatArray, norms: FloatArray, block: slice) -> FloatArray:
+    """Euclidean distances of the block's rows to all; copies of one row are exactly 0 apart. `norms` are the rows' squared lengths."""
+    squared: FloatArray = (-2.0 * centred[block]) @ centred.T
     squared += norms
-    squared += norms[block, None]
-    # The product leaves rounding noise of about 1e-16 of the norms where the truth is 0, and its root would be 1e-8.
-    squared[squared < 1e-13 * (norms + norms[block, None])] = 0.0
+    own = norms[block]
+    squared += own[:, None]
+    # The product leaves rounding noise of about 1e-16 of the norms where the truth is 0, and its root would be 1e-8. Few are near it.
+    row, column = np.nonzero(squared < 2e-13 * norms.max())
+    noise = squared[row, column] < 1e-13 * (norms[column] + own[row])
+    squared[row[noise], column[noise]] = 0.0
     return np.sqrt(squared, out=squared)
 
 
