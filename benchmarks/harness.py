@@ -238,7 +238,8 @@ def run_case(case: Case, pace: str, rounds: int, say: Callable[[str], None]) -> 
                 say(f"{case.name} {label}: {side.name} {one['seconds']:.2f} s, {one['peak_mb']:.0f} MB")
         outcome.disagreements += disagreements(case, label, found)
     if case.grows_by and len(outcome.measured) > 1:
-        outcome.exponents = {side.name: exponent(case, outcome, side.name) for side in there}
+        slopes = {side.name: exponent(case, outcome, side.name) for side in there}
+        outcome.exponents = {name: slope for name, slope in slopes.items() if slope is not None}
     return outcome
 
 
@@ -283,14 +284,14 @@ def size_label(size: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in size.items()) or "as it is"
 
 
-def exponent(case: Case, outcome: Outcome, side: str) -> float:
-    """The slope of log seconds over log size: 1 is linear, 0 does not grow."""
+def exponent(case: Case, outcome: Outcome, side: str) -> float | None:
+    """The slope of log seconds over log size: 1 is linear, 0 does not grow; None of fewer than two sizes."""
     points = []
     for size, sides in zip(_sizes(case, outcome), outcome.measured.values(), strict=True):
-        if side in sides:
+        if side in sides and size[case.grows_by]:
             points.append((math.log(size[case.grows_by]), math.log(max(sides[side].median("seconds"), 1e-9))))
     if len(points) < 2:
-        return math.nan
+        return None
     return float(statistics.linear_regression(*zip(*points, strict=True)).slope)
 
 

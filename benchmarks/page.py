@@ -58,20 +58,13 @@ def verdict(outcome: Outcome, goal: Goal) -> str:
 
 
 def goal_rows(outcomes: Iterable[Outcome]) -> list[tuple[str, str, str, str, str]]:
-    """Case, goal, the ratio that is allowed, the ratio that was measured, the verdict."""
+    """Case, goal, what is allowed, what was measured (a ratio, or a bare number where the goal has no peer), the verdict."""
     rows = []
     for outcome in outcomes:
         for goal in outcome.case.goals:
-            ratio = outcome.ratio(goal)
-            rows.append(
-                (
-                    outcome.case.title,
-                    goal.says,
-                    f"{goal.times:.3g} ×",
-                    "" if ratio is None else f"{ratio:.3g} ×",
-                    verdict(outcome, goal),
-                )
-            )
+            measured, unit = outcome.ratio(goal), " ×" if goal.theirs else ""
+            told = "" if measured is None else f"{measured:.3g}{unit}"
+            rows.append((outcome.case.title, goal.says, f"{goal.times:.3g}{unit}", told, verdict(outcome, goal)))
     return rows
 
 

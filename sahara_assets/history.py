@@ -73,6 +73,7 @@ class OpenHistory(DagsterSqliteStorage):
     """Dagster's SQLite storage with both; schedules and sensors, which a run has nothing to do with, as ever."""
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:  # noqa: ANN401
+        # Not DagsterSqliteStorage's own: that would open the three storages that these here take the place of.
         super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]
         self.base_dir = base_dir
         self._run_storage = OpenRuns.from_local(str(Path(base_dir) / "history"))

@@ -53,23 +53,26 @@ class SmallShop:
     def build(self, *, features=True):
         """Load, then build everything down to the features."""
         report = self.load()
-        run = Run("test", NOW)
-        for stage in (
-            analytics_stage.sessions,
-            analytics_stage.product_events,
-            sales_stage.purchases,
-            sales_stage.orders,
-            sales_stage.products,
-            sales_stage.customers,
-        ):
-            stage(self.warehouse, self.settings, run)
-        if features:
-            features_stage.customer_features(self.warehouse, self.settings, run)
+        build(self.warehouse, self.settings, Run("test", NOW), features=features)
         return report
 
     def rows(self, table):
         """A declared table's rows."""
         return self.warehouse.rows(table)
+
+
+def build(warehouse, settings, run, *, features=True):
+    """Everything from what was loaded down to the features, or to the customers."""
+    for stage in (
+        analytics_stage.sessions,
+        analytics_stage.product_events,
+        sales_stage.purchases,
+        sales_stage.orders,
+        sales_stage.products,
+        sales_stage.customers,
+        *([features_stage.customer_features] if features else []),
+    ):
+        stage(warehouse, settings, run)
 
 
 def as_csv(rows):

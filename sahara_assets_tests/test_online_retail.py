@@ -28,8 +28,6 @@ from sahara_assets.repeat_buyers.wording import reached
 from sahara_assets.segmentation.registry import champion
 from sahara_assets.settings.document import load_settings
 from sahara_assets.settings.repeat_buyers import RepeatBuyerSettings
-from sahara_assets.stages import features as features_stage
-from sahara_assets.stages import sales as sales_stage
 from sahara_assets.stages import segmentation as segmentation_stage
 from sahara_assets.tables.datasets import RAW_TABLES
 from sahara_assets.tables.features import CUSTOMER_FEATURES
@@ -38,7 +36,7 @@ from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 from sahara_assets.warehouse.opening import open_warehouse
 from sahara_assets_tests.equal_tables import compare, tables_of
 from sahara_assets_tests.postgres_server import binaries
-from sahara_assets_tests.small_shop import NOW
+from sahara_assets_tests.small_shop import NOW, build
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online_retail"
 pytestmark = [pytest.mark.real_data, pytest.mark.timeout(900)]
@@ -265,18 +263,6 @@ def test_a_second_run_loads_nothing_and_changes_nothing(project):
     assert builds_and_files(folder) == before
 
 
-def build(warehouse, settings, run_id):
-    run = Run(run_id, NOW)
-    for stage in (
-        sales_stage.purchases,
-        sales_stage.orders,
-        sales_stage.products,
-        sales_stage.customers,
-        features_stage.customer_features,
-    ):
-        stage(warehouse, settings, run)
-
-
 def test_without_fees_they_come_to_the_other_known_totals(project, tmp_path):
     folder, _ = project
     for name in ("sahara.toml", "sahara.duckdb"):
@@ -284,7 +270,7 @@ def test_without_fees_they_come_to_the_other_known_totals(project, tmp_path):
     settings = load_settings(tmp_path / "sahara.toml", {"SAHARA_RULES_FEES_COUNT_AS_SPEND": "false"})
     with open_warehouse(settings) as warehouse:
         assert load_drops(warehouse, settings, run_id="r", now=NOW).outcomes == []
-        build(warehouse, settings, "without fees")
+        build(warehouse, settings, Run("without fees", NOW))
         found = warehouse.reader.execute(KNOWN).fetchall()
     assert found == [(396_340, 4_334, 18_402, Decimal("8761066.65"))]
 
@@ -310,7 +296,7 @@ def test_in_any_order_in_five_runs_with_ten_delivered_twice_everything_is_the_sa
                 target.symlink_to(REAL / name) if at % 2 else shutil.copy2(REAL / name, target)
             loaded.append(load_drops(warehouse, settings, run_id=f"run-{run}", now=NOW).rows_loaded)
             if run in {1, 4}:
-                build(warehouse, settings, f"run-{run}")
+                build(warehouse, settings, Run(f"run-{run}", NOW))
             if run == 1:
                 # Segments have a history: a champion of two fifths of the files, of three segments only.
                 few = settings.segmentation.model_copy(update={"k_min": 3, "k_max": 3})

@@ -14,8 +14,6 @@ from sahara_assets.drops.loading import load_drops
 from sahara_assets.generate.shop import TIME_ZONE, generate
 from sahara_assets.segmentation.metrics import adjusted_rand_index
 from sahara_assets.settings.document import parse_settings
-from sahara_assets.stages import features as features_stage
-from sahara_assets.stages import sales as sales_stage
 from sahara_assets.stages import segmentation as segmentation_stage
 from sahara_assets.tables.books import STEP_COUNTS
 from sahara_assets.tables.datasets import RAW_TABLES
@@ -23,7 +21,7 @@ from sahara_assets.tables.features import CUSTOMER_FEATURES
 from sahara_assets.tables.sales import CUSTOMERS, ORDERS, PRODUCTS, PURCHASES
 from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS
 from sahara_assets.warehouse.opening import open_warehouse
-from sahara_assets_tests.small_shop import NOW
+from sahara_assets_tests.small_shop import NOW, build
 
 FEES = ["POST", "DOT", "GIFTWRAP", "BANK CHARGES"]
 
@@ -47,17 +45,6 @@ def shop(tmp_path_factory):
         segmentation_stage.segmentation_model(warehouse, settings, run, retrain=False)
         segmentation_stage.customer_segments(warehouse, settings, run)
         yield warehouse, settings, made, json.loads(made.quirks.read_text())
-
-
-def build(warehouse, settings, run):
-    for stage in (
-        sales_stage.purchases,
-        sales_stage.orders,
-        sales_stage.products,
-        sales_stage.customers,
-        features_stage.customer_features,
-    ):
-        stage(warehouse, settings, run)
 
 
 def read_csv(path):

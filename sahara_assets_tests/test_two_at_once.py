@@ -14,7 +14,13 @@ __all__ = ["address_of"]
 # Two who share a folder wait for its lock; two machines that share a warehouse meet there.
 CASES = [
     pytest.param("duckdb", 1, "", id="duckdb, one project"),
-    pytest.param("bigquery", 2, "another run has written since this one began", id="bigquery, two machines"),
+    pytest.param(
+        "bigquery",
+        2,
+        "another run has written since this one began",
+        id="bigquery, two machines",
+        marks=pytest.mark.long,
+    ),
     pytest.param(f"postgres of the {min(binaries())}", 2, "another run holds it", id="postgres, two machines"),
 ]
 

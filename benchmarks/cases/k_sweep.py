@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness import Bench, Case, Goal, Side
@@ -78,10 +79,6 @@ def _intelex(bench: Bench, starts: int = 1) -> Any:
     return _fitted(bench, np.load(bench.inputs / "points.npy"), KMeans, starts)
 
 
-def _intelex_ten(bench: Bench) -> Any:
-    return _intelex(bench, 10)
-
-
 def _fitted(bench: Bench, points: Any, kmeans: Any, starts: int) -> Any:
     with bench.timed():
         inertia = {k: float(kmeans(k, n_init=starts, random_state=0).fit(points).inertia_) for k in KS}
@@ -98,7 +95,7 @@ CASE = Case(
         Side("sahara with stability", _whole),
         Side("scikit-learn, 1 start", _scikit),
         Side("scikit-learn-intelex, 1 start", _intelex, needs=("sklearnex",)),
-        Side("scikit-learn-intelex, 10 starts", _intelex_ten, needs=("sklearnex",)),
+        Side("scikit-learn-intelex, 10 starts", partial(_intelex, starts=10), needs=("sklearnex",)),
     ),
     goals=(
         Goal(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import closing
+from functools import partial
 
 from benchmarks.harness import Bench, Case, Goal, Side
 from benchmarks.shop import load, make_purchases, settings_for
@@ -30,23 +31,15 @@ def _loaded(bench: Bench, how: str) -> None:
             assert report.rows_loaded == 0, "a drop was loaded twice"
 
 
-def _first(bench: Bench) -> None:
-    _loaded(bench, "first")
-
-
-def _again(bench: Bench) -> None:
-    _loaded(bench, "again")
-
-
-def _renamed(bench: Bench) -> None:
-    _loaded(bench, "renamed")
-
-
 CASE = Case(
     number=2,
     name="redelivered",
     title="A drop that was delivered before",
-    sides=(Side("first load", _first), Side("the same files", _again), Side("the same contents, renamed", _renamed)),
+    sides=(
+        Side("first load", partial(_loaded, how="first")),
+        Side("the same files", partial(_loaded, how="again")),
+        Side("the same contents, renamed", partial(_loaded, how="renamed")),
+    ),
     goals=(
         Goal("the same files", "first load", 0.1, "at most 0.1 × its first load"),
         Goal("the same contents, renamed", "first load", 0.1, "at most 0.1 × its first load, under another name"),

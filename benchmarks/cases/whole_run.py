@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness import ROOT, Bench, Case, Goal, Side
@@ -24,7 +25,7 @@ def _prepare(_: Mapping[str, int], folder: Path) -> None:
     )
 
 
-def sahara(bench: Bench, *, insights: bool) -> Any:
+def _sahara(bench: Bench, *, insights: bool) -> Any:
     """The command, in a new project; what its tables come to."""
     import duckdb
 
@@ -38,17 +39,8 @@ def sahara(bench: Bench, *, insights: bool) -> Any:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
     with duckdb.connect(str(bench.folder / "sahara.duckdb"), read_only=True) as connection:
-        return connection.execute(
-            "SELECT count(*), sum(order_count)::BIGINT, sum(gross_spend)::DOUBLE FROM customer_features"
-        ).fetchone()
-
-
-def _without(bench: Bench) -> Any:
-    return list(sahara(bench, insights=False))
-
-
-def _with(bench: Bench) -> Any:
-    return list(sahara(bench, insights=True))
+        totals = "SELECT count(*), sum(order_count)::BIGINT, sum(gross_spend)::DOUBLE FROM customer_features"
+        return list(connection.execute(totals).fetchone() or ())
 
 
 def _script(bench: Bench) -> Any:
@@ -67,8 +59,8 @@ CASE = Case(
     name="whole_run",
     title="Everything on Online Retail",
     sides=(
-        Side("sahara run", _without),
-        Side("sahara run with insights", _with),
+        Side("sahara run", partial(_sahara, insights=False)),
+        Side("sahara run with insights", partial(_sahara, insights=True)),
         Side("plain script", _script, needs=("pandas", "sklearn")),
     ),
     goals=(

@@ -34,7 +34,7 @@ def purchase_lines(warehouse: Warehouse, settings: Settings) -> MoreLines:
         (why, count) for why, count in sorted(counted.items(), key=lambda item: str(item[0])) if why is not None
     ]
     lines = judged.filter(judged.why.isnull())
-    modified = reduce(ibis.union, (_modification_times(warehouse, dataset) for dataset in TRAFFIC))
+    modified = reduce(ibis.union, (_modification_times(dataset) for dataset in TRAFFIC))
     lines = lines.join(modified, [lines["_drop_id"] == modified.delivered_id, lines.dataset == modified.delivered_as])
     return MoreLines(
         as_lines(
@@ -51,8 +51,8 @@ def purchase_lines(warehouse: Warehouse, settings: Settings) -> MoreLines:
     )
 
 
-def _modification_times(warehouse: Warehouse, dataset: str) -> ibis.Table:
-    ranks = drop_ranks(warehouse, dataset)
+def _modification_times(dataset: str) -> ibis.Table:
+    ranks = drop_ranks(dataset)
     kinds = {"delivered_id": "string", "delivered_as": "string", "modified_at": "timestamp(6)"}
     return ranks.select(
         delivered_id=ranks.drop_id, delivered_as=ibis.literal(dataset), modified_at=ranks.modified_at

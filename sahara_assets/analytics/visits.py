@@ -73,7 +73,7 @@ def in_shape(rows: ibis.Table, kinds: Mapping[str, str], **computed: Expression)
 def counting_rows(warehouse: Warehouse, settings: Settings, dataset: str) -> ibis.Table:
     """The raw rows that count, with `person`, `session_id` (null where either is not known), `rank` and `modified_at` of their drops."""
     rows = current_lines(warehouse, settings, dataset)
-    ranks = drop_ranks(warehouse, dataset)
+    ranks = drop_ranks(dataset)
     rows = rows.join(ranks, rows["_drop_id"] == ranks.drop_id)
     rows = rows.mutate(person=rows.visitor_id.coalesce(rows.user_id, rows.client_id))
     return rows.mutate(session_id=_session_id(rows, dataset))

@@ -35,6 +35,7 @@ _FILE_WORDS = {
     "products": {"product", "sku", "stock"},
     "customers": {"customer", "user"},
 }
+"""What names of files and folders say, for the datasets that are known by themselves; accounts and sign-ups only beside customers."""
 _MOST_OF_SIGN_UPS = 4
 """A list of sign-ups says who and when, and hardly more."""
 _REMEDIES = {

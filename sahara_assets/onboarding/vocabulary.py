@@ -64,7 +64,7 @@ IDEAS: dict[str, str] = {
     "store": "store shop branch outlet terminal register till location warehouse vendor supplier seller brand manufacturer kiosk filiale kasse laden lieferant hersteller marke magasin "
     "fournisseur marque caisse tienda almacen proveedor marca negozio fornitore winkel leverancier merk employee staff cashier clerk salesperson rep agent device website site platform",
     "analytics": "ga analytics cookie browser gaid gclid clientid cid pseudo",
-    "signup": "signup sign registered registration register joined join enrolled enrollment since subscribed registriert registrierung anmeldung angemeldet inscription inscrit "
+    "signup": "signup sign registered registration register joined join enrolled enrollment since subscribed registriert registrierung anmeldung angemeldet beitritt eintritt mitglied_seit inscription inscrit "
     "alta registro registrazione iscrizione aangemeld registratie lid_sinds accepted",
     "undone": "cancel cancelled canceled cancellation cancelation refund refunded refunds returned return void voided storno storniert annule annulation anulado annullato geannuleerd "
     "invoiced backordered missing rejected",

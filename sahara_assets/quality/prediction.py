@@ -8,7 +8,7 @@ from sahara_assets.builds import built
 from sahara_assets.quality.questions import Answer, Question
 from sahara_assets.repeat_buyers.guard import leaks, said_of
 from sahara_assets.tables.prediction import (
-    CANNOT,
+    CANNOT_LEARN,
     PREDICTED_SEGMENTS,
     REPEAT_BUYER_GUARD,
     REPEAT_BUYER_SCORES,
@@ -52,8 +52,8 @@ def _enough_to_learn(warehouse: Warehouse, settings: Settings) -> Answer:
     if not settings.repeat_buyers.enabled:
         return True, _OFF, {}
     made = built(warehouse, REPEAT_BUYER_TRAINING.name)
-    if made is not None and CANNOT in made.details:
-        return False, f"nobody could be told who will buy again: {made.details[CANNOT]}", {}
+    if made is not None and CANNOT_LEARN in made.details:
+        return False, f"nobody could be told who will buy again: {made.details[CANNOT_LEARN]}", {}
     rows = warehouse.rows(REPEAT_BUYER_TRAINING)
     told = ", ".join(
         f"{row['role']} {row['cut_off']:%Y-%m-%d} {row['customer_count']:,} ({row['repeat_share']:.1%})" for row in rows

@@ -27,7 +27,7 @@ from sahara_assets.repeat_buyers.scoring import budget_words, buyers, scoring_qu
 from sahara_assets.repeat_buyers.training_set import build_training_set, of_buyers
 from sahara_assets.repeat_buyers.wording import sentence_of
 from sahara_assets.tables.prediction import (
-    CANNOT,
+    CANNOT_LEARN,
     REPEAT_BUYER_DECILES,
     REPEAT_BUYER_GUARD,
     REPEAT_BUYER_IMPORTANCES,
@@ -117,7 +117,7 @@ def build_training(warehouse: Warehouse, settings: Settings, run: Run, inputs: s
             guard = guard_rows(*found.of("train"), settings.repeat_buyers.features, found.declarations)
             usable_features(guard)
         except TooLittleError as error:
-            return 0, {CANNOT: str(error)}
+            return 0, {CANNOT_LEARN: str(error)}
         _handed_over.clear()
         _handed_over[fingerprint] = found
         warehouse.replace(REPEAT_BUYER_GUARD, guard)
@@ -141,7 +141,7 @@ def build_model(warehouse: Warehouse, settings: Settings, run: Run) -> tuple[Reg
         return None, None
     if (
         made is None
-        or CANNOT in made.details
+        or CANNOT_LEARN in made.details
         or (current is not None and current.row["training_set"] == made.fingerprint)
     ):
         return current, None
@@ -200,7 +200,7 @@ def build_scores(warehouse: Warehouse, settings: Settings, run: Run, features_fi
     )
     if current is None or gone:
         made = built(warehouse, REPEAT_BUYER_TRAINING.name)
-        why = str(made.details.get(CANNOT, "")) if made else ""
+        why = str(made.details.get(CANNOT_LEARN, "")) if made else ""
         if gone:
             why = f"the model asks about {', '.join(gone)}, which the project no longer measures" + (
                 f"; {why}" if why else ""

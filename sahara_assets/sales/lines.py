@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -12,6 +13,7 @@ from sahara_assets.sales.parts_of_day import part_of_day
 from sahara_assets.tables.books import DROPS, IN
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 from sahara_assets.tables.sales import PURCHASES
+from sahara_assets.warehouse.base import relation
 from sahara_assets.warehouse.expressions import Expression, any_row, is_one_of, money, seconds_of, starts_with_code
 
 if TYPE_CHECKING:
@@ -24,17 +26,17 @@ FUTURE_SECONDS = 86_400
 """A line dated so much later than its drop was modified cannot have happened yet."""
 
 
-def drop_ranks(warehouse: Warehouse, dataset: str, written_before: datetime | None = None) -> ibis.Table:
+@lru_cache(maxsize=256)
+def drop_ranks(dataset: str, written_before: datetime | None = None) -> ibis.Table:
     """Per content: its rank (the newest has the highest) and the latest modification time of a file that delivers it.
 
     Newest is decided by the date in the file name, then modification time, path and hash; never by arrival.
 
     Args:
-        warehouse: holds the ledger.
         dataset: whose drops.
         written_before: count only files that were modified before this moment, UTC.
     """
-    drops = warehouse.table(DROPS)
+    drops = relation(DROPS)
     current = drops.filter((drops.dataset == dataset) & (drops.status == "loaded"))
     if written_before is not None:
         current = current.filter(current.modified_at < ibis.timestamp(written_before.isoformat(sep=" ")))
@@ -56,8 +58,8 @@ def has_extracts(warehouse: Warehouse, dataset: str) -> bool:
     return warehouse.how_many(mine) > 0
 
 
+@lru_cache(maxsize=256)
 def superseded_lines(
-    warehouse: Warehouse,
     dataset: str,
     version_column: str = "",
     written_before: datetime | None = None,
@@ -69,8 +71,8 @@ def superseded_lines(
     two units and both stay; the same line in two overlapping drops is one. Of a keyed dataset only the newest row of a key stays:
     by the version column where one is set (a row without a version is older than any that has one), then by drop.
     """
-    ranks = drop_ranks(warehouse, dataset, written_before)
-    raw = _delivered(warehouse, dataset, written_before, dated_before)
+    ranks = drop_ranks(dataset, written_before)
+    raw = _delivered(dataset, written_before, dated_before)
     identity = list(DATASETS[dataset].key) or ["_line_hash", "_occurrence"]
     repeated = raw.group_by(identity).aggregate(copies=raw.count())
     repeated = repeated.filter(repeated.copies > 1)
@@ -83,9 +85,8 @@ def superseded_lines(
     return placed.filter(placed.place > 0).select("_drop_id", "_line")
 
 
-def outdated_rows(
-    warehouse: Warehouse, dataset: str, *, nested: bool, written_before: datetime | None = None
-) -> ibis.Table:
+@lru_cache(maxsize=256)
+def outdated_rows(dataset: str, *, nested: bool, written_before: datetime | None = None) -> ibis.Table:
     """The raw rows of documents that a newer drop states anew: `_drop_id`, `_line`.
 
     A nested document says whole what it speaks of: an order with all its items, a session with all its hits. Where a newer drop holds the
@@ -93,8 +94,8 @@ def outdated_rows(
     nothing does: what stands there twice is there twice. An extract states whole documents too, also where its rows are flat; of a flat
     file nobody knows, so it replaces nothing unless all drops of the dataset are nested.
     """
-    raw = _delivered(warehouse, dataset, written_before, None)
-    ranks = drop_ranks(warehouse, dataset, written_before)
+    raw = _delivered(dataset, written_before, None)
+    ranks = drop_ranks(dataset, written_before)
     ranked = raw.join(ranks, [("_drop_id", "drop_id")])
     states_whole = (
         ranked["rank"] if nested else ranked.extracted.ifelse(ranked["rank"], ibis.null(ranked["rank"].type()))
@@ -104,17 +105,16 @@ def outdated_rows(
     return placed.filter(placed["rank"] < placed.newest).select("_drop_id", "_line")
 
 
-def _delivered(
-    warehouse: Warehouse, dataset: str, written_before: datetime | None, dated_before: tuple[str, date] | None
-) -> ibis.Table:
+@lru_cache(maxsize=256)
+def _delivered(dataset: str, written_before: datetime | None, dated_before: tuple[str, date] | None) -> ibis.Table:
     """The raw lines of a dataset, or those of its files that were written before a moment, or that are dated before a day."""
-    raw = warehouse.table(RAW_TABLES[dataset])
+    raw = relation(RAW_TABLES[dataset])
     if dated_before is not None:
         column, day = dated_before
         raw = raw.filter(raw[column] < ibis.date(day))
     if written_before is None:
         return raw
-    ranks = drop_ranks(warehouse, dataset, written_before)
+    ranks = drop_ranks(dataset, written_before)
     return raw.semi_join(ranks, [("_drop_id", "drop_id")])
 
 
@@ -135,18 +135,25 @@ def current_lines(
         written_before: as if only the files were there that had been written before this moment, UTC.
         dated_before: a date column and a day: as if the files held only lines of days before it. Of keyed datasets only.
     """
-    raw = _delivered(warehouse, dataset, written_before, dated_before)
     if dataset not in settings.datasets:
-        return raw.limit(0)
+        return _delivered(dataset, written_before, dated_before).limit(0)
     reading = settings.datasets[dataset]
-    superseded = superseded_lines(warehouse, dataset, reading.version_column, written_before, dated_before)
-    lines = raw.anti_join(superseded, ["_drop_id", "_line"])
+    lines = _newest(dataset, reading.version_column, written_before, dated_before)
     nested = bool(reading.explode)
     if DATASETS[dataset].document and (nested or has_extracts(warehouse, dataset)):
         lines = lines.anti_join(
-            outdated_rows(warehouse, dataset, nested=nested, written_before=written_before), ["_drop_id", "_line"]
+            outdated_rows(dataset, nested=nested, written_before=written_before), ["_drop_id", "_line"]
         )
     return lines
+
+
+@lru_cache(maxsize=256)
+def _newest(
+    dataset: str, version_column: str, written_before: datetime | None, dated_before: tuple[str, date] | None
+) -> ibis.Table:
+    """The raw lines that no newer drop states again."""
+    superseded = superseded_lines(dataset, version_column, written_before, dated_before)
+    return _delivered(dataset, written_before, dated_before).anti_join(superseded, ["_drop_id", "_line"])
 
 
 @dataclass(frozen=True)
@@ -230,7 +237,7 @@ def as_lines(lines: ibis.Table) -> ibis.Table:
 def _own_lines(warehouse: Warehouse, settings: Settings, written_before: datetime | None) -> ibis.Table:
     """The lines of the purchases dataset; none where the project has none."""
     lines = current_lines(warehouse, settings, "purchases", written_before=written_before)
-    ranks = drop_ranks(warehouse, "purchases", written_before)
+    ranks = drop_ranks("purchases", written_before)
     lines = lines.join(ranks, [("_drop_id", "drop_id")])
     # A made-up order id begins with whatever its hash begins with; no rule may read it.
     numbered, priced = ibis.literal(states_orders(settings)), ibis.literal(states_prices(settings))

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sahara_assets.warehouse.base import Warehouse
 
 _UTC_NAMES = frozenset({"UTC", "Etc/UTC", "Etc/GMT", "GMT", "Zulu"})
-_HOURS = 24
 
 
 def part_of_day(warehouse: Warehouse, lines: ibis.Table, settings: Settings) -> Expression:
@@ -56,8 +55,7 @@ def _hour_in(zone: str, warehouse: Warehouse, lines: ibis.Table) -> Expression:
     if changes:
         branches = [(seconds >= int_seconds(since), later) for since, later in reversed(changes)]
         shift = ibis.cases(*branches, else_=offset)
-    # Twice, because the remainder of a negative number is negative on some warehouses.
-    return (((seconds + shift) // 3600) % _HOURS + _HOURS) % _HOURS
+    return hour_of(seconds + shift)
 
 
 def offsets_between(zone: str, first: datetime, last: datetime) -> list[tuple[datetime, int]]:

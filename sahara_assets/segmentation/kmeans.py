@@ -1,39 +1,42 @@
-"""k-means in NumPy: starting points, Lloyd's iterations, the assignment of rows to centroids.
+"""k-means for a range of k: what is asked of a matrix, the iterations over all of its rows, and the assignment of rows to centroids.
 
-Only the algorithm lives here. What a clustering is worth is in `metrics`, the models for k = low..high are made in `sweep`,
-the decision between them is in `choose`; what the columns mean and how they were scaled is settled before, in `preprocess`.
+Good starts for every k are found in `search`, on rows that `reduction` has summed up where they are many; the loops over rows are in
+`kernel`, with two implementations that give the same bits. What a clustering is worth is in `metrics`, the models for k = low..high are
+made in `sweep`, the decision between them is in `choose`; what the columns mean and how they were scaled is settled in `preprocess`.
 
-Why not scikit-learn: importing it costs more than the whole sweep of a small shop, and its result depends on the number of
-threads. Here every product runs on one BLAS thread, so that one machine gives the same bytes whatever its settings.
+Why not scikit-learn: importing it costs more than the whole sweep of a small shop, its result depends on the number of threads, and
+good starts for every k cost it several runs each over all rows.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+
+from sahara_assets.segmentation.kernel import FloatArray, IntArray, in_threads, kernel_for
+from sahara_assets.segmentation.reduction import summed_up
+from sahara_assets.segmentation.search import Effort, lloyd, search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+    import numpy.typing as npt
 
-SAMPLE_ROWS = 25_000
-"""Above this many rows the search for a good start runs on a seeded sample of this size."""
+    from sahara_assets.segmentation.kernel import Kernel
+
+SEARCH_ROWS = 16_384
+"""Up to this many rows the search for good starts runs on the rows themselves; above, on a quarter as many that sum them up."""
 FULL_DATA_ITERATIONS = 12
-"""Lloyd iterations over all rows after a search on a sample."""
+"""Lloyd iterations over all rows at most, after a search on fewer."""
 SWAPS = 6
 """Attempts at moving one centroid elsewhere that may fail before a solution counts as good."""
-_BLOCK_ROWS = 8_192  # scores of a block (15 x 8,192 doubles) stay in the second-level cache
-_SCOUT_ITERATIONS = 5  # after five iterations the order of the restarts rarely changes any more
-_FINALISTS = 3
-_MAX_ITERATIONS = 300
+_BLOCK_ROWS = 8_192
+_FEW_DIFFERENT_ROWS = 1_024
+_SUMMED_UP_TOLERANCE = 1e-6  # of the search where all rows have the last word
 
 
 class UnclusterableError(ValueError):
@@ -48,7 +51,7 @@ class KMeansFit:
         centroids: k x columns, in canonical order (ascending by first column, then second, ...).
         labels: per row the 0-based index of its centroid.
         inertia: sum over rows of the squared distance to the nearest centroid.
-        iterations: Lloyd iterations of the start that won.
+        iterations: Lloyd iterations of the start that won, on the rows that it was searched on.
     """
 
     centroids: FloatArray
@@ -65,7 +68,7 @@ def _controller() -> object:
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
-    """A context in which matrix products run on one thread: sums are split the same way everywhere.
+    """A context in which matrix products run on one thread: sums are split the same way everywhere, and no thread spins.
 
     The setting is the process's: another thread's products are slowed, never changed, while it holds.
     """
@@ -118,7 +121,9 @@ def distinct_row_count(matrix: FloatArray, *, up_to: int) -> int:
     return len(seen)
 
 
-def assign(matrix: npt.ArrayLike, centroids: npt.ArrayLike) -> tuple[IntArray, FloatArray]:
+def assign(
+    matrix: npt.ArrayLike, centroids: npt.ArrayLike, *, kernel: Kernel | None = None
+) -> tuple[IntArray, FloatArray]:
     """The nearest centroid of each row, and the Euclidean distance to it; of equally near ones the first.
 
     Squared differences are added column by column from the left, as the scoring SQL adds them, rather than by
@@ -133,22 +138,8 @@ def assign(matrix: npt.ArrayLike, centroids: npt.ArrayLike) -> tuple[IntArray, F
     centres = checked_matrix(centroids)
     if points.shape[1] != centres.shape[1]:
         raise UnclusterableError(f"rows have {points.shape[1]} columns, centroids {centres.shape[1]}")
-    labels = np.zeros(len(points), dtype=np.int64)
-    distances = np.empty(len(points))
-    for first in range(0, len(points), _BLOCK_ROWS):
-        block = np.ascontiguousarray(points[first : first + _BLOCK_ROWS].T)
-        nearest = np.full(block.shape[1], np.inf)
-        label = labels[first : first + _BLOCK_ROWS]
-        for index, centre in enumerate(centres):
-            squared = np.zeros(block.shape[1])
-            for column, coordinate in zip(block, centre, strict=True):
-                difference = column - coordinate
-                squared += difference * difference
-            closer = squared < nearest
-            label[closer] = index
-            np.minimum(nearest, squared, out=nearest)
-        distances[first : first + _BLOCK_ROWS] = np.sqrt(nearest)
-    return labels, distances
+    labels, squared = (kernel or kernel_for(points.size)).nearest(points, centres)
+    return labels, np.sqrt(squared)
 
 
 def fit(matrix: npt.ArrayLike, k: int, *, seed: int, restarts: int | None = None) -> KMeansFit:
@@ -168,16 +159,16 @@ def fit_range(
     restarts: int | None = None,
     swaps: int = SWAPS,
     tolerance: float = 1e-7,
-    sample_rows: int = SAMPLE_ROWS,
+    search_rows: int = SEARCH_ROWS,
+    kernel: Kernel | None = None,
     on_fit: Callable[[int], None] | None = None,
 ) -> dict[int, KMeansFit]:
     """k-means for each k of `ks`, smallest first.
 
-    Each restart is one greedy k-means++ sequence (Arthur & Vassilvitskii 2007; greedy as in their section 5.1) as long
-    as the largest k; its prefixes are the starts for the smaller ones. All starts run for a few iterations, the best
-    ones to the end. Besides, every k starts from the solution of the k before it and the row that lowers the inertia
-    most (global k-means, Likas, Vlassis & Verbeek 2003), so that over consecutive ks the inertia never rises. Above
-    `sample_rows` rows all that happens on a seeded sample, and a few iterations over all rows finish it.
+    The starts come from `search`. Up to `search_rows` rows they are final; above, the search runs on a quarter as many rows that
+    sum all of them up, and a few iterations over all rows finish it. Over consecutive ks the inertia never rises where the search
+    had all rows, and hardly could elsewhere. The same bytes come of the same matrix and seed, whatever the number of threads
+    and whichever kernel.
 
     Args:
         matrix: rows x columns, standardised, finite.
@@ -186,7 +177,8 @@ def fit_range(
         restarts: k-means++ sequences; None means as many as the size of the data affords.
         swaps: attempts at moving one centroid elsewhere that may fail before a solution counts as good.
         tolerance: a run ends when an iteration lowers the inertia by less than this share.
-        sample_rows: size of the sample for the starts.
+        search_rows: rows that the search is spared from summing up.
+        kernel: the loops over rows; None means those that are quicker for the size of the matrix.
         on_fit: called with each k when it is done.
 
     Raises:
@@ -199,198 +191,79 @@ def fit_range(
     distinct = distinct_row_count(points, up_to=wanted[-1])
     if distinct < wanted[-1]:
         raise UnclusterableError(f"{wanted[-1]} clusters need as many different rows, and there are {distinct}")
-    generator = np.random.default_rng(seed)
-    offset = points.mean(axis=0)  # products of centred rows keep more digits
-    everything = _Rows(points - offset)
-    part = everything
-    if len(points) > sample_rows:
-        rows = np.sort(generator.choice(len(points), size=sample_rows, replace=False))
-        if distinct_row_count(points[rows], up_to=wanted[-1]) == wanted[-1]:
-            part = _Rows(everything.points[rows])
-    count = restarts if restarts is not None else affordable_restarts(len(part.points))
-    fits: dict[int, KMeansFit] = {}
+    kernel = kernel or kernel_for(points.size)
     with one_blas_thread():
-        sequences = [_greedy_sequence(part, wanted[-1], generator) for _ in range(max(1, count))]
-        before: FloatArray | None = None
-        for k in wanted:
-            starts = [sequence[:k] for sequence in sequences]
-            if before is not None and len(before) == k - 1:
-                starts.append(np.vstack([before, _best_addition(part, before, generator)]))
-            best = _swapped(part, _race(part, starts, tolerance), generator, swaps, tolerance)
-            before = best.centroids
-            if part is not everything:
-                best = _lloyd(everything, best.centroids, FULL_DATA_ITERATIONS, tolerance)
-            fits[k] = _finished(points, best, offset)
+        searched, weights = _searched(points, wanted[-1], search_rows, seed, kernel)
+        offset = searched.mean(axis=0)  # products of centred rows keep more digits
+        effort = Effort(
+            restarts=max(1, affordable_restarts(len(searched)) if restarts is None else restarts),
+            swaps=swaps,
+            tolerance=tolerance if searched is points else max(tolerance, _SUMMED_UP_TOLERANCE),
+        )
+        found = search(kernel.rows(searched - offset, weights), wanted, effort, seed=seed, threads=kernel.threads)
+
+        everything = kernel.rows(points, np.ones(len(points)))
+
+        def finish(k: int) -> KMeansFit:
+            run = found[k]
+            centroids, labels = run.centroids + offset, None
+            if searched is not points:
+                last = lloyd(everything, _in_canonical_order(centroids), FULL_DATA_ITERATIONS, tolerance)
+                centroids, labels = last.centroids, last.labels
+            return _finished(points, centroids, labels, run.iterations, kernel)
+
+        fits: dict[int, KMeansFit] = {}
+        # The large ks first: they take longest, and no thread should be left with one at the end.
+        for k, fitted in zip(reversed(wanted), in_threads(kernel.threads, finish, reversed(wanted)), strict=True):
+            fits[k] = fitted
             if on_fit is not None:
                 on_fit(k)
-    return fits
+    return {k: fits[k] for k in wanted}
 
 
 def affordable_restarts(row_count: int) -> int:
     """k-means++ sequences by the number of rows: many where a run is cheap and the luck of one counts.
 
-    >>> [affordable_restarts(rows) for rows in (500, 5_000, 25_000)]
-    [32, 16, 6]
+    >>> [affordable_restarts(rows) for rows in (500, 4_000, 16_000)]
+    [16, 8, 4]
     """
     if row_count <= 2_000:
-        return 32
-    return 16 if row_count <= 20_000 else 6
+        return 16
+    return 8 if row_count <= 8_192 else 4
 
 
-class _Rows:
-    """The rows in the two layouts that the products need, with a column of ones that makes a product count."""
-
-    def __init__(self, points: FloatArray) -> None:
-        self.points = points
-        self.counted = np.hstack([points, np.ones((len(points), 1))])
-        self.columns = np.ascontiguousarray(self.counted.T)
-        self.norms = np.einsum("ij,ij->i", points, points)
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    centroids: FloatArray
-    inertia: float
-    iterations: int
-    settled: bool
+def _searched(
+    points: FloatArray, most_clusters: int, search_rows: int, seed: int, kernel: Kernel
+) -> tuple[FloatArray, FloatArray]:
+    """The rows that starts are searched on, and their weights."""
+    if len(points) > search_rows:
+        if distinct_row_count(points, up_to=_FEW_DIFFERENT_ROWS) < _FEW_DIFFERENT_ROWS:
+            different, counts = np.unique(points, axis=0, return_counts=True)
+            return different, counts.astype(np.float64)
+        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(100,)))
+        means, weights = summed_up(points, search_rows // 4, generator, kernel)
+        if distinct_row_count(means, up_to=most_clusters) == most_clusters:
+            return means, weights
+    return points, np.ones(len(points))
 
 
-def _greedy_sequence(rows: _Rows, length: int, generator: np.random.Generator) -> FloatArray:
-    """`length` rows, each the best of several drawn with probability proportional to the squared distance so far."""
-    chosen = [int(generator.integers(len(rows.points)))]
-    nearest = _squared_distances(rows, rows.points[chosen])[0]
-    candidates = 2 + int(math.log(length))
-    for _ in range(1, length):
-        addition, nearest = _drawn_addition(rows, nearest, candidates, generator)
-        chosen.append(addition)
-    sequence: FloatArray = rows.points[chosen]
-    return sequence
-
-
-def _drawn_addition(
-    rows: _Rows,
-    nearest: FloatArray,
-    candidates: int,
-    generator: np.random.Generator,
-) -> tuple[int, FloatArray]:
-    cumulated = np.cumsum(nearest)
-    # A draw that rounding pushes to the very end must still fall on a row with a distance.
-    last = int(np.searchsorted(cumulated, cumulated[-1]))
-    drawn = np.minimum(np.searchsorted(cumulated, generator.random(candidates) * cumulated[-1], side="right"), last)
-    after = np.minimum(_squared_distances(rows, rows.points[drawn]), nearest)
-    best = int(after.sum(axis=1).argmin())
-    return int(drawn[best]), after[best]
-
-
-def _best_addition(rows: _Rows, centroids: FloatArray, generator: np.random.Generator) -> FloatArray:
-    nearest = _squared_distances(rows, centroids).min(axis=0)
-    addition, _ = _drawn_addition(rows, nearest, 32, generator)
-    row: FloatArray = rows.points[addition]
-    return row
-
-
-def _squared_distances(rows: _Rows, centres: FloatArray) -> FloatArray:
-    """Centres x rows. Distances that are rounding noise become 0, so that no copy of a centre is ever drawn."""
-    squared: FloatArray = (-2.0 * centres) @ rows.columns[:-1]
-    norms = np.einsum("ij,ij->i", centres, centres)[:, None] + rows.norms
-    squared += norms
-    squared[squared < 1e-14 * norms] = 0.0
-    return squared
-
-
-def _race(rows: _Rows, starts: Sequence[FloatArray], tolerance: float) -> _Run:
-    """A few iterations for every start, all that are needed for the best; of equally good ones the first wins."""
-    scouts = sorted(
-        (_lloyd(rows, start, _SCOUT_ITERATIONS, tolerance) for start in starts), key=lambda run: run.inertia
-    )
-    best: _Run | None = None
-    for scout in scouts[: max(_FINALISTS, len(scouts) // 6)]:
-        run = scout if scout.settled else _lloyd(rows, scout.centroids, _MAX_ITERATIONS, tolerance)
-        if best is None or run.inertia < best.inertia * (1 - 1e-12):
-            best = run
-    assert best is not None  # noqa: S101 -- there is always a start
-    return best
-
-
-def _swapped(rows: _Rows, best: _Run, generator: np.random.Generator, allowance: int, tolerance: float) -> _Run:
-    """Moves the centroid that is missed least to where one is missed most, for as long as that helps.
-
-    One k-means run can leave two centroids in one group and one centroid on two groups, and no number of further
-    iterations parts them; one such swap does (random swap, Franti 2018, with the removal chosen by its cost).
-    """
-    k = len(best.centroids)
-    if k < 2:
-        return best
-    failures = 0
-    while failures < allowance:
-        squared = _squared_distances(rows, best.centroids)
-        two_nearest = np.partition(squared, 1, axis=0)[:2]
-        loss = np.bincount(squared.argmin(axis=0), weights=two_nearest[1] - two_nearest[0], minlength=k)
-        for dropped in np.argsort(loss, kind="stable")[: allowance - failures]:
-            kept = np.delete(best.centroids, dropped, axis=0)
-            run = _lloyd(rows, np.vstack([kept, _best_addition(rows, kept, generator)]), _SCOUT_ITERATIONS, tolerance)
-            if run.inertia < best.inertia * 1.002:  # otherwise it will not catch up
-                run = _lloyd(rows, run.centroids, _MAX_ITERATIONS, tolerance)
-            if run.inertia < best.inertia * (1 - 1e-9):
-                best = run
-                break
-            failures += 1
-        else:
-            return best
-    return best
-
-
-def _lloyd(rows: _Rows, centroids: FloatArray, max_iterations: int, tolerance: float) -> _Run:
-    """Lloyd's iterations until no centroid moves, the inertia stalls, or the allowance is spent."""
-    inertia = math.inf
-    for iteration in range(1, max_iterations + 1):
-        sums, counts, reached = _step(rows, centroids)
-        if (counts == 0).any():
-            centroids = _repaired(rows, centroids, counts)
-            inertia = math.inf
-            continue
-        moved = sums / counts[:, None]
-        if np.array_equal(moved, centroids) or inertia - reached < tolerance * reached:
-            return _Run(moved, reached, iteration, settled=True)
-        centroids, inertia = moved, reached
-    return _Run(centroids, inertia, max_iterations, settled=False)
-
-
-def _step(rows: _Rows, centroids: FloatArray) -> tuple[FloatArray, FloatArray, float]:
-    """Sums and counts per centroid of the rows nearest to it, and the inertia before the centroids move."""
-    k = len(centroids)
-    # |x|^2 - 2xc + |c|^2: the first term is the same for every centroid and joins only the inertia.
-    weights = np.hstack([-2.0 * centroids, np.einsum("ij,ij->i", centroids, centroids)[:, None]])
-    totals = np.zeros((k, centroids.shape[1] + 1))
-    inertia = float(rows.norms.sum())
-    for first in range(0, len(rows.points), _BLOCK_ROWS):
-        block = slice(first, first + _BLOCK_ROWS)
-        scores = weights @ rows.columns[:, block]
-        lowest = scores.min(axis=0)
-        inertia += float(lowest.sum())
-        nearest = scores == lowest
-        if np.count_nonzero(nearest) != len(lowest):  # a row half-way between two belongs to the first
-            nearest &= np.cumsum(nearest, axis=0) == 1
-        totals += nearest.astype(np.float64) @ rows.counted[block]
-    return totals[:, :-1], totals[:, -1], max(inertia, 0.0)
-
-
-def _repaired(rows: _Rows, centroids: FloatArray, counts: FloatArray) -> FloatArray:
-    """Each centroid that no row is nearest to moves to the row that is farthest from all others."""
-    repaired = centroids.copy()
-    empty = np.flatnonzero(counts == 0)
-    nearest = _squared_distances(rows, np.delete(centroids, empty, axis=0)).min(axis=0)
-    for index in empty:
-        farthest = int(nearest.argmax())
-        repaired[index] = rows.points[farthest]
-        nearest = np.minimum(nearest, _squared_distances(rows, repaired[index : index + 1])[0])
-    return repaired
-
-
-def _finished(points: FloatArray, run: _Run, offset: FloatArray) -> KMeansFit:
-    centroids = run.centroids + offset
+def _in_canonical_order(centroids: FloatArray) -> FloatArray:
     # Rounded for the order only: two equal coordinates that differ in the last digit must not swap by chance.
     keys = np.round(centroids, 9)
-    centroids = np.ascontiguousarray(centroids[np.lexsort(keys.T[::-1])])
-    labels, distances = assign(points, centroids)
-    return KMeansFit(centroids, labels, float(np.square(distances).sum()), run.iterations)
+    return np.ascontiguousarray(centroids[np.lexsort(keys.T[::-1])])
+
+
+def _finished(
+    points: FloatArray,
+    centroids: FloatArray,
+    known_labels: npt.NDArray[np.int32] | None,
+    iterations: int,
+    kernel: Kernel,
+) -> KMeansFit:
+    ordered = _in_canonical_order(centroids)
+    if known_labels is None or not np.array_equal(ordered, centroids):
+        labels, _ = kernel.nearest(points, ordered)
+    else:
+        labels = known_labels.astype(np.int64)
+    _, squares = kernel.spread(points, labels, ordered)
+    return KMeansFit(ordered, labels, float(squares.sum()), iterations)

@@ -6,14 +6,13 @@ The clustering itself is made in `kmeans`; which k the numbers speak for is deci
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sahara_assets.segmentation.kmeans import FloatArray, IntArray, UnclusterableError, checked_matrix, one_blas_thread
+from sahara_assets.segmentation.kernel import FloatArray, IntArray, available_processors, in_threads, kernel_for
+from sahara_assets.segmentation.kmeans import UnclusterableError, checked_matrix, one_blas_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,8 +50,9 @@ def davies_bouldin_index(matrix: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     0.2
     """
     points, codes, counts = _grouped(matrix, labels)
-    centres = _sums(points, codes, len(counts)) / counts[:, None]
-    spread = np.bincount(codes, weights=np.linalg.norm(points - centres[codes], axis=1)) / counts
+    kernel = kernel_for(points.size)
+    centres = kernel.totals(points, codes, len(counts)) / counts[:, None]
+    spread = kernel.spread(points, codes, centres)[0] / counts
     separation = np.linalg.norm(centres[:, None, :] - centres[None, :, :], axis=2)
     if np.allclose(spread, 0.0) or np.allclose(separation, 0.0):
         return 0.0
@@ -67,9 +67,9 @@ def calinski_harabasz(matrix: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     50.0
     """
     points, codes, counts = _grouped(matrix, labels)
-    k = len(counts)
-    centres = _sums(points, codes, k) / counts[:, None]
-    within = float(np.square(points - centres[codes]).sum())
+    k, kernel = len(counts), kernel_for(points.size)
+    centres = kernel.totals(points, codes, k) / counts[:, None]
+    within = float(kernel.spread(points, codes, centres)[1].sum())
     between = float((counts * np.square(centres - points.mean(axis=0)).sum(axis=1)).sum())
     return 1.0 if within == 0.0 else between * (len(points) - k) / (within * (k - 1))
 
@@ -229,17 +229,11 @@ def silhouettes(
         ]
 
     totals = np.zeros(len(codes))
-    with one_blas_thread(), ThreadPoolExecutor(_processors(), thread_name_prefix="silhouettes") as pool:
+    with one_blas_thread():
         # Blocks are added up in their order, whichever thread was first with its own.
-        for sums in pool.map(of_block, range(0, row_count, _BLOCK_ROWS)):
+        for sums in in_threads(available_processors(), of_block, range(0, row_count, _BLOCK_ROWS)):
             totals += sums
     return [Silhouette(float(total / row_count), row_count) for total in totals]
-
-
-def _processors() -> int:
-    """Processors that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _silhouette_sum(sums: FloatArray, own: IntArray, counts: FloatArray) -> float:
@@ -281,8 +275,14 @@ def _cross_table(first: npt.ArrayLike, second: npt.ArrayLike) -> IntArray:
 
 
 def _codes(labels: npt.ArrayLike) -> tuple[IntArray, int]:
-    values, codes = np.unique(np.asarray(labels), return_inverse=True)
-    return codes.astype(np.int64), len(values)
+    """Labels renumbered from 0 without gaps, and how many there are."""
+    values = np.asarray(labels)
+    if values.dtype.kind == "i" and len(values) and values.min() >= 0 and values.max() < len(values):
+        there = np.bincount(values) > 0
+        if there.all():
+            return np.ascontiguousarray(values, dtype=np.int64), len(there)
+    different, codes = np.unique(values, return_inverse=True)
+    return codes.astype(np.int64), len(different)
 
 
 def _grouped(matrix: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[FloatArray, IntArray, FloatArray]:
@@ -291,13 +291,9 @@ def _grouped(matrix: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[FloatArray, 
     values = np.asarray(labels)
     if values.shape != (len(points),):
         raise UnclusterableError(f"one label a row is needed: {len(points)} rows, labels of shape {values.shape}")
-    _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
-    if not 2 <= len(counts) < len(points):
+    codes, k = _codes(values)
+    if not 2 <= k < len(points):
         raise UnclusterableError(
-            f"a measure of separation needs 2 clusters at least and fewer than rows: {len(counts)} clusters, {len(points)} rows",
+            f"a measure of separation needs 2 clusters at least and fewer than rows: {k} clusters, {len(points)} rows",
         )
-    return points, codes.astype(np.int64), counts.astype(np.float64)
-
-
-def _sums(points: FloatArray, codes: IntArray, k: int) -> FloatArray:
-    return np.stack([np.bincount(codes, weights=column, minlength=k) for column in points.T], axis=1)
+    return points, codes, np.bincount(codes, minlength=k).astype(np.float64)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sahara_assets.segmentation.kernel import kernel_for
 from sahara_assets.segmentation.preprocess import (
     OTHER,
     FittedCategory,
@@ -40,7 +41,6 @@ OUTLIER_MARGIN = 1e-9
 """How much, times (1 + the outlier distance), a distance must lie above it to be an outlier's."""
 NO_SEGMENT = 0
 """Stands for a key where a customer has no segment; keys count from 1."""
-_BLOCK_ROWS = 65_536
 
 
 class Scores(NamedTuple):
@@ -78,28 +78,14 @@ def nearest(matrix: FloatArray, centroids: FloatArray) -> tuple[IntArray, FloatA
     >>> nearest(np.array([[0.0], [5.0], [9.0]]), np.array([[0.0], [10.0]]))[0].tolist()
     [0, 0, 1]
     """
-    position = np.empty(len(matrix), dtype=np.int64)
-    distance = np.empty(len(matrix))
-    for first in range(0, len(matrix), _BLOCK_ROWS):
-        block = np.ascontiguousarray(matrix[first : first + _BLOCK_ROWS].T)
-        squared = np.zeros((len(centroids), block.shape[1]))
-        for index, centroid in enumerate(centroids):
-            for values, centre in zip(block, centroid, strict=True):  # left to right, as the query adds them
-                difference = values - centre
-                squared[index] += difference * difference
-        smallest = squared.min(axis=0)
-        position[first : first + _BLOCK_ROWS] = (squared <= _tie_limit(smallest)).argmax(axis=0)
-        distance[first : first + _BLOCK_ROWS] = np.sqrt(smallest)
-    return position, distance
+    points, centres = (np.ascontiguousarray(part, dtype=np.float64) for part in (matrix, centroids))
+    position, squared = kernel_for(points.size).within_margin(points, centres, TIE_MARGIN)
+    return position, np.sqrt(squared)
 
 
 def outlier_limit(outlier_distance: float) -> float:
     """What a distance must exceed to be an outlier's."""
     return outlier_distance + OUTLIER_MARGIN * (1.0 + outlier_distance)
-
-
-def _tie_limit(smallest: FloatArray) -> FloatArray:
-    return smallest + TIE_MARGIN * (1.0 + smallest)
 
 
 def scoring_query(model: SegmentationModel, source: ir.Table) -> ir.Table:

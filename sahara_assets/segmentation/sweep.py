@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sahara_assets.segmentation.kmeans import (
-    FloatArray,
-    IntArray,
     KMeansFit,
     UnclusterableError,
     assign,
@@ -35,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
+
+    from sahara_assets.segmentation.kernel import FloatArray, IntArray
 
 _FEW_ROWS = 2_000
 _RESAMPLE_ROWS = 10_000  # a half sample is never larger: what 10,000 rows leave undecided is unstable

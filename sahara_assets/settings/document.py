@@ -150,7 +150,7 @@ class Settings(Section):
 
     def fingerprint(self, *sections: str) -> str:
         """A hash of the named sections, such as `"rules"` or `"datasets.purchases"`: what a table built from them depends on."""
-        document = self.model_dump(mode="json")
+        document = self.model_dump(mode="json", include={section.partition(".")[0] for section in sections})
         chosen = {}
         for section in sections:
             value: Any = document

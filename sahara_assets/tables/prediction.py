@@ -153,8 +153,8 @@ PREDICTED_SEGMENTS = Table(
     key=("customer_id",),
 )
 
-CANNOT = "cannot_learn"
-"""Under this name the build of the scores remembers why nothing could be learned."""
+CANNOT_LEARN = "cannot_learn"
+"""Under this name the build of the training set remembers why nothing could be learned from it."""
 
 PREDICTION_TABLES: tuple[Table, ...] = (
     REPEAT_BUYER_TRAINING,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sahara_assets.errors import TryAgainError
@@ -213,9 +214,7 @@ class Warehouse(ABC):
 
     def table(self, table: Table) -> ibis.Table:
         """The table as an Ibis expression."""
-        import ibis
-
-        return ibis.table(ibis_kinds(table.columns), name=table.name)
+        return relation(table)
 
     def in_transaction(self, work: Callable[[], T], *, before_another_try: Callable[[], None] | None = None) -> T:
         """Do something in a transaction; where the warehouse goes away in its middle, connect again and do it again.
@@ -284,6 +283,14 @@ class Warehouse(ABC):
                 arrived = _arrow_of(table, content)
                 self.insert_arrow(table, arrived.sort_by([(name, "ascending") for name in table.key]))
             return self.count(table)
+
+
+@cache
+def relation(table: Table) -> ibis.Table:
+    """A declared table as an Ibis expression, on every warehouse the same: one object, so that what Ibis finds out about it is found out once."""
+    import ibis
+
+    return ibis.table(ibis_kinds(table.columns), name=table.name)
 
 
 def by_table(columns: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from sahara_assets.warehouse.compiling import ATTRIBUTE_FUNCTION
+from sahara_assets.warehouse.compiling import ATTRIBUTE_FUNCTION, kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,6 +54,7 @@ def whole_days_between(earlier: Expression, later: datetime) -> Expression:
     return (int_seconds(later) - seconds_of(earlier)) // SECONDS_PER_DAY
 
 
+_SECONDS_PER_HOUR = 3_600
 _WEEKS_SECONDS = 10_000 * 7 * SECONDS_PER_DAY
 """Many whole weeks: added to a moment before 1970 it makes the seconds positive, which engines divide alike."""
 
@@ -61,6 +62,11 @@ _WEEKS_SECONDS = 10_000 * 7 * SECONDS_PER_DAY
 def weekday_of(moment: Expression) -> Expression:
     """The day of the week of a naive timestamp, from 0 for Monday: the first day of 1970 was a Thursday."""
     return ((seconds_of(moment) + _WEEKS_SECONDS) // SECONDS_PER_DAY + 3) % 7
+
+
+def hour_of(seconds: Expression) -> Expression:
+    """The hour of the day, from 0 to 23, of whole seconds since 1970."""
+    return ((seconds + _WEEKS_SECONDS) // _SECONDS_PER_HOUR) % 24
 
 
 def int_seconds(moment: datetime) -> int:
@@ -125,6 +131,7 @@ def any_row(condition: Expression) -> Expression:
     return count_where(condition) > 0
 
 
+@kept
 def most_frequent(lines: ibis.Table, by: str, value: str, moment: str, *, name: str | None = None) -> ibis.Table:
     """Per `by`, the most frequent `value` that is not null; ties go to the latest by `moment`, then to the smaller text.
 
@@ -143,6 +150,7 @@ def most_frequent(lines: ibis.Table, by: str, value: str, moment: str, *, name: 
     return ranked.filter(ranked.place == 0).select(by, **{name or value: ranked[value]})
 
 
+@kept
 def latest(lines: ibis.Table, by: str, value: str, moment: str, *, name: str | None = None) -> ibis.Table:
     """Per `by`, the `value` that is not null on its latest row by `moment`; ties go to the greater text."""
     known = lines.filter(lines[value].notnull())
@@ -166,6 +174,7 @@ def is_one_of(text: Expression, words: Iterable[str]) -> Expression:
     return text.isin(listed) if listed else ibis.literal(value=False)
 
 
+@kept
 def ids_of_both(one: ibis.Table, other: ibis.Table, column: str) -> ibis.Table:
     """The different values of a text column in either table."""
     # Ibis refuses to unite a column that may be null with one that may not: both are made to be able to.

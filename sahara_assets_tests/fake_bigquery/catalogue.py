@@ -187,14 +187,10 @@ class Catalogue:
                 raise unknown_to_fake(f"tables with {unknown}")
         with self.write_lock:
             owner = self.dataset(project, dataset)
-            same = [
-                one for one in self.tables(project, dataset) if one["tableReference"]["tableId"].lower() == name.lower()
-            ]
-            if same and same[0]["tableReference"]["tableId"] != name:
-                raise unknown_to_fake(
-                    f"two tables that differ by case only: {same[0]['tableReference']['tableId']} and {name}"
-                )
-            if same:
+            alike = [there for there in self._names(project, dataset) if there.lower() == name.lower()]
+            if alike and self.raw_table((project, dataset, alike[0])):
+                if alike[0] != name:
+                    raise unknown_to_fake(f"two tables that differ by case only: {alike[0]} and {name}")
                 raise duplicate("Table", f"{project}:{dataset}.{name}")
             resource = self._new_resource((project, dataset, name), asked, owner)
             fields = resource["schema"]["fields"]
@@ -268,15 +264,12 @@ class Catalogue:
         return list(resource["schema"]["fields"])
 
     def tables(self, project: str, dataset: str) -> list[dict[str, Any]]:
-        rows = (
-            self.cursor()
-            .execute(
-                "SELECT name FROM _fake.tables WHERE project = ? AND dataset = ? ORDER BY name", [project, dataset]
-            )
-            .fetchall()
-        )
-        found = [self.raw_table((project, dataset, row[0])) for row in rows]
+        found = [self.raw_table((project, dataset, name)) for name in self._names(project, dataset)]
         return [one for one in found if one]
+
+    def _names(self, project: str, dataset: str) -> list[str]:
+        asked = "SELECT name FROM _fake.tables WHERE project = ? AND dataset = ? ORDER BY name"
+        return [name for (name,) in self.cursor().execute(asked, [project, dataset]).fetchall()]
 
     def touched(self, key: Key) -> None:
         """Note that a table's rows have changed."""

@@ -132,7 +132,7 @@ def test_as_many_clusters_as_different_rows_leave_no_distance():
 
 def test_a_sample_for_the_starts_finds_what_all_rows_find():
     matrix, truth = blobs(rows=6000, columns=4, clusters=5, spread=0.5, seed=21)
-    sampled = fit_range(matrix, [5], seed=0, sample_rows=1000)[5]
+    sampled = fit_range(matrix, [5], seed=0, search_rows=1000)[5]
     assert adjusted_rand_index(sampled.labels, truth) == 1.0
     assert sampled.inertia == pytest.approx(fit(matrix, 5, seed=0).inertia, rel=1e-6)
 

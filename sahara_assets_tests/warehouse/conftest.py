@@ -23,6 +23,29 @@ PLACES = ("bigquery", "duckdb", *(f"postgres of the {origin}" for origin in sort
 """Every kind of warehouse that is to be had here; Postgres in every version there is."""
 
 
+_HERE_AND_NOW = ("duckdb", next((place for place in PLACES if place.startswith("postgres")), ""))
+_MINUTES_ON_BIGQUERY = {
+    "test_an_order_is_what_the_newest_extract_says",
+    "test_analytics_are_the_same_on_every_warehouse",
+    "test_customers_accounts_and_sign_ups_make_equal_customers",
+    "test_every_insight_and_every_view_is_the_same_on_every_warehouse_and_views_stay",
+    "test_features_that_settings_bring_are_equal_and_come_and_go",
+    "test_predicted_segments_are_equal",
+    "test_recommendations_are_equal_and_their_checks_pass",
+    "test_training_sets_and_scores_are_equal",
+}
+"""Whole stages on made shops, compared table by table: on DuckDB and one Postgres every time, elsewhere in `make test-long`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The contract itself, and whole runs, are held on every warehouse every time."""
+    for item in items:
+        given = getattr(item, "callspec", None)
+        elsewhere = given is not None and given.params.get("place") not in _HERE_AND_NOW
+        if elsewhere and getattr(item, "originalname", "") in _MINUTES_ON_BIGQUERY:
+            item.add_marker("long")
+
+
 @pytest.fixture
 def address_of(request: pytest.FixtureRequest, schema: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
     """The URL of an empty warehouse of a kind in `PLACES`."""

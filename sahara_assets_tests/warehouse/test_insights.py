@@ -15,7 +15,6 @@ from sahara_assets.tables.segmentation import SEGMENT_PROFILES
 from sahara_assets_tests.insights.insight_shop import InsightShop
 from sahara_assets_tests.insights.test_counted import make_lines, segments_of
 from sahara_assets_tests.small_shop import NOW
-from sahara_assets_tests.warehouse.conftest import PLACES
 
 SETTINGS = {
     "insights": {"rows": 10, "months": 3, "pair_orders": 3},
@@ -73,14 +72,6 @@ def _assert_equal(table, found, expected):
 
 
 # `test_equal_tables` compares the insights of a whole run on every warehouse; this adds rarer lines, views, and a mapping of the clock.
-_HERE_AND_NOW = ("duckdb", next(place for place in PLACES if place.startswith("postgres")))
-
-
-@pytest.mark.parametrize(
-    "place",
-    [pytest.param(place, marks=() if place in _HERE_AND_NOW else pytest.mark.long) for place in PLACES],
-    indirect=True,
-)
 def test_every_insight_and_every_view_is_the_same_on_every_warehouse_and_views_stay(warehouse, embedded, tmp_path):
     # One shop for both, because counting it on a fake BigQuery takes longest.
     here, run = _told(tmp_path / "here", warehouse), Run("test", NOW)
