@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import ibis
 
-from sahara_assets.warehouse.expressions import Expression, int_seconds, seconds_of
+from sahara_assets.warehouse.expressions import Expression, hour_of, int_seconds, seconds_of
 
 if TYPE_CHECKING:
     from sahara_assets.settings.document import Settings

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 MAX_ITERATIONS = 300
 _SCOUT_ITERATIONS = 5  # after five iterations the order of the restarts rarely changes any more
 _FINALISTS = 3
-_CATCHES_UP = 1.002  # what is further behind after a scout's iterations will not win
 _ADDITION_DRAWS = 16
 _ROUGHLY = 1e-9  # while candidates are compared, runs may end this early; the best of each k is then run to its end
 _REMOVALS = 2
@@ -42,11 +41,13 @@ class Effort:
         swaps: attempts at moving one centroid elsewhere that may fail before a solution counts as good; with 0 nothing is asked
             of the next larger k either.
         tolerance: a run ends when an iteration lowers the cost by less than this share.
+        catches_up: a run that after a few iterations costs more than so many times the best is given up.
     """
 
     restarts: int
     swaps: int
     tolerance: float
+    catches_up: float = 1.002
 
 
 def search(rows: Rows, ks: Sequence[int], effort: Effort, *, seed: int, threads: int) -> dict[int, Run]:
@@ -104,7 +105,7 @@ def _with_neighbours(rows: Rows, known: dict[int, Run], k: int, generator: np.ra
         larger = known[k + 1].centroids
         starts.extend(np.delete(larger, dropped, axis=0) for dropped in _least_missed(rows, larger)[:_REMOVALS])
     for start in starts:
-        best = _challenged(rows, best, start, effort.tolerance)
+        best = _challenged(rows, best, start, effort)
     return best if best is known[k] or not effort.swaps else _swapped(rows, best, generator, effort)
 
 
@@ -171,11 +172,11 @@ def _race(rows: Rows, starts: Sequence[FloatArray], tolerance: float) -> Run:
     return best
 
 
-def _challenged(rows: Rows, best: Run, start: FloatArray, tolerance: float) -> Run:
+def _challenged(rows: Rows, best: Run, start: FloatArray, effort: Effort) -> Run:
     """The run, or the one from `start` if that is better by more than rounding."""
-    run = lloyd(rows, start, _SCOUT_ITERATIONS, tolerance)
-    if not run.settled and run.cost < best.cost * _CATCHES_UP:
-        run = lloyd(rows, run.centroids, MAX_ITERATIONS, tolerance)
+    run = lloyd(rows, start, _SCOUT_ITERATIONS, effort.tolerance)
+    if not run.settled and run.cost < best.cost * effort.catches_up:
+        run = lloyd(rows, run.centroids, MAX_ITERATIONS, effort.tolerance)
     return run if run.cost < best.cost * (1 - 1e-6) else best
 
 
@@ -195,13 +196,11 @@ def _swapped(rows: Rows, best: Run, generator: np.random.Generator, effort: Effo
         for dropped in np.argsort(loss, kind="stable")[: effort.swaps - failures]:
             kept = np.delete(best.centroids, dropped, axis=0)
             costs = np.where(nearest.labels == dropped, nearest.second, nearest.first)
-            run = _challenged(rows, best, _with_addition(rows, kept, generator, costs), effort.tolerance)
+            run = _challenged(rows, best, _with_addition(rows, kept, generator, costs), effort)
             if run is not best:
                 best = run
                 break
             failures += 1
-        else:
-            return best
     return best
 
 
