@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness import Bench, Case, Goal, Side
@@ -60,8 +61,6 @@ def _load(warehouse: Warehouse, settings: Settings) -> None:
 
 def _plainly(warehouse: Warehouse, settings: Settings) -> None:
     """What the assets call, in their order."""
-    from functools import partial
-
     from sahara_assets.builds import Run
     from sahara_assets.stages import (
         activation,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -14,6 +13,7 @@ from sahara_assets.tables.books import DROPS, IN
 from sahara_assets.tables.datasets import DATASETS, RAW_TABLES
 from sahara_assets.tables.sales import PURCHASES
 from sahara_assets.warehouse.base import relation
+from sahara_assets.warehouse.compiling import kept
 from sahara_assets.warehouse.expressions import Expression, any_row, is_one_of, money, seconds_of, starts_with_code
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ FUTURE_SECONDS = 86_400
 """A line dated so much later than its drop was modified cannot have happened yet."""
 
 
-@lru_cache(maxsize=256)
+@kept
 def drop_ranks(dataset: str, written_before: datetime | None = None) -> ibis.Table:
     """Per content: its rank (the newest has the highest) and the latest modification time of a file that delivers it.
 
@@ -58,7 +58,7 @@ def has_extracts(warehouse: Warehouse, dataset: str) -> bool:
     return warehouse.how_many(mine) > 0
 
 
-@lru_cache(maxsize=256)
+@kept
 def superseded_lines(
     dataset: str,
     version_column: str = "",
@@ -85,7 +85,7 @@ def superseded_lines(
     return placed.filter(placed.place > 0).select("_drop_id", "_line")
 
 
-@lru_cache(maxsize=256)
+@kept
 def outdated_rows(dataset: str, *, nested: bool, written_before: datetime | None = None) -> ibis.Table:
     """The raw rows of documents that a newer drop states anew: `_drop_id`, `_line`.
 
@@ -105,7 +105,7 @@ def outdated_rows(dataset: str, *, nested: bool, written_before: datetime | None
     return placed.filter(placed["rank"] < placed.newest).select("_drop_id", "_line")
 
 
-@lru_cache(maxsize=256)
+@kept
 def _delivered(dataset: str, written_before: datetime | None, dated_before: tuple[str, date] | None) -> ibis.Table:
     """The raw lines of a dataset, or those of its files that were written before a moment, or that are dated before a day."""
     raw = relation(RAW_TABLES[dataset])
@@ -147,7 +147,7 @@ def current_lines(
     return lines
 
 
-@lru_cache(maxsize=256)
+@kept
 def _newest(
     dataset: str, version_column: str, written_before: datetime | None, dated_before: tuple[str, date] | None
 ) -> ibis.Table:

@@ -126,6 +126,14 @@ class CompiledRows:
 
 
 @numba.njit(nogil=True)
+def _workspace(columns):
+    """For a block of rows: itself, its distances to one centroid, the nearest centroid, and the squares to it and to the next nearest."""
+    block, squared = np.zeros((columns, _BLOCK_ROWS)), np.empty(_BLOCK_ROWS)
+    label, first, second = np.empty(_BLOCK_ROWS), np.empty(_BLOCK_ROWS), np.empty(_BLOCK_ROWS)
+    return block, squared, label, first, second
+
+
+@numba.njit(nogil=True)
 def _load(points, first, count, block):
     for i in range(count):
         for j in range(points.shape[1]):
@@ -249,8 +257,7 @@ def _cost(norm, centroids, sums, counts):
 @numba.njit(nogil=True)
 def _begin(points, weights, centroids, labels, gaps, sums, counts):
     rows, columns = points.shape
-    block, squared = np.zeros((columns, _BLOCK_ROWS)), np.empty(_BLOCK_ROWS)
-    label, first, second = np.empty(_BLOCK_ROWS), np.empty(_BLOCK_ROWS), np.empty(_BLOCK_ROWS)
+    block, squared, label, first, second = _workspace(columns)
     for start in range(0, rows, _BLOCK_ROWS):
         count = min(_BLOCK_ROWS, rows - start)
         _load(points, start, count, block)
@@ -269,8 +276,7 @@ def _begin(points, weights, centroids, labels, gaps, sums, counts):
 def _follow(points, weights, centroids, limits, labels, gaps, gained, gained_counts, lost, lost_counts):
     """Measures the rows whose gap may have closed; how many of them changed."""
     rows, columns = points.shape
-    block, squared = np.zeros((columns, _BLOCK_ROWS)), np.empty(_BLOCK_ROWS)
-    label, first, second = np.empty(_BLOCK_ROWS), np.empty(_BLOCK_ROWS), np.empty(_BLOCK_ROWS)
+    block, squared, label, first, second = _workspace(columns)
     waiting = np.empty(_BLOCK_ROWS, dtype=np.int64)
     changed, start = 0, 0
     while start < rows:
@@ -305,8 +311,7 @@ def _follow(points, weights, centroids, limits, labels, gaps, gained, gained_cou
 @numba.njit(nogil=True)
 def _two_nearest(points, weights, centroids, labels, nearest, next_nearest):
     rows, columns = points.shape
-    block, squared = np.zeros((columns, _BLOCK_ROWS)), np.empty(_BLOCK_ROWS)
-    label, first, second = np.empty(_BLOCK_ROWS), np.empty(_BLOCK_ROWS), np.empty(_BLOCK_ROWS)
+    block, squared, label, first, second = _workspace(columns)
     for start in range(0, rows, _BLOCK_ROWS):
         count = min(_BLOCK_ROWS, rows - start)
         _load(points, start, count, block)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ATTRIBUTE_FUNCTION = "sahara_attribute"
 """What `expressions.py` has Ibis call where a value is read out of JSON text; every warehouse puts its own function there."""
 
-T = TypeVar("T", bound=Callable[..., Any])
+Maker = TypeVar("Maker", bound=Callable[..., Any])
 
 NewCompiler = Callable[[], Any]
 """Makes one of Ibis' compilers, which have no types to check against."""
@@ -26,7 +26,7 @@ Attribute = Callable[["sql.Expression", str], "sql.Expression"]
 """From a JSON text and a name to the call that gives the value as text, null where there is none."""
 
 
-def kept(make: T) -> T:
+def kept(make: Maker) -> Maker:
     """Keeps the expressions that a function makes: the same arguments give the same one, and nothing of it is made, typed or compiled again.
 
     Making an expression takes Ibis as long as compiling it. For functions of tables and plain values alone, that ask no warehouse.
@@ -41,7 +41,7 @@ def kept(make: T) -> T:
     def again(*given: Any, **named: Any) -> Any:  # noqa: ANN401
         return made(*map(_same, given), **{name: _same(one) for name, one in named.items()})
 
-    return cast("T", again)
+    return cast("Maker", again)
 
 
 class _Same:

@@ -18,9 +18,10 @@ from sahara_assets_tests.commands import ROOT, clean_environment
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quicker_kernel_as_before():
-    """Compiling leaves the compiled kernel loaded for whoever comes next: which of the two runs changes no bit, and no test."""
-    assert compiled_kernel() is not None
+def both_kernels():
+    """The compiled kernel stays loaded for whoever comes next: which of the two runs changes no bit, and no test."""
+    if compiled_kernel() is None:
+        pytest.skip("numba cannot be had here, or was told not to compile (NUMBA_DISABLE_JIT)")
 
 
 # Few values make ties, copies and rows half-way between two centroids; the others round.
