@@ -79,6 +79,7 @@ NEVER_AT_IMPORT = {
 }
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Every module's name below the package, without packages' own (empty) `__init__`."""
     paths = sorted(PACKAGE.rglob("*.py"))
@@ -103,6 +104,7 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
 def imported(path: Path, *, only_at_import: bool) -> set[str]:
     """Full names of what a module imports, type-checking blocks aside; with `only_at_import` without what functions import."""
     found: set[str] = set()

@@ -145,6 +145,7 @@ def test_without_numba_the_same_is_done_in_numpy(setting, script):
     subprocess.run([sys.executable, "-c", script + asked], cwd=ROOT, env=environment, check=True, timeout=120)
 
 
+@pytest.mark.long
 def test_code_that_was_compiled_is_compiled_once(tmp_path):
     """A second process finds it in numba's cache, and does not even write there."""
     environment = clean_environment() | {"NUMBA_CACHE_DIR": str(tmp_path)}
