@@ -1,5 +1,7 @@
 """What models learn from: nothing that came later, nobody who came later, and every part on customers or days of its own."""
 
+import csv
+from collections import Counter
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -15,11 +17,13 @@ from sahara_assets.repeat_buyers.periods import TooLittleError, plan_periods
 from sahara_assets.repeat_buyers.training_set import build_training_set, customers_as_of
 from sahara_assets.settings.repeat_buyers import RepeatBuyerSettings
 from sahara_assets.tables.features import CUSTOMER_FEATURES
+from sahara_assets_tests.commands import ROOT
 from sahara_assets_tests.repeat_buyers.shop_of_habits import END, FIRST, WANTED, shop_of_habits
 from sahara_assets_tests.small_shop import SmallShop, line
 
 T = datetime(2025, 3, 1)
 UNTIL = T + timedelta(days=30)
+STORE_FILE = ROOT.parent / "shared" / "data" / "google_merchandise_store" / "gms_google_analytics.csv"
 
 
 @pytest.fixture
@@ -205,6 +209,31 @@ def test_a_word_of_its_own_for_everyone_is_no_leak(parts):
     labels = np.random.default_rng(1).random(400) < 0.5
     found = _guarded({"country": pa.array([f"street {one}" for one in range(400)])}, labels, parts.declarations)
     assert found["country"]["auc_alone"] < 0.65
+
+
+@pytest.mark.real_data
+def test_by_the_sources_definition_visits_are_the_answer_and_the_guard_says_so(parts):
+    """The Merchandise Store adds up session totals that repeat on every product row, and calls who has more than one transaction a repeat
+    buyer: rows are counted on both sides. With every session counted once visits still tell too much, since nothing separates the time
+    in which they are counted from that of the label."""
+    if not STORE_FILE.is_file():
+        pytest.skip("../shared/data/google_merchandise_store is not there")
+    with STORE_FILE.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    sessions = {(row["fullVisitorId"], row["visitId"]): row for row in rows}
+    areas = []
+    for counted in (rows, sessions.values()):
+        visits, transactions = Counter(), Counter()
+        for row in counted:
+            visits[row["fullVisitorId"]] += int(row["visits"])
+            transactions[row["fullVisitorId"]] += int(row["total_transactions"])
+        names = sorted(visits)
+        labels = np.array([transactions[name] > 1 for name in names])
+        found = _guarded({"order_count": pa.array([visits[name] for name in names])}, labels, parts.declarations)
+        areas.append(found["order_count"]["auc_alone"])
+        with pytest.raises(BlockedError, match="order_count"):
+            refuse_leaks(list(found.values()), RepeatBuyerSettings(features=["order_count"]))
+    assert areas == [1.0, pytest.approx(0.921, abs=0.001)]
 
 
 def test_a_leak_blocks_until_it_is_allowed_by_name():
