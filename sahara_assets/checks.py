@@ -63,6 +63,7 @@ def _stage_checks(stage: str, questions: list[Question]) -> dg.AssetChecksDefini
 
 def _result(question: Question, project: Project) -> dg.AssetCheckResult:
     verdict = question.answer(project.warehouse, project.settings)
+    project.verdicts.append(verdict)
     metadata: dict[str, Any] = {
         name: value if isinstance(value, int | float | str) else dg.MetadataValue.json(value)
         for name, value in verdict.metadata.items()

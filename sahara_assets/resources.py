@@ -18,6 +18,7 @@ from pydantic import PrivateAttr
 from sahara_assets.builds import Run
 from sahara_assets.errors import SettingsError
 from sahara_assets.locking import hold_lock
+from sahara_assets.quality.questions import Verdict  # noqa: TC001 - the same
 from sahara_assets.settings.document import Settings, load_settings
 from sahara_assets.warehouse.opening import open_warehouse
 
@@ -57,6 +58,7 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
     _held: bool = PrivateAttr(default=False)
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
     _now: datetime | None = PrivateAttr(default=None)
+    _verdicts: list[Verdict] = PrivateAttr(default_factory=list)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Project]:  # noqa: ARG002 - Dagster's shape
@@ -67,6 +69,7 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._stack.close()
             self._warehouse = None
             self._held = False
+            self._verdicts.clear()
 
     @property
     def settings(self) -> Settings:
@@ -88,6 +91,11 @@ class Project(dg.ConfigurableResource):  # type: ignore[type-arg]
             self.hold()
             self._warehouse = self._stack.enter_context(open_warehouse(self.settings))
         return self._warehouse  # type: ignore[return-value]
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """What the checks of this run have found so far; each was asked after its asset was built."""
+        return self._verdicts
 
     def run(self, run_id: str) -> Run:
         """What the run carries: its id, and one moment for everything it writes."""

@@ -6,7 +6,6 @@ import os
 import shutil
 import time
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness import Bench, Case, Goal, Side
@@ -61,49 +60,12 @@ def _load(warehouse: Warehouse, settings: Settings) -> None:
 
 def _plainly(warehouse: Warehouse, settings: Settings) -> None:
     """What the assets call, in their order."""
+    from benchmarks.stages import run_stages
     from sahara_assets.builds import Run
-    from sahara_assets.stages import (
-        activation,
-        analytics,
-        features,
-        insights,
-        prediction,
-        recommendations,
-        sales,
-        segmentation,
-    )
 
-    run = Run("plain", datetime.now(tz=UTC).replace(tzinfo=None))
     _load(warehouse, settings)
-    for stage in (
-        analytics.sessions,
-        analytics.product_events,
-        sales.purchases,
-        sales.orders,
-        sales.products,
-        sales.customers,
-        features.customer_features,
-        features.customer_features_online,
-        partial(segmentation.segmentation_model, retrain=False),
-        segmentation.customer_segments,
-        segmentation.segment_profiles,
-        insights.insights,
-        insights.report_views,
-        partial(prediction.repeat_buyer_training, retrain=False),
-        prediction.repeat_buyer_model,
-        prediction.repeat_buyer_scores,
-        prediction.predicted_segments,
-        recommendations.bought_together,
-        recommendations.popular_products,
-        partial(recommendations.recommendation_model, retrain=False),
-        recommendations.product_recommendations,
-        recommendations.promotion_files,
-        activation.audience_files,
-        insights.insight_files,
-        prediction.repeat_buyer_audience,
-        activation.report,
-    ):
-        stage(warehouse, settings, run)
+    for _ in run_stages(warehouse, settings, Run("plain", datetime.now(tz=UTC).replace(tzinfo=None))):
+        pass
 
 
 def _assets(bench: Bench) -> Any:
@@ -170,5 +132,5 @@ CASE = Case(
         "full": [{"rows": 20_000, "files": 10_000}],
     },
     prepare=_prepare,
-    note="As assets the stages also ask every check and draw the pictures and tables that Dagster shows; that counts as Dagster's cost here.",
+    note="As assets the stages also draw the pictures and tables that Dagster shows; that counts as Dagster's cost here.",
 )

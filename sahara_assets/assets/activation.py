@@ -79,7 +79,8 @@ def repeat_buyer_audience(context: dg.AssetExecutionContext, project: Project) -
 )
 def report(context: dg.AssetExecutionContext, project: Project) -> dg.MaterializeResult[Any]:
     """Write the report where it says something new."""
-    built = activation_stage.report(project.warehouse, project.settings, project.run(context.run.run_id))
+    run = project.run(context.run.run_id)
+    built = activation_stage.report(project.warehouse, project.settings, run, project.verdicts)
     verdicts = sorted(built.details["verdicts"], key=lambda verdict: verdict["passed"])
     return dg.MaterializeResult(
         metadata={

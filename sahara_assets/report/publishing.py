@@ -26,7 +26,7 @@ from sahara_assets.tables.prediction import PREDICTED_SEGMENTS
 from sahara_assets.tables.segmentation import K_SWEEP, SEGMENT_CHANGES, SEGMENT_PROFILES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sahara_assets.quality.questions import Verdict
     from sahara_assets.settings.document import Settings
@@ -86,13 +86,19 @@ def summarise_rejects(rejects: list[Row]) -> tuple[list[Row], list[Row]]:
     return summary, examples
 
 
-def publish_report(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
+def publish_report(warehouse: Warehouse, settings: Settings, run: Run, answered: Iterable[Verdict] = ()) -> Built:
     """Render the report and write it where it says something new; written whole beside its place and then renamed.
+
+    Args:
+        warehouse: holds what the report tells.
+        settings: where it is written, and how.
+        run: which run writes it.
+        answered: the checks that this run has asked already.
 
     Raises:
         SaharaError: the export folder cannot be written.
     """
-    verdicts = run_checks(warehouse, settings)
+    verdicts = run_checks(warehouse, settings, answered)
     page = render_report(gather(warehouse, settings, verdicts)).encode()
     fingerprint = hashlib.sha256(page).hexdigest()
     path = settings.export_folder / REPORT_NAME

@@ -10,6 +10,9 @@ from sahara_assets.stages.shared import needed
 from sahara_assets.tables.sales import CUSTOMERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sahara_assets.quality.questions import Verdict
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Warehouse
 
@@ -28,8 +31,8 @@ def audience_files(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
     return publish_audiences(warehouse, settings, run, fingerprint, cut_off(warehouse))
 
 
-def report(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
-    """The report for people, written whenever what it says has changed."""
+def report(warehouse: Warehouse, settings: Settings, run: Run, answered: Iterable[Verdict] = ()) -> Built:
+    """The report for people, written whenever what it says has changed; `answered` are the checks that this run has asked already."""
     from sahara_assets.report.publishing import publish_report
 
-    return publish_report(warehouse, settings, run)
+    return publish_report(warehouse, settings, run, answered)

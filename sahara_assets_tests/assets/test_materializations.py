@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -12,6 +14,10 @@ import duckdb
 import pytest
 
 from sahara_assets.definitions import defs
+from sahara_assets.job import execute_job
+from sahara_assets.quality.checklist import QUESTIONS
+from sahara_assets.quality.questions import Question
+from sahara_assets.settings.document import load_settings
 from sahara_assets.tables.datasets import DATASETS
 from sahara_assets.tables.schema import BY_NAME
 from sahara_assets_tests.commands import sahara
@@ -138,6 +144,27 @@ def test_the_run_asked_every_check_and_only_the_planted_rows_made_one_warn(histo
     assert len(answers) == len(records) == len(defs().resolve_asset_graph().asset_check_keys)
     assert {name for name, answer in answers.items() if not answer.passed} == {"no_rejected_rows"}
     assert answers["no_rejected_rows"].severity is dg.AssetCheckSeverity.WARN
+
+
+def test_a_run_asks_every_check_once_and_the_report_has_the_answers(new_project, monkeypatch):
+    """On BigQuery a question costs a scan; the report tells what the checks of its run have found."""
+    root = new_project
+    asked = Counter()
+    ask = Question.answer
+
+    def counted(self, warehouse, settings):
+        asked[self.asset, self.name] += 1
+        return ask(self, warehouse, settings)
+
+    monkeypatch.setattr(Question, "answer", counted)
+    config = root / "sahara.toml"
+    execute_job(load_settings(config, {}), config, retrain=False, extract=False, progress=None, debug=False)
+    assert asked == Counter((question.asset, question.name) for question in QUESTIONS)
+    with duckdb.connect(str(root / "sahara.duckdb"), read_only=True) as connection:
+        (details,) = connection.execute("SELECT details FROM builds WHERE name = 'report'").fetchone()
+    told = {(one["asset"], one["name"]) for one in json.loads(details)["verdicts"]}
+    assert told <= set(asked)
+    assert {asset for asset, _ in told} >= {"drops", "purchases", "customers", "customer_segments", "audience_files"}
 
 
 def test_what_the_steps_say_is_in_the_event_log_though_no_output_is_captured(history):
