@@ -1,7 +1,7 @@
 """What every stage reads on BigQuery, and what that costs at sizes that no laptop holds: `python -m benchmarks.scale` writes it into `docs/scale.md`.
 
-The pipeline runs whole on made shops of two sizes against the emulator of the tests, which answers like BigQuery how many bytes a query
-reads: the columns that it names, by BigQuery's sizes of types, over all rows (`sahara_assets_tests/fake_bigquery/estimates.py`). Every stage's
+The pipeline runs whole on made shops of two sizes against the emulator of the tests, which keeps every statement. Of each are added
+up the columns that reach its answer, by BigQuery's sizes of types, over all rows: no partition is left out, so this is the most. Every stage's
 bytes are taken to grow in a straight line through both sizes. Slots come from the processor time that DuckDB spends on the same stage,
 since a slot is about a virtual processor; BigQuery's own overhead is not in it.
 """
@@ -16,6 +16,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,10 @@ from benchmarks.harness import ROOT
 from benchmarks.page import table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from sahara_assets.settings.document import Settings
+    from sahara_assets_tests.fake_bigquery.server import FakeBigQuery
 
 PAGE = ROOT / "docs" / "scale.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -86,19 +88,90 @@ def _one_run(settings: Settings, meter: Callable[[], float]) -> dict[str, float]
 
 @contextmanager
 def emulated() -> Iterator[tuple[str, Callable[[], float]]]:
-    """A BigQuery of the tests': its address as a warehouse, and the bytes that its queries have read."""
+    """A BigQuery of the tests': its address as a warehouse, and the bytes that its queries have read so far."""
     from sahara_assets_tests.fake_bigquery.server import FakeBigQuery
 
     with FakeBigQuery() as fake:
         os.environ["BIGQUERY_EMULATOR_HOST"] = fake.address
+        yield "bigquery://scale/shop?location=EU", _Meter(fake).read
 
-        def bytes_read() -> float:
-            with fake.client("scale") as client:
-                return sum(
-                    job.total_bytes_processed or 0 for job in client.list_jobs() if job.job_type == "query"
-                )  # a script's own bytes are those of its statements
 
-        yield "bigquery://scale/shop?location=EU", bytes_read
+class _Meter:
+    """Adds up what queries read: the columns that reach an answer, by BigQuery's sizes, over all rows of their tables now."""
+
+    def __init__(self, fake: FakeBigQuery) -> None:
+        self._fake = fake
+        self._seen: set[str] = set()
+        self._total = 0.0
+
+    def read(self) -> float:
+        from sahara_assets_tests.fake_bigquery import scripts
+
+        sizes = self._column_sizes()
+        with self._fake.client("scale") as client:
+            for job in client.list_jobs():
+                if job.job_id in self._seen or job.job_type != "query":
+                    continue
+                self._seen.add(job.job_id)
+                self._total += sum(_bytes_of(node.sql, sizes) for node in scripts.read(job.query))
+        return self._total
+
+    def _column_sizes(self) -> dict[str, dict[str, int]]:
+        """Bytes of every column of every table that there is."""
+        from sahara_assets_tests.fake_bigquery import estimates
+        from sahara_assets_tests.fake_bigquery.catalogue import physical
+
+        catalogue = self._fake.api.catalogue
+        cursor = catalogue.cursor()
+        found: dict[str, dict[str, int]] = {}
+        with self._fake.client("scale") as client:
+            tables = [table for dataset in client.list_datasets() for table in client.list_tables(dataset)]
+            for table in tables:
+                key = ("scale", "shop", table.table_id)
+                if table.table_type != "TABLE":
+                    continue
+                fields = catalogue.fields(key)
+                found[table.table_id] = {
+                    one["name"]: estimates.bytes_of(cursor, physical(key), fields, {one["name"].lower()})
+                    for one in fields
+                }
+        return found
+
+
+@cache
+def _columns_read(sql: str, tables: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[tuple[str, str], ...]:
+    """The columns of tables that a statement needs: BigQuery, like every column store, leaves out what no outer query asks for."""
+    from sqlglot import exp, parse_one
+    from sqlglot.optimizer.pushdown_projections import pushdown_projections
+    from sqlglot.optimizer.qualify import qualify
+    from sqlglot.optimizer.scope import traverse_scope
+
+    if sql.split(None, 1)[0].upper() not in {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE"}:
+        return ()
+    tree = parse_one(sql, dialect="bigquery")
+    if isinstance(tree, (exp.Insert, exp.Create)):
+        tree = tree.expression
+    if isinstance(tree, (exp.Update, exp.Delete, exp.Merge)):
+        named = {table.name for table in tree.find_all(exp.Table)}
+        columns = {column.name for column in tree.find_all(exp.Column)}
+        return tuple((name, column) for name, own in tables if name in named for column in own if column in columns)
+    if not isinstance(tree, exp.Query):
+        return ()
+    schema = {name: dict.fromkeys(own, "STRING") for name, own in tables}
+    tree = qualify(tree, schema=schema, dialect="bigquery", validate_qualify_columns=False, infer_schema=True)
+    tree = pushdown_projections(tree, schema=schema)
+    found = set()
+    for scope in traverse_scope(tree):
+        for column in scope.columns:
+            source = scope.sources.get(column.table)
+            if isinstance(source, exp.Table):
+                found.add((source.name, column.name))
+    return tuple(sorted(found))
+
+
+def _bytes_of(sql: str, sizes: Mapping[str, Mapping[str, int]]) -> int:
+    tables = tuple((name, tuple(own)) for name, own in sorted(sizes.items()))
+    return sum(sizes.get(table, {}).get(column, 0) for table, column in _columns_read(sql, tables))
 
 
 def measured() -> tuple[dict[str, tuple[float, float]], dict[str, tuple[float, float]], dict[str, float]]:

@@ -21,7 +21,7 @@ import duckdb
 from sahara_assets.drops.ledger import Ledger, retract_content
 from sahara_assets.drops.looking import Work, has_vanished, inspect_file, limits_of, look_around
 from sahara_assets.drops.outcome import DropOutcome, LoadReport
-from sahara_assets.drops.plan import Act, Status, Step
+from sahara_assets.drops.plan import Act, Status, Step, held_fingerprint
 from sahara_assets.drops.reading import DropReader, Reading
 from sahara_assets.drops.repeats import count_lacking
 from sahara_assets.errors import DropError
@@ -287,7 +287,13 @@ class _Loader:
         status = Status.LOADED if columns["reason"] is None else Status.REJECTED
         if status is Status.LOADED and step.may_be_held and (lacking := self._lacking(step)) is not None:
             status = Status.HELD
-            columns = {**columns, "reason": lacking, "rows_loaded": 0, "rows_rejected": columns["rows_read"]}
+            columns = {
+                **columns,
+                "reason": lacking,
+                "rows_loaded": 0,
+                "rows_rejected": columns["rows_read"],
+                "reading_fingerprint": self._held_fingerprint(step),
+            }
         file = self._work.files[step.path]
         self._ledger.put(
             {
@@ -358,6 +364,10 @@ class _Loader:
             f"lacks {lacking} of the {lines} lines of the version it replaces (more than {limit:.0%}); the old version stays. "
             f"If that is right: sahara drops allow {shell_word(step.path)}"
         )
+
+    def _held_fingerprint(self, step: Step) -> str:
+        counting = [row for drop_id in step.replaces for row in self._ledger.pointers(drop_id)]
+        return held_fingerprint(self._work.fingerprint, {r["drop_id"]: r["reading_fingerprint"] for r in counting})
 
     def _refuse_unreadable(self, path: str, reason: str) -> DropOutcome:
         """A file that cannot even be read: no content is known, so the next run tries again."""

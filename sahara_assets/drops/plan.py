@@ -7,12 +7,14 @@ more is `loading.py`'s business.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class Status(StrEnum):
@@ -32,7 +34,10 @@ _WAITING = frozenset({Status.HELD, Status.ALLOWED, Status.REJECTED})
 
 @dataclass(frozen=True)
 class Version:
-    """A ledger row, as far as the plan cares; without `drop_id` it stands for a file that could not be opened."""
+    """A ledger row, as far as the plan cares; without `drop_id` it stands for a file that could not be opened.
+
+    The `reading_fingerprint` of a version that is held is its `held_fingerprint`.
+    """
 
     path: str
     drop_id: str
@@ -149,12 +154,13 @@ def plan_drops(
         if status in {Status.FORGOTTEN, Status.LOADED}:
             continue
         replaces = _counting(versions) if same_path == "replace" else ()
-        was_judged = known is not None and known.reading_fingerprint == reading_fingerprint
-        if status is Status.REJECTED and was_judged:
+        if status is Status.REJECTED and known is not None and known.reading_fingerprint == reading_fingerprint:
             continue
-        if status is Status.HELD and was_judged and replaces:
-            held.append(file.path)
-            continue
+        if status is Status.HELD and known is not None and replaces:
+            readings_then = {d: reading_fingerprint if d in rereads else readings[d] for d in replaces}
+            if known.reading_fingerprint == held_fingerprint(reading_fingerprint, readings_then):
+                held.append(file.path)
+                continue
         act = Act.POINT if file.drop_id in readings else Act.READ
         may_be_held = bool(replaces) and status is not Status.ALLOWED
         moves.append(Step(act, file.path, file.drop_id, replaces, may_be_held=may_be_held))
@@ -162,6 +168,19 @@ def plan_drops(
     points = [step for step in moves if step.act is Act.POINT]
     steps = (*rereads.values(), *points, *_loads([step for step in moves if step.act is Act.READ]))
     return Plan(steps, tuple(outdated), tuple(stale), tuple(held))
+
+
+def held_fingerprint(reading_fingerprint: str, replaced: Mapping[str, str]) -> str:
+    """Under what a version was held: its own reading, and those of the contents that it lacks lines of.
+
+    Once one of them changes, the verdict is one about other lines, and is given anew.
+
+    Args:
+        reading_fingerprint: what the held version was read under.
+        replaced: the contents that it would replace, with what each was read under.
+    """
+    judged = json.dumps([reading_fingerprint, sorted(replaced.items())])
+    return hashlib.sha256(judged.encode()).hexdigest()
 
 
 def _counting(versions: Iterable[Version]) -> tuple[str, ...]:

@@ -34,7 +34,10 @@ DROPS = Table(
             "rejected_columns",
             "How many rows were rejected for each column, by its name in the file, as a JSON object.",
         ),
-        text_column("reading_fingerprint", "Hash of the settings and code that read it."),
+        text_column(
+            "reading_fingerprint",
+            "Hash of the settings and code that read it; of a version that is held, with those of what it would replace.",
+        ),
         text_column(
             "signature",
             "Size, times and inode when last looked at, in a bucket what tells uploads apart: an unchanged one is not hashed again.",

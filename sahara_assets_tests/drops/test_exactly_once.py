@@ -445,6 +445,34 @@ def test_after_any_of_five_hundred_long_histories_too(history, long_count):
     )
 
 
+class Told:
+    """Stands in for Hypothesis where a history is told step by step."""
+
+    def __init__(self, *drawn):
+        self._drawn = list(drawn)
+
+    def draw(self, _):
+        return self._drawn.pop(0)
+
+
+def test_a_held_version_is_judged_by_what_its_rival_says_now():
+    """Found by a random history: the rival's file was gone when dates were read otherwise, and came back under another name."""
+    first, _, rival, _, shorter, *_ = CONTENTS["purchases"]
+    history = History()
+    history.begin(date_formats=0, same_path="replace")
+    try:
+        history.write_a_file(data=Told("purchases/c.csv", rival), dataset="purchases", then=True)
+        history.write_a_file(data=Told("purchases/c.csv", shorter), dataset="purchases", then=True)
+        assert set(history.oracles["purchases"].held) == {"purchases/c.csv"}
+        history.read_dates_otherwise(date_formats=1, then=True)
+        assert set(history.oracles["purchases"].held) == {"purchases/c.csv"}
+        history.write_a_file(data=Told("purchases/b.csv", rival), dataset="purchases", then=True)
+        assert not history.oracles["purchases"].held
+        history.write_a_file(data=Told("purchases/a.csv", first), dataset="purchases", then=True)
+    finally:
+        history.teardown()
+
+
 def test_the_contents_of_the_histories_are_what_their_comments_say():
     counts = [fresh("purchases", content, 0).counts for content in CONTENTS["purchases"][:8]]
     assert counts == [(5, 5, 0), (6, 6, 0), (6, 6, 0), (3, 3, 0), (5, 4, 1), (5, 0, 5), (1, 0, 1), (0, 0, 0)]

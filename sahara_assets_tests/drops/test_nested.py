@@ -465,7 +465,7 @@ print(rows, *(line.split()[1] for line in status.splitlines() if line.startswith
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("form", ["json lines", "parquet"])
-def test_three_times_the_documents_take_hardly_more_memory(tmp_path, form, long_count):
+def test_five_times_the_documents_take_hardly_more_memory(tmp_path, form, long_count):
     if not Path("/proc/self/status").exists():
         pytest.skip("peak memory is read from /proc, which this system lacks")
 
@@ -484,7 +484,9 @@ def test_three_times_the_documents_take_hardly_more_memory(tmp_path, form, long_
         assert int(rows) == 10 * documents
         return int(peak) / 1024
 
-    # The further 40,000 documents are 105 MB of JSON.
-    small, large = peak_megabytes(20_000), peak_megabytes(60_000)
-    assert large - small < 25
-    long_count(f"Peak memory of reading nested {form}", f"{small:.0f} MB for 200,000 rows, {large:.0f} MB for 600,000")
+    # The further 80,000 documents are 210 MB of JSON. What threads hold at a time is some 30 MB more or less on a busy machine.
+    small, large = peak_megabytes(20_000), peak_megabytes(100_000)
+    assert large - small < 50
+    long_count(
+        f"Peak memory of reading nested {form}", f"{small:.0f} MB for 200,000 rows, {large:.0f} MB for 1,000,000"
+    )

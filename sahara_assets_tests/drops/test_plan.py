@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sahara_assets.drops.plan import Act, Plan, Present, Status, Step, Version, plan_drops
+from sahara_assets.drops.plan import Act, Plan, Present, Status, Step, Version, held_fingerprint, plan_drops
 
 NOW, BEFORE = "settings of now", "settings of before"
 
@@ -63,10 +63,25 @@ def test_what_a_person_forgot_stays_out_and_what_they_allowed_goes_in_unheld():
 
 
 def test_a_held_version_waits_only_while_it_would_replace_something():
-    ledger = [version("a", "1"), version("a", "2", Status.HELD)]
+    ledger = [version("a", "1"), version("a", "2", Status.HELD, held_fingerprint(NOW, {"1": NOW}))]
     assert plan(ledger, [("a", "2")]) == Plan(held=("a",))
     assert plan(ledger, [("a", "2")], "append").steps == (Step(Act.READ, "a", "2"),)
     assert plan(ledger[1:], [("a", "2")]).steps == (Step(Act.READ, "a", "2"),)
+
+
+def test_a_held_version_is_judged_anew_once_what_it_would_replace_is_read_otherwise():
+    """Its lines are other lines then; a file of theirs that comes back under another name is enough."""
+    held = version("a", "2", Status.HELD, held_fingerprint(NOW, {"1": BEFORE}))
+    again = Step(Act.READ, "a", "2", ("1",), may_be_held=True)
+    stale = [version("a", "1", read_under=BEFORE), held]
+    assert plan(stale, [("a", "2")]) == Plan(stale=("1",), held=("a",))
+    assert plan(stale, [("a", "2"), ("b", "1")]).steps == (
+        Step(Act.REREAD, "b", "1"),
+        Step(Act.POINT, "b", "1"),
+        again,
+    )
+    # The run that read it again may have ended before it came to this one.
+    assert plan([version("a", "1"), held], [("a", "2")]).steps == (again,)
 
 
 def test_a_version_waits_no_longer_when_its_path_shows_another_content():
