@@ -65,6 +65,10 @@ bench: .venv/.bench ## Sahara beside what a user would pick instead; writes docs
 bench-quick: .venv/.bench ## The same at one size each, under five minutes; writes nothing
 	$(VENV)/python -m benchmarks --quick
 
+.PHONY: scale
+scale: .venv/.test ## What every stage reads and costs on BigQuery at sizes that no laptop holds; writes docs/scale.md
+	$(VENV)/python -m benchmarks.scale
+
 .PHONY: audit
 audit: .venv-audit/.done ## Hold the locked packages against known vulnerabilities (needs the network; AUDIT='-s osv' asks another list)
 	@.venv-audit/bin/python scripts/audit.py $(AUDIT)

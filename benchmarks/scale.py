@@ -36,7 +36,7 @@ SLOT_LINES = 1_000_000
 LINES = (100_000_000, 1_000_000_000, 10_000_000_000)
 DOLLARS_PER_TIB = 6.25
 """On demand, in most regions: https://cloud.google.com/bigquery/pricing, where a TiB is 2^40 bytes and the first of a month is free."""
-_PROJECT = '[project]\ncurrency = "GBP"\ntime_zone = "Europe/London"\n[segmentation]\nk_min = 3\nk_max = 5\n'
+_PROJECT = '[project]\ncurrency = "GBP"\ntime_zone = "Europe/London"\n[segmentation]\nk_min = 3\nk_max = 5\n[repeat_buyers]\nenabled = true\n[recommendations]\nenabled = true\n'
 _NOW = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
 
@@ -139,7 +139,7 @@ class _Meter:
 
 
 @cache
-def _columns_read(sql: str, tables: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[tuple[str, str], ...]:
+def columns_read(sql: str, tables: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[tuple[str, str], ...]:
     """The columns of tables that a statement needs: BigQuery, like every column store, leaves out what no outer query asks for."""
     from sqlglot import exp, parse_one
     from sqlglot.optimizer.pushdown_projections import pushdown_projections
@@ -171,7 +171,7 @@ def _columns_read(sql: str, tables: tuple[tuple[str, tuple[str, ...]], ...]) -> 
 
 def _bytes_of(sql: str, sizes: Mapping[str, Mapping[str, int]]) -> int:
     tables = tuple((name, tuple(own)) for name, own in sorted(sizes.items()))
-    return sum(sizes.get(table, {}).get(column, 0) for table, column in _columns_read(sql, tables))
+    return sum(sizes.get(table, {}).get(column, 0) for table, column in columns_read(sql, tables))
 
 
 def measured() -> tuple[dict[str, tuple[float, float]], dict[str, tuple[float, float]], dict[str, float]]:
@@ -222,6 +222,7 @@ def tables() -> str:
     rows = [
         (stage, f"{taken:.1f}", *(f"{taken * lines / SLOT_LINES / 3600:,.1f}" for lines in LINES))
         for stage, taken in seconds.items()
+        if stage != "loading drops"  # parsed where Sahara runs
     ]
     heads = ["stage", f"processor seconds, {_lines(SLOT_LINES)} lines", *(f"slot hours, {_lines(n)}" for n in LINES)]
     parts.append("### Slots\n\n" + table(heads, rows))

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.harness import Case, Goal, Measured, Outcome, Side, agree, case_named, case_names, disagreements
 from benchmarks.page import as_json, as_page, goal_rows
+from benchmarks.scale import columns_read
 from sahara_assets_tests.commands import ROOT, clean_environment
 
 
@@ -96,3 +97,18 @@ def test_answers_that_differ_are_told_with_their_place(one, other):
 def test_answers_agree_to_nine_digits():
     agree({"a": [1.0, "x", None]}, {"a": [1.0 + 1e-12, "x", None]})
     assert math.isclose(1.0, 1.0 + 1e-12)
+
+
+def test_the_page_of_scale_counts_the_columns_that_reach_an_answer():
+    tables = (("lines", ("price", "day", "note")), ("shops", ("shop",)))
+    inner = "SELECT * FROM (SELECT * FROM `lines` AS l WHERE l.day > DATE '2025-01-01') AS newer"
+    assert columns_read(f"SELECT MAX(newer.price) AS most FROM ({inner}) AS newer", tables) == (
+        ("lines", "day"),
+        ("lines", "price"),
+    )
+    assert columns_read(f"INSERT INTO `shops` (shop) SELECT note FROM ({inner}) AS newer", tables) == (
+        ("lines", "day"),
+        ("lines", "note"),
+    )
+    assert columns_read("DELETE FROM `shops` WHERE shop = 'x'", tables) == (("shops", "shop"),)
+    assert columns_read("COMMIT TRANSACTION", tables) == ()
