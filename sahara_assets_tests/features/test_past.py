@@ -246,7 +246,8 @@ def test_what_comes_later_changes_nothing_in_many_worlds(tmp_path_factory, known
         later_changes_nothing(tmp_path_factory, known, files, people, signed)
 
     in_every_world()
-    long_count("worlds cut off at a moment and not, with equal features", str(worlds))
+    which = "what files had said by then" if known else "what had happened by then"
+    long_count(f"Features at a past moment, by {which}: what comes later changes nothing", f"{worlds} shops")
 
 
 def later_changes_nothing(tmp_path_factory, known, files, people, signed):
