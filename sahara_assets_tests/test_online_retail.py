@@ -102,7 +102,11 @@ def equal_on_bigquery(folder, root, fake, days, *, insights):
     first = sahara(root, "run", "--json")
     again = sahara(root, "run", "--json", SAHARA_WAREHOUSE_URL=url, BIGQUERY_EMULATOR_HOST=fake.address)
     assert again["loaded"] == first["loaded"]
-    compare(tables_of(root / "sahara.toml", "duckdb:///sahara.duckdb"), tables_of(root / "sahara.toml", url))
+    on_bigquery = tables_of(root / "sahara.toml", url)
+    compare(tables_of(root / "sahara.toml", "duckdb:///sahara.duckdb"), on_bigquery)
+    idle = sahara(root, "run", "--json", SAHARA_WAREHOUSE_URL=url, BIGQUERY_EMULATOR_HOST=fake.address)
+    assert idle["loaded"]["rows_read"] == 0
+    compare(tables_of(root / "sahara.toml", url), on_bigquery)
     return first["loaded"]["rows_loaded"]
 
 
