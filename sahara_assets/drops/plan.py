@@ -7,11 +7,11 @@ more is `loading.py`'s business.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
+
+from sahara_assets.builds import combine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -154,13 +154,13 @@ def plan_drops(
         if status in {Status.FORGOTTEN, Status.LOADED}:
             continue
         replaces = _counting(versions) if same_path == "replace" else ()
-        if status is Status.REJECTED and known is not None and known.reading_fingerprint == reading_fingerprint:
+        judged_under = known.reading_fingerprint if known else None
+        if status is Status.REJECTED and judged_under == reading_fingerprint:
             continue
-        if status is Status.HELD and known is not None and replaces:
-            readings_then = {d: reading_fingerprint if d in rereads else readings[d] for d in replaces}
-            if known.reading_fingerprint == held_fingerprint(reading_fingerprint, readings_then):
-                held.append(file.path)
-                continue
+        rivals = {d: reading_fingerprint if d in rereads else readings[d] for d in replaces}
+        if status is Status.HELD and rivals and judged_under == held_fingerprint(reading_fingerprint, rivals):
+            held.append(file.path)
+            continue
         act = Act.POINT if file.drop_id in readings else Act.READ
         may_be_held = bool(replaces) and status is not Status.ALLOWED
         moves.append(Step(act, file.path, file.drop_id, replaces, may_be_held=may_be_held))
@@ -179,8 +179,7 @@ def held_fingerprint(reading_fingerprint: str, replaced: Mapping[str, str]) -> s
         reading_fingerprint: what the held version was read under.
         replaced: the contents that it would replace, with what each was read under.
     """
-    judged = json.dumps([reading_fingerprint, sorted(replaced.items())])
-    return hashlib.sha256(judged.encode()).hexdigest()
+    return combine(reading_fingerprint, *(part for pair in sorted(replaced.items()) for part in pair))
 
 
 def _counting(versions: Iterable[Version]) -> tuple[str, ...]:

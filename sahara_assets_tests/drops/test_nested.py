@@ -484,9 +484,9 @@ def test_five_times_the_documents_take_hardly_more_memory(tmp_path, form, long_c
         assert int(rows) == 10 * documents
         return int(peak) / 1024
 
-    # The further 80,000 documents are 210 MB of JSON. What threads hold at a time is some 30 MB more or less on a busy machine.
-    small, large = peak_megabytes(20_000), peak_megabytes(100_000)
-    assert large - small < 50
+    # The further 80,000 documents are 210 MB of JSON. A busy machine only ever adds to a peak, so the least of three is what is needed.
+    small, large = peak_megabytes(20_000), min(peak_megabytes(100_000) for _ in range(3))
+    assert large - small < 25
     long_count(
         f"Peak memory of reading nested {form}", f"{small:.0f} MB for 200,000 rows, {large:.0f} MB for 1,000,000"
     )
