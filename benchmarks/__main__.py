@@ -1,17 +1,18 @@
 """`python -m benchmarks [NAME…]`: measure all cases or those that are named.
 
-Without options at full size, and nothing is written; `make bench` writes `docs/benchmarks.md` and `benchmarks/results.json`.
+Without options at full size, and nothing is written. With `--write` each case takes its place in `benchmarks/results.json` once it is
+measured, and `docs/benchmarks.md` is written anew; the cases that are not named stay as they were measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
+from benchmarks import results
 from benchmarks.harness import ROOT, case_named, case_names, run_case
-from benchmarks.page import as_json, as_page, goal_rows, table
+from benchmarks.page import as_page, goal_rows, table
 
 ROUNDS = {"smoke": 1, "quick": 3, "full": 3}
 
@@ -35,10 +36,11 @@ def main(words: list[str]) -> int:
         parser.error(f"there is no {unknown[0]}; there are {', '.join(case_names())}")
     at = asked.pace or "full"
     rounds = asked.rounds or ROUNDS[at]
-    outcomes = [
-        run_case(case_named(name), at, rounds, lambda text: print(text, file=sys.stderr, flush=True))
-        for name in asked.names or case_names()
-    ]
+    outcomes = []
+    for name in asked.names or case_names():
+        outcomes.append(run_case(case_named(name), at, rounds, lambda text: print(text, file=sys.stderr, flush=True)))
+        if asked.write:  # at once: hours must not be lost with the last of them
+            _write(results.Recorded(outcomes[-1], rounds, results.machine()))
     print(table(["work", "goal", "allowed", "measured", "verdict"], goal_rows(outcomes)))
     for outcome in outcomes:
         for name, value in outcome.exponents.items():
@@ -49,12 +51,15 @@ def main(words: list[str]) -> int:
             print(f"FAILED  {text}")
         for name, lacks in outcome.missing.items():
             print(f"MISSING  {outcome.case.name}: {name} needs {', '.join(lacks)}")
-    if asked.write:
-        here = Path(__file__).parent
-        (here / "results.json").write_text(json.dumps(as_json(outcomes, rounds), indent=1) + "\n", encoding="utf-8")
-        explained = (here / "explained.md").read_text(encoding="utf-8")
-        (ROOT / "docs" / "benchmarks.md").write_text(as_page(outcomes, rounds, explained), encoding="utf-8")
     return 1 if any(outcome.disagreements or outcome.failures for outcome in outcomes) else 0
+
+
+def _write(recorded: results.Recorded) -> None:
+    """Put a case in the place of what was known of it, and write the page of all."""
+    known = {**results.read(), recorded.outcome.case.name: recorded}
+    results.write({name: known[name] for name in case_names() if name in known})
+    explained = (Path(__file__).parent / "explained.md").read_text(encoding="utf-8")
+    (ROOT / "docs" / "benchmarks.md").write_text(as_page(list(results.read().values()), explained), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,10 @@ CACHE = ROOT / ".benchmarks"
 """What was generated, kept from one run to the next; git ignores it."""
 
 
+EXPONENT = "exponent"
+"""What a goal is about that bounds how its side grows with the size."""
+
+
 class FailedError(RuntimeError):
     """The process of a measurement ended with an error."""
 
@@ -67,11 +71,13 @@ class Side:
         name: `sahara`, or the peer's name.
         work: does it and gives an answer that can be compared: numbers, texts, and lists and mappings of them.
         needs: modules and programs (`psql`) without which it cannot be done.
+        most: the largest size, by what the case grows by, that it is measured at.
     """
 
     name: str
     work: Callable[[Bench], Any]
     needs: tuple[str, ...] = ()
+    most: float = math.inf
 
     @property
     def missing(self) -> list[str]:
@@ -88,7 +94,7 @@ class Goal:
         theirs: another one; empty where the bound is of `ours` alone.
         times: the bound of ours ÷ theirs.
         says: the same in the words of whoever set it, such as `at least 4 × faster than pandas`.
-        what: `seconds`, `peak_mb`, or a measure of the case's own.
+        what: `seconds`, `peak_mb`, a measure of the case's own, or `exponent` for how ours grows.
     """
 
     ours: str
@@ -172,7 +178,9 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
 
     def ratio(self, goal: Goal) -> float | None:
-        """Ours ÷ theirs at the largest size that both were measured at; None where there is none."""
+        """Ours ÷ theirs at the largest size that both were measured at, or the exponent; None where there is none."""
+        if goal.what == EXPONENT:
+            return self.exponents.get(goal.ours)
         for sides in reversed(self.measured.values()):
             if goal.ours in sides and not goal.theirs:
                 return sides[goal.ours].median(goal.what)
@@ -186,6 +194,16 @@ class Outcome:
         if ratio is None or self.disagreements:
             return None
         return ratio <= goal.times
+
+    def verdict(self, goal: Goal) -> str:
+        """`pass`, `miss`, or why there is none."""
+        passes = self.passes(goal)
+        if passes is not None:
+            return "pass" if passes else "miss"
+        absent = [side for side in (goal.ours, goal.theirs) if side in self.missing]
+        if absent:
+            return f"not measured: {', '.join(absent)} is missing"
+        return "not compared" if self.disagreements else "not measured"
 
 
 def case_named(name: str) -> Case:
@@ -226,7 +244,7 @@ def run_case(case: Case, pace: str, rounds: int, say: Callable[[str], None]) -> 
         for turn in range(rounds):
             # By turns, and the other way round every other time: a machine gets busier and warmer while it works.
             for side in there if turn % 2 == 0 else reversed(there):
-                if side.name in outcome.failures:
+                if side.name in outcome.failures or size.get(case.grows_by, 0) > side.most:
                     continue
                 try:
                     one = measure(case, side, size, inputs)

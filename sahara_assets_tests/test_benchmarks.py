@@ -8,8 +8,21 @@ import sys
 
 import pytest
 
-from benchmarks.harness import Case, Goal, Measured, Outcome, Side, agree, case_named, case_names, disagreements
-from benchmarks.page import as_json, as_page, goal_rows
+from benchmarks import harness, results
+from benchmarks.harness import (
+    EXPONENT,
+    Case,
+    Goal,
+    Measured,
+    Outcome,
+    Side,
+    agree,
+    case_named,
+    case_names,
+    disagreements,
+)
+from benchmarks.page import as_page, goal_rows
+from benchmarks.results import Recorded, as_json, machine
 from benchmarks.scale import columns_read
 from sahara_assets_tests.commands import ROOT, clean_environment
 
@@ -72,18 +85,55 @@ def test_a_peer_that_is_not_there_is_named():
     found.measured.clear()
     found.missing["theirs"] = ["no_such_package"]
     assert goal_rows([found])[0][4] == "not measured: theirs is missing"
-    assert "Missing: theirs (no_such_package)." in as_page([found], 1, "")
+    assert "Missing: theirs (no_such_package)." in as_page([Recorded(found, 1, machine())], "")
 
 
 def test_the_page_and_the_json_hold_what_was_measured():
     found = outcome_of(1.0, 1.0)
     found.exponents = {"ours": 1.0}
-    page = as_page([found], 3, "Explained here.")
+    recorded = Recorded(found, 3, machine())
+    page = as_page([recorded], "Explained here.")
     assert "Explained here." in page
     assert "Growth exponent in rows: ours 1.00 (1 is linear)." in page
-    told = as_json([found], 3)["cases"]["made_up"]
+    told = as_json(recorded)
     assert told["sizes"]["1,000 rows"]["ours"] == {"seconds": [100.0], "peak_mb": [1.0]}
     assert told["goals"][0]["verdict"] == "pass"
+
+
+def test_how_a_side_grows_may_be_a_goal():
+    found = outcome_of(1.0, 1.0)
+    goal = Goal("ours", "", 1.05, "linear or better", EXPONENT)
+    assert found.verdict(goal) == "not measured"
+    found.exponents = {"ours": 1.2}
+    assert (found.ratio(goal), found.verdict(goal)) == (1.2, "miss")
+
+
+def test_a_case_that_is_measured_anew_leaves_the_others_as_they_were(tmp_path):
+    path, older = tmp_path / "results.json", {**machine(), "measured_on": "2026-01-01"}
+    first = Outcome(case_named("silhouettes"), {"as it is": {"sahara": Measured({"seconds": [1.0], "peak_mb": [2.0]})}})
+    second = Outcome(case_named("k_sweep"), exponents={"sahara": 0.5}, failures={"sahara": "ended"})
+    results.write({"k_sweep": Recorded(second, 3, older), "silhouettes": Recorded(first, 1, machine())}, path)
+    known = results.read(path)
+    assert list(known) == ["k_sweep", "silhouettes"]
+    assert [as_json(one) for one in known.values()] == [
+        as_json(Recorded(second, 3, older)),
+        as_json(Recorded(first, 1, machine())),
+    ]
+    page = as_page(list(known.values()), "")
+    assert "2026-01-01; 3 rounds" in page
+
+
+def test_a_side_is_not_measured_beyond_its_largest_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(harness, "CACHE", tmp_path)
+    monkeypatch.setattr(harness, "measure", lambda *_: {"seconds": 1.0, "peak_mb": 1.0, "measures": {}, "answer": 1})
+    sides = (Side("ours", lambda _: 1), Side("theirs", lambda _: 1, most=10))
+    case = Case(1, "made_up", "Made up", sides, (), {"full": [{"rows": 10}, {"rows": 1000}]}, grows_by="rows")
+    found = harness.run_case(case, "full", 1, lambda _: None)
+    assert {label: list(measured) for label, measured in found.measured.items()} == {
+        "10 rows": ["ours", "theirs"],
+        "1,000 rows": ["ours"],
+    }
+    assert list(found.exponents) == ["ours"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness import Bench, Case, Goal, Side
+from benchmarks.harness import EXPONENT, Bench, Case, Goal, Side
 from benchmarks.shop import COLUMNS, TOTALS, load, make_purchases, settings_for
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ CASE = Case(
         Goal("sahara", "pandas to DuckDB", 0.5, "at least 2 × faster than pandas → DuckDB"),
         Goal("sahara", "pandas to DuckDB", 0.5, "at half its memory", what="peak_mb"),
         Goal("sahara within 2 GB", "pandas to DuckDB", 0.5, "the same under a 2 GB limit"),
+        Goal("sahara", "", 1.05, "grows linearly or better in the lines", what=EXPONENT),
     ),
     sizes={
         "smoke": [{"rows": 2_000}],

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness import Bench, Case, Goal, Side
+from benchmarks.harness import EXPONENT, Bench, Case, Goal, Side
 from benchmarks.peers.features import summed, with_pandas, with_polars
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ CASE = Case(
     goals=(
         Goal("sahara", "polars", 1.3, "at most 1.3 × polars"),
         Goal("sahara", "pandas", 1 / 4, "at least 4 × faster than pandas"),
+        Goal("sahara", "", 1.05, "grows linearly or better in the lines", what=EXPONENT),
     ),
     sizes={
         "smoke": [{"lines": 2_000}],

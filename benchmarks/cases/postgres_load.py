@@ -12,7 +12,7 @@ import sys
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness import Bench, Case, Goal, Side
+from benchmarks.harness import EXPONENT, Bench, Case, Goal, Side
 from benchmarks.shop import COLUMNS, load, make_purchases, settings_for
 
 if TYPE_CHECKING:
@@ -195,6 +195,9 @@ CASE = Case(
         Goal("sahara", "pandas and copy_from", 1 / 2.2, "at least 2.2 × faster than pandas and copy_from"),
         Goal("sahara", "DataFrame.to_sql", 1 / 18, "at least 18 × faster than DataFrame.to_sql"),
         Goal("sahara", "dlt", 1 / 3, "at least 3 × faster than dlt"),
+        Goal(
+            "sahara", "", 0.2, "an increment's cost grows with what is there to a power of at most 0.2", what=EXPONENT
+        ),
     ),
     sizes={
         "smoke": [{"rows": 1_000, "base": 1_000}],
