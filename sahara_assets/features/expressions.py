@@ -153,12 +153,10 @@ def first_part(path: Expression, separator: str) -> Expression:
 def top_categories(basis: Basis) -> ibis.Table:
     """The categories with the biggest gross spend of known customers."""
     sales = basis.known_sales
-    named = sales.filter(sales.top_category.notnull())
-    totals = named.group_by(category=named.top_category).aggregate(gross_spend=money(named.line_total.sum()))
-    everything = sales.aggregate(everything=money(sales.line_total.sum()))
-    ranked = totals.mutate(
-        rank=ibis.row_number().over(order_by=[totals.gross_spend.desc(), totals.category.asc()]) + 1
-    ).cross_join(everything)
+    totals = sales.group_by(category=sales.top_category).aggregate(gross_spend=money(sales.line_total.sum()))
+    totals = totals.mutate(everything=money(totals.gross_spend.sum().over()))
+    named = totals.filter(totals.category.notnull())
+    ranked = named.mutate(rank=ibis.row_number().over(order_by=[named.gross_spend.desc(), named.category.asc()]) + 1)
     return ranked.filter(ranked["rank"] <= TOP_CATEGORY_COUNT).select(
         "rank", "category", "gross_spend", spend_share=ratio(ranked.gross_spend, ranked.everything)
     )
@@ -203,6 +201,10 @@ def _measured(basis: Basis, top: ibis.Table) -> ibis.Table:
         first=sales.ordered_at_local.min(),
         last=sales.ordered_at_local.max(),
     )
+    orders = orders.mutate(
+        place=ibis.row_number().over(group_by="customer_id", order_by=orders["value"]) + 1,
+        orders_of_customer=orders.count().over(group_by="customer_id"),
+    )
     totals = orders.group_by("customer_id").aggregate(
         first=orders["first"].min(),
         last=orders["last"].max(),
@@ -211,6 +213,7 @@ def _measured(basis: Basis, top: ibis.Table) -> ibis.Table:
         line_count=orders["lines"].sum(),
         unit_count=money(orders["units"].sum()),
         gross_spend=money(orders["value"].sum()),
+        median_order_value=_median(orders),
     )
     products = sales.group_by("customer_id").aggregate(distinct_products=sales.product_id.nunique())
     back = returned.group_by("customer_id").aggregate(returned_value=money((-returned.line_total).sum()))
@@ -218,7 +221,7 @@ def _measured(basis: Basis, top: ibis.Table) -> ibis.Table:
         joined = totals
     else:
         joined = _people(basis).select("customer_id").left_join(totals, "customer_id").drop("customer_id_right")
-    for part in (products, back, _median_order_values(orders), _category_spend(top, sales)):
+    for part in (products, back, _category_spend(top, sales)):
         joined = joined.left_join(part, "customer_id").drop("customer_id_right")
     customers = basis.customers.select("customer_id", "country")
     joined = joined.left_join(customers, "customer_id").drop("customer_id_right")
@@ -257,17 +260,11 @@ def _computed(joined: ibis.Table, cut_off: datetime) -> ibis.Table:
     )
 
 
-def _median_order_values(orders: ibis.Table) -> ibis.Table:
-    """The exact median of each customer's order values, by row number: no engine's approximate quantile."""
-    place = ibis.row_number().over(group_by="customer_id", order_by=[orders["value"], orders.order_id])
-    count = orders.count().over(group_by="customer_id")
-    placed = orders.mutate(place=place + 1, orders_of_customer=count)
-    middle = placed.filter(
-        (placed.place == (placed.orders_of_customer + 1) // 2) | (placed.place == (placed.orders_of_customer + 2) // 2)
-    )
-    return middle.group_by("customer_id").aggregate(
-        median_order_value=middle["value"].sum().cast("float64") / middle.count()
-    )
+def _median(orders: ibis.Table) -> Expression:
+    """The exact median of a customer's order values, from their places in order: no engine's approximate quantile."""
+    count = orders.orders_of_customer
+    middle = (orders.place == (count + 1) // 2) | (orders.place == (count + 2) // 2)
+    return orders["value"].sum(where=middle).cast("float64") / middle.sum()
 
 
 def _category_spend(top: ibis.Table, sales: ibis.Table) -> ibis.Table:

@@ -22,6 +22,8 @@ BLOCK_CELLS = 1 << 22
 """Scores that are held at a time: 16 MiB of them, whatever the number of customers and products."""
 
 _STEP = 2.0 * 10.0**-DECIMALS
+_GROUPS_A_PLACE = 16  # more make the bound sharper and its own sorting longer
+_FEW = 4
 
 Scores = npt.NDArray[np.float32]
 
@@ -52,19 +54,33 @@ def top(scores: Scores, most: int) -> tuple[Any, Any, Any]:
     """
     height, width = scores.shape
     # Columns are grouped by their remainder, so that the maxima are taken of whole stretches of memory at a time.
-    groups = max(most, min(width, 8 * most))
+    groups = max(most, min(width, _GROUPS_A_PLACE * most))
     deep = width // groups
     bound = np.full(height, -np.inf, np.float32)
     if deep > 1:
         largest = scores[:, : deep * groups].reshape(height, deep, groups).max(axis=1)
         bound = np.partition(largest, -most, axis=1)[:, -most] - np.float32(_STEP)
     places = np.flatnonzero(scores >= bound[:, None])
-    rows, columns = np.divmod(places, width)
-    possible = scores[rows, columns] > -np.inf
-    rows, columns = rows[possible], columns[possible]
-    values = np.round(scores[rows, columns].astype(np.float64), DECIMALS)
-    order = np.lexsort((columns, -values, rows))
-    rows, columns, values = rows[order], columns[order], values[order]
-    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    kept = rank < most
-    return rows[kept], columns[kept], values[kept]
+    counts = np.diff(np.searchsorted(places, np.arange(height + 1) * width))
+    rows = np.repeat(np.arange(height), counts)
+    columns, found = places - rows * width, scores.ravel()[places]
+    if np.isneginf(bound).any():
+        possible = found > -np.inf
+        rows, columns, found = rows[possible], columns[possible], found[possible]
+        counts = np.bincount(rows, minlength=height)
+    values = np.round(found.astype(np.float64), DECIMALS)
+    best = _best(rows, columns, values, counts, most)
+    return rows[best], columns[best], values[best]
+
+
+def _best(rows: Any, columns: Any, values: Any, counts: Any, most: int) -> Any:  # noqa: ANN401 - arrays
+    """The places of the best few of each row, by row and from the best on, of values that stand by row and column."""
+    first = np.cumsum(counts) - counts
+    widest = int(counts.max(initial=0))
+    if widest > _FEW * most:  # a row of ties would make a wide table of all
+        order = np.lexsort((columns, -values, rows))
+        return order[np.arange(len(rows)) - first[rows] < most]
+    table = np.full((len(counts), widest), np.inf)
+    table[rows, np.arange(len(rows)) - first[rows]] = -values
+    order = np.argsort(table, axis=1, kind="stable")[:, :most]
+    return (order + first[:, None])[order < counts[:, None]]

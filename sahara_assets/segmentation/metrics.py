@@ -256,7 +256,7 @@ def _distances(centred: FloatArray, norms: FloatArray, block: slice) -> FloatArr
     own = norms[block]
     squared += own[:, None]
     # The product leaves rounding noise of about 1e-16 of the norms where the truth is 0, and its root would be 1e-8. Few are near it.
-    row, column = np.nonzero(squared < 2e-13 * norms.max())
+    row, column = np.divmod(np.flatnonzero(squared < 2e-13 * norms.max()), squared.shape[1])
     noise = squared[row, column] < 1e-13 * (norms[column] + own[row])
     squared[row[noise], column[noise]] = 0.0
     return np.sqrt(squared, out=squared)

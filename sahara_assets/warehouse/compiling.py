@@ -61,14 +61,27 @@ def _same(given: Any) -> Any:  # noqa: ANN401
     return _Same(given) if hasattr(given, "op") else given
 
 
-def sql_of(expression: ibis.Table, new_compiler: NewCompiler, attribute: Attribute) -> str:
-    """An expression in an engine's SQL."""
-    return _sql_of(expression.op(), new_compiler, attribute)
+def sql_of(
+    expression: ibis.Table,
+    new_compiler: NewCompiler,
+    attribute: Attribute,
+    finish: Callable[[sql.Expression], None] | None = None,
+) -> str:
+    """An expression in an engine's SQL; `finish` may change the tree before it is written."""
+    return _sql_of(expression.op(), new_compiler, attribute, finish)
 
 
 @lru_cache(maxsize=512)
-def _sql_of(node: Any, new_compiler: NewCompiler, attribute: Attribute) -> str:  # noqa: ANN401 - a node of Ibis'
-    return str(tree_of(node.to_expr(), new_compiler, attribute).sql(_compiler(new_compiler).dialect, copy=False))
+def _sql_of(
+    node: Any,  # noqa: ANN401 - a node of Ibis'
+    new_compiler: NewCompiler,
+    attribute: Attribute,
+    finish: Callable[[sql.Expression], None] | None,
+) -> str:
+    tree = tree_of(node.to_expr(), new_compiler, attribute)
+    if finish is not None:
+        finish(tree)
+    return str(tree.sql(_compiler(new_compiler).dialect, copy=False))
 
 
 def tree_of(expression: ibis.Table, new_compiler: NewCompiler, attribute: Attribute) -> sql.Expression:

@@ -234,13 +234,30 @@ class DuckDBWarehouse(Warehouse):
         return select_all(expression) if isinstance(expression, Table) else self._compiled(expression)
 
     def _compiled(self, expression: ibis.Table) -> str:
-        return sql_of(expression, _new_compiler, _attribute)
+        return sql_of(expression, _new_compiler, _attribute, _read_where_needed)
 
 
 def _new_compiler() -> Any:  # noqa: ANN401 - one of Ibis' compilers
     from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 
     return DuckDBCompiler()
+
+
+_MAKES_MORE_OF_ROWS = ("joins", "laterals", "group", "distinct", "having", "qualify", "limit", "order", "sample")
+
+
+def _read_where_needed(tree: sql.Expression) -> None:
+    """Have what only filters and shapes one table read wherever it is named: DuckDB would keep a copy of all its rows instead."""
+    from sqlglot import expressions as sql
+
+    for named in tree.find_all(sql.CTE):
+        query = named.this
+        if not isinstance(query, sql.Select) or any(query.args.get(part) for part in _MAKES_MORE_OF_ROWS):
+            continue
+        source = query.find(sql.From)
+        within = (node for node in query.find_all(sql.AggFunc, sql.Window, sql.Query) if node is not query)
+        if source is not None and isinstance(source.this, sql.Table) and next(within, None) is None:
+            named.set("materialized", False)
 
 
 def _literal(text: str) -> str:
