@@ -18,7 +18,7 @@ import dagster as dg
 
 from sahara_assets.alerts import alerts
 from sahara_assets.builds import code_fingerprint, combine
-from sahara_assets.drops.discovery import FoundFile, find_drops
+from sahara_assets.drops.discovery import FoundFile, look_into_folder
 from sahara_assets.drops.ledger import ledger_rows
 from sahara_assets.errors import DropError, OutdatedTablesError, SaharaError, WarehouseError
 from sahara_assets.failures import failure_of
@@ -26,7 +26,7 @@ from sahara_assets.locking import hold_lock
 from sahara_assets.resources import Project, settings_at_load
 from sahara_assets.settings.document import Settings
 from sahara_assets.warehouse.opening import open_warehouse, warehouse_exists
-from sahara_assets.wording import counted
+from sahara_assets.wording import counted, some
 
 SIGNATURE_TAG = "sahara/drops"
 STATE_TAG = "sahara/settings"
@@ -146,7 +146,8 @@ def drop_sensor_every(seconds: int) -> dg.SensorDefinition:
 def _ring_or_not(
     context: dg.SensorEvaluationContext, settings: Settings, now: datetime
 ) -> dg.SensorResult | dg.SkipReason:
-    files = settled_files(settings, now)
+    found = look_into_folder(settings)
+    files = settled_files(found.files, settings, now)
     bury_killed_runs(context.instance, settings, now)
     signature, state = folder_signature(files), settings_state(settings)
     history = history_of(context.instance, signature)
@@ -163,7 +164,8 @@ def _ring_or_not(
         new = unknown_files(settings, files)
         if not new:
             context.update_cursor(json.dumps({"signature": signature}))
-            return dg.SkipReason(f"{counted(len(files), 'drop')}, all in the ledger")
+            others = f"; no dataset's patterns match {some(found.unclaimed, 3)}" if found.unclaimed else ""
+            return dg.SkipReason(f"{counted(len(files), 'drop')}, all in the ledger{others}")
         context.log.info("%s new", counted(len(new), "drop"))
     # The runs so far are in the key, because Dagster never starts a second run under a key it has seen.
     request = dg.RunRequest(run_key=f"{signature}-{history.runs}", tags={SIGNATURE_TAG: signature, STATE_TAG: state})
@@ -241,14 +243,10 @@ def ledger_state(settings: Settings) -> str | None:
     return combine(json.dumps(rows))
 
 
-def settled_files(settings: Settings, now: datetime) -> list[FoundFile]:
-    """The drops that a run would read; one that is still being written must change the signature once it is whole.
-
-    Raises:
-        DropError: the folder is not there.
-    """
+def settled_files(files: list[FoundFile], settings: Settings, now: datetime) -> list[FoundFile]:
+    """The drops that a run would read; one that is still being written must change the signature once it is whole."""
     moment, settle = now.replace(tzinfo=None), settings.drops.settle_seconds
-    return [file for file in find_drops(settings) if not file.may_grow(settle, moment)]
+    return [file for file in files if not file.may_grow(settle, moment)]
 
 
 def unknown_files(settings: Settings, files: list[FoundFile]) -> list[FoundFile]:

@@ -128,6 +128,7 @@ def run(dry_run: bool, retrain: bool, rebuild: bool, strict: bool, as_json: bool
                     "unchanged": report.unchanged,
                     "held": report.held,
                     "left_alone": report.left_alone,
+                    "unclaimed": report.unclaimed,
                 }
             )
         else:

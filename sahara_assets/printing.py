@@ -55,6 +55,15 @@ def show_preview(report: LoadReport) -> None:
         console.say(f"held: {path}; `sahara drops` says why, `sahara drops allow {shell_word(path)}` lets it in")
     for path in report.left_alone:
         console.say(f"still being written: {path}")
+    show_unclaimed(len(report.unclaimed), report.unclaimed)
+
+
+def show_unclaimed(count: int, paths: Sequence[str]) -> None:
+    """Files that nobody reads; nothing where there are none."""
+    if count:
+        console.say(
+            f"no dataset's patterns match {some(paths, 5, of=count)}: widen `patterns`, or name such files under drops.ignore"
+        )
 
 
 def show_table(table: Table, first: int) -> None:
@@ -123,7 +132,8 @@ def show_summary(summary: Summary, settings: Settings) -> None:
     if summary.anything_new:
         loaded = summary.loaded
         console.heading("Drops")
-        done = f"{counted(loaded['drops'], 'drop')}, {counted(loaded['rows_read'], 'row')} read, "
+        repeats = f" ({loaded['repeats']:,} with a content that was there)" if loaded["repeats"] else ""
+        done = f"{counted(loaded['drops'], 'drop')}{repeats}, {counted(loaded['rows_read'], 'row')} read, "
         done += f"{loaded['rows_loaded']:,} loaded, {loaded['rows_rejected']:,} rejected"
         console.paragraph(f"this run: {done if loaded['drops'] else 'no drop to load'}", indent="  ")
     else:

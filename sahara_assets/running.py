@@ -18,6 +18,7 @@ from sahara_assets.drops.discovery import drop_folder
 from sahara_assets.drops.ledger import ledger_rows
 from sahara_assets.drops.loading import load_drops, plan_load
 from sahara_assets.drops.plan import Status
+from sahara_assets.drops.unclaimed import is_news
 from sahara_assets.errors import BlockedError, SaharaError
 from sahara_assets.job import execute_job
 from sahara_assets.locking import hold_lock
@@ -289,7 +290,7 @@ def _nothing_to_do(warehouse: Warehouse, settings: Settings, fingerprint: str) -
         return False
     now = datetime.now(tz=UTC).replace(tzinfo=None)
     planned = plan_load(warehouse, settings, now=now)
-    if planned.outcomes:
+    if planned.outcomes or is_news(warehouse, planned.unclaimed):
         return False
     # Files that were only touched get their new signature, so that the next look is cheap again.
     load_drops(warehouse, settings, run_id="look", now=now)

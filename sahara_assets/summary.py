@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sahara_assets.builds import built
 from sahara_assets.drops.ledger import ledger_rows
+from sahara_assets.drops.outcome import LAST_LOAD
 from sahara_assets.drops.plan import Status
 from sahara_assets.quality.questions import Verdict
 from sahara_assets.tables.prediction import PREDICTED_SEGMENTS, REPEAT_BUYER_SCORES
@@ -23,7 +24,7 @@ class Summary:
 
     Attributes:
         anything_new: whether anything was loaded, built or written.
-        loaded: drops and rows of this run.
+        loaded: drops of this run, how many of them repeat a content that was there, and rows read, loaded and rejected.
         drop_count, row_count, rejected_count: what the ledger holds now.
         model: version, k, why, cut-off.
         segments: the profiles' rows.
@@ -72,19 +73,16 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
     rows = ledger_rows(warehouse)
     loaded = [row for row in rows if row["status"] == Status.LOADED]
     contents = {(row["dataset"], row["drop_id"]): row for row in loaded}.values()
-    this_run = [row for row in rows if run_id is not None and row["run_id"] == run_id]
+    last = built(warehouse, LAST_LOAD)
+    nothing = dict.fromkeys(("drops", "repeats", "rows_read", "rows_loaded", "rows_rejected"), 0)
+    this_run = last.details if last is not None and run_id is not None and last.details["run_id"] == run_id else nothing
     model = champion(warehouse)
     audience, report = built(warehouse, "audience_files"), built(warehouse, "report")
     insight_files = built(warehouse, "insight_files")
     promotions = built(warehouse, "promotion_files")
     return Summary(
         anything_new=run_id is not None,
-        loaded={
-            "drops": len(this_run),
-            "rows_read": sum(row["rows_read"] for row in this_run),
-            "rows_loaded": sum(row["rows_loaded"] for row in this_run),
-            "rows_rejected": sum(row["rows_rejected"] for row in this_run),
-        },
+        loaded={name: int(this_run[name]) for name in nothing},
         drop_count=len(loaded),
         row_count=sum(row["rows_loaded"] for row in contents),
         rejected_count=sum(row["rows_rejected"] for row in contents),

@@ -20,11 +20,12 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def some(items: Sequence[str], most: int = 5) -> str:
-    """The first few, and how many more there are.
+def some(items: Sequence[str], most: int = 5, *, of: int | None = None) -> str:
+    """The first few, and how many more there are: of the items, or `of` so many where the items are only the first of them.
 
     >>> some(["a", "b", "c"], 2)
     'a; b and 1 more'
     """
-    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    count = len(items) if of is None else of
+    more = f" and {count - most:,} more" if count > most else ""
     return "; ".join(items[:most]) + more

@@ -352,7 +352,7 @@ def test_a_drop_that_is_still_being_written_rings_when_it_is_whole(bell):
 
 def test_settled_files_are_those_that_a_run_would_read(bell):
     settings = load_settings(bell.root / "sahara.toml", {})
-    assert settled_files(settings, NOW) == find_drops(settings)
+    assert settled_files(find_drops(settings), settings, NOW) == find_drops(settings)
 
 
 def test_an_empty_folder_rings_never(bell):

@@ -27,10 +27,12 @@ def drops(context: click.Context, every: bool, as_json: bool, config: Path | Non
         context.obj = config
         return
     from sahara_assets.drops.ledger import ledger_rows
+    from sahara_assets.drops.unclaimed import remembered
     from sahara_assets.running import reading
 
     with reading(settings_of(config)) as warehouse:
         rows = [row for row in ledger_rows(warehouse) if every or row["status"] not in {"replaced", "forgotten"}]
+        unclaimed, paths = remembered(warehouse)
     if as_json:
         console.as_json(rows)
         return
@@ -38,6 +40,7 @@ def drops(context: click.Context, every: bool, as_json: bool, config: Path | Non
     console.say(
         counted(len(rows), "drop") if rows else "no drops yet; `sahara run` takes in what lies in the drop folder"
     )
+    printing.show_unclaimed(unclaimed, paths)
 
 
 def _change_drops(

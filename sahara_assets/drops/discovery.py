@@ -14,11 +14,12 @@ from sahara_assets.drops.extracted import EXTRACTED, ExtractedFolder
 from sahara_assets.drops.folders import DropFolder, LocalFolder
 from sahara_assets.drops.gcs import connect_gcs
 from sahara_assets.drops.s3 import connect_s3
+from sahara_assets.drops.unclaimed import looks_like_a_drop
 from sahara_assets.errors import DropError
 from sahara_assets.settings.buckets import bucket_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
 
     from sahara_assets.settings.buckets import Bucket
@@ -128,25 +129,44 @@ def file_at(address: str) -> FoundFile:
     return FoundFile("", name, *stat, folder)
 
 
-def find_drops(settings: Settings) -> list[FoundFile]:
-    """Every file in the drop folder that a dataset's patterns match, by dataset and path.
+@dataclass(frozen=True)
+class Found:
+    """What lies in the drop folder.
 
-    What extracts have written is among them, wherever the drop folder lies. Hidden files and files that are still being written (`.tmp`, `.part`, …) are left alone. A file that cannot be opened is found
-    all the same, with its fault, so that it is reported rather than overlooked.
+    Attributes:
+        files: every file that a dataset's patterns match, by dataset and path.
+        unclaimed: paths of files that look like drops, that no pattern matches and that `drops.ignore` does not name, in their order.
+    """
+
+    files: list[FoundFile]
+    unclaimed: list[str]
+
+
+def find_drops(settings: Settings) -> list[FoundFile]:
+    """Every file in the drop folder that a dataset's patterns match, by dataset and path; as `look_into_folder` finds them."""
+    return look_into_folder(settings).files
+
+
+def look_into_folder(settings: Settings) -> Found:
+    """What lies in the drop folder.
+
+    What extracts have written is among it, wherever the drop folder lies. Hidden files and files that are still being written (`.tmp`,
+    `.part`, …) are left alone. A file that cannot be opened is found all the same, with its fault, so that it is reported rather than
+    overlooked.
 
     Raises:
         DropError: the folder is not there or one below it cannot be listed, or a file is claimed by two datasets.
     """
     folder = drop_folder(settings)
     # One expression a dataset: with a hundred thousand files every single one counts.
-    matchers = [
-        (name, re.compile("|".join(f"(?:{glob_to_regex(p).pattern})" for p in dataset.patterns), re.DOTALL).fullmatch)
-        for name, dataset in settings.datasets.items()
-    ]
-    found = []
+    matchers = [(name, _matcher(dataset.patterns)) for name, dataset in settings.datasets.items()]
+    is_meant_to_lie_there = _matcher(settings.drops.ignore)
+    found, unclaimed = [], []
     for path, stat in folder.listing():
         claims = [name for name, matches in matchers if matches(path)]
         if not claims:
+            if looks_like_a_drop(path) and not is_meant_to_lie_there(path):
+                unclaimed.append(path)
             continue
         if len(claims) > 1:
             raise DropError(
@@ -156,7 +176,12 @@ def find_drops(settings: Settings) -> list[FoundFile]:
             found.append(FoundFile(claims[0], path, *told, folder))
     found += _extracted(settings, {file.path for file in found if file.path.startswith(EXTRACTED)})
     found.sort(key=attrgetter("dataset", "path"))
-    return _told_apart(found)
+    return Found(_told_apart(found), sorted(unclaimed))
+
+
+def _matcher(patterns: Sequence[str]) -> Callable[[str], re.Match[str] | None]:
+    """Whether a path matches one of several globs."""
+    return re.compile("|".join(f"(?:{glob_to_regex(p).pattern})" for p in patterns) or r"(?!)", re.DOTALL).fullmatch
 
 
 def _told_apart(files: list[FoundFile]) -> list[FoundFile]:

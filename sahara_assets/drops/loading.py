@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from sahara_assets.builds import Run, combine, record
 from sahara_assets.drops.ledger import Ledger, retract_content
 from sahara_assets.drops.looking import Work, has_vanished, inspect_file, limits_of, look_around
-from sahara_assets.drops.outcome import DropOutcome, LoadReport
+from sahara_assets.drops.outcome import LAST_LOAD, DropOutcome, LoadReport
 from sahara_assets.drops.plan import Act, Status, Step, held_fingerprint
 from sahara_assets.drops.reading import DropReader, Reading
 from sahara_assets.drops.repeats import count_lacking
+from sahara_assets.drops.unclaimed import remember
 from sahara_assets.errors import DropError
 from sahara_assets.tables.books import REJECTED_ROWS
 from sahara_assets.untrusted import shell_word
@@ -93,13 +95,30 @@ def load_drops(
         DropError: the drop folder is not there.
     """
     report = LoadReport()
-    for work in _look(warehouse, settings, now, report):
+    works = _look(warehouse, settings, now, report)
+    remember(warehouse, Run(run_id, now), report.unclaimed)
+    for work in works:
         _Loader(warehouse, settings, work, run_id=run_id, now=now, report=report, progress=progress).run()
+    if report.outcomes:
+        _remember(warehouse, Run(run_id, now), report)
     return report
 
 
+def _remember(warehouse: Warehouse, run: Run, report: LoadReport) -> None:
+    details = {
+        "run_id": run.run_id,
+        "drops": len(report.outcomes),
+        "repeats": report.repeats,
+        "rows_read": report.rows_read,
+        "rows_loaded": report.rows_loaded,
+        "rows_rejected": report.rows_rejected,
+    }
+    with warehouse.transaction():
+        record(warehouse, run, LAST_LOAD, combine(run.run_id), report.rows_loaded, details)
+
+
 def _look(warehouse: Warehouse, settings: Settings, now: datetime, report: LoadReport) -> list[Work]:
-    works = look_around(warehouse, settings, now=now)
+    works, report.unclaimed = look_around(warehouse, settings, now=now)
     for work in works:
         report.left_alone += work.left_alone
         report.held += work.plan.held

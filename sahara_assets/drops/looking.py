@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.content import Content, inspect_content
-from sahara_assets.drops.discovery import FoundFile, find_drops
+from sahara_assets.drops.discovery import FoundFile, look_into_folder
 from sahara_assets.drops.ledger import Ledger, reading_fingerprint
 from sahara_assets.drops.packing import Limits
 from sahara_assets.drops.plan import Plan, Present, plan_drops
@@ -56,8 +56,8 @@ class Work:
         return sum(path not in busy for paths in self.sources.values() for path in paths)
 
 
-def look_around(warehouse: Warehouse, settings: Settings, *, now: datetime) -> list[Work]:
-    """Every dataset's files and what is to be done about them.
+def look_around(warehouse: Warehouse, settings: Settings, *, now: datetime) -> tuple[list[Work], list[str]]:
+    """Every dataset's files and what is to be done about them, and the files that are no dataset's (`Found.unclaimed`).
 
     Args:
         warehouse: holds the ledger.
@@ -67,15 +67,15 @@ def look_around(warehouse: Warehouse, settings: Settings, *, now: datetime) -> l
     Raises:
         DropError: the drop folder is not there.
     """
-    found = find_drops(settings)
+    found = look_into_folder(settings)
     works = []
     for name, dataset in DATASETS.items():
         if name not in settings.datasets:
             continue
-        files = [file for file in found if file.dataset == name]
+        files = [file for file in found.files if file.dataset == name]
         unsettled = [file.path for file in files if file.may_grow(settings.drops.settle_seconds, now)]
         works.append(_look_at(warehouse, settings, dataset, files, unsettled))
-    return works
+    return works, found.unclaimed
 
 
 def _look_at(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sahara_assets.drops.plan import Act
+from sahara_assets.drops.plan import Act, Status
+
+LAST_LOAD = "last_load"
+"""Under which name the books hold what the last run that acted on a drop came to."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class LoadReport:
         unchanged: files that were known already.
         left_alone: files that are still being written.
         held: paths that wait for a person (`sahara drops allow`).
+        unclaimed: files that look like drops and that no dataset's patterns match.
         stale: contents read under other settings whose files are gone, so that they could not be read again.
     """
 
@@ -39,6 +43,12 @@ class LoadReport:
     left_alone: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
+    unclaimed: list[str] = field(default_factory=list)
+
+    @property
+    def repeats(self) -> int:
+        """Files whose content was there already, under another name."""
+        return sum(o.act == Act.POINT and o.status == Status.LOADED for o in self.outcomes)
 
     @property
     def rows_read(self) -> int:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.discovery import FoundFile, bucket_folder
+from sahara_assets.drops.unclaimed import READABLE
 from sahara_assets.errors import SaharaError
 from sahara_assets.onboarding.propose import propose
-from sahara_assets.onboarding.sampling import SUFFIXES
 from sahara_assets.settings.buckets import bucket_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def propose_from(bucket: Bucket, root: Path, progress: Progress | None = None) -
         SaharaError: the folder cannot be listed, holds nothing that could be a drop, or more than should be copied for a look.
     """
     folder = bucket_folder(bucket)
-    listed = [(path, stat()) for path, stat in folder.listing() if path.lower().endswith(SUFFIXES)]
+    listed = [(path, stat()) for path, stat in folder.listing() if path.lower().endswith(READABLE)]
     files = [FoundFile("", path, *told, folder) for path, told in listed if told is not None]
     if not files:
         raise SaharaError(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from sahara_assets.drops.unclaimed import READABLE
 from sahara_assets.errors import SaharaError
 from sahara_assets.onboarding.dialect import body_of, first_is_header, guess_dialect, records
 from sahara_assets.onboarding.reading import FileText, read_text
@@ -30,14 +31,6 @@ _HEAD_BYTES = 1 << 16
 _SAMPLED_FILES = 50
 _SAMPLE_BYTES = 6 << 20
 _SAMPLE_ROWS = 12_000
-SUFFIXES = (
-    *(
-        f".{ending}{packing}"
-        for ending in ("csv", "tsv", "txt", "tab", "psv", "jsonl", "ndjson", "json", "parquet")
-        for packing in ("", ".gz", ".zst")
-    ),
-    ".zip",
-)
 
 
 @dataclass
@@ -93,7 +86,7 @@ def find_files(given: Sequence[Path]) -> tuple[list[Path], Path]:
                 inside = [
                     path
                     for path in argument.rglob("*")
-                    if path.name.lower().endswith(SUFFIXES) and path.is_file() and not _is_hidden(path, argument)
+                    if path.name.lower().endswith(READABLE) and path.is_file() and not _is_hidden(path, argument)
                 ]
                 if not inside:
                     raise SaharaError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.drops.ledger import ledger_rows, reading_fingerprint
 from sahara_assets.drops.plan import Status
+from sahara_assets.drops.unclaimed import remembered
 from sahara_assets.quality.drift import (
     column_drift,
     columns_that_stopped_fitting,
@@ -94,6 +95,19 @@ def _no_rejected_drops(warehouse: Warehouse, settings: Settings) -> Answer:
     if refused:
         return False, f"{counted(len(refused), 'drop')} could not be read. {some(refused, 3)}", {"drops": refused[:50]}
     return True, "every drop could be read", {}
+
+
+def _every_file_is_claimed(warehouse: Warehouse, _: Settings) -> Answer:
+    """Nothing lies in the drop folder that nobody reads."""
+    count, paths = remembered(warehouse)
+    if count:
+        told = (
+            f"{counted(count, 'file lies', 'files lie')} in the drop folder that no dataset's patterns match, so nobody reads "
+            f"{'it' if count == 1 else 'them'}: {some(paths, 3, of=count)}. Widen `patterns` in sahara.toml, or name such files "
+            "under drops.ignore"
+        )
+        return False, told, {"files": paths[:50]}
+    return True, "every file that looks like a drop is some dataset's", {}
 
 
 def _no_rejected_rows(warehouse: Warehouse, _: Settings) -> Answer:
@@ -208,6 +222,13 @@ QUESTIONS: tuple[Question, ...] = (
         _no_held_drops,
     ),
     Question("no_rejected_drops", "drops", "Every drop could be read as its dataset.", False, _no_rejected_drops),
+    Question(
+        "every_file_is_claimed",
+        "drops",
+        "Every file in the drop folder that looks like a drop matches the patterns of a dataset.",
+        False,
+        _every_file_is_claimed,
+    ),
     Question(
         "no_rejected_rows", "rejected_rows", "Every row could be typed and keeps the rules.", False, _no_rejected_rows
     ),

@@ -37,6 +37,10 @@ class DropSettings(Section):
         "own",
         description="Which links that lead out of the folder are read: those made by the user who runs Sahara or by root (`own`), every one (`all`) or `none`. With `all`, whoever may make links there can have any file read that this user may read.",
     )
+    ignore: list[str] = Field(
+        ["truth/*"],
+        description="Files that look like drops and are none, as globs like a dataset's `patterns`. Any other that no dataset claims is told by every run. `truth/` is what `sahara generate` planted.",
+    )
     settle_seconds: float = Field(
         0.0,
         ge=0,

@@ -39,17 +39,44 @@ def customer_features(warehouse: Warehouse, settings: Settings, run: Run) -> Bui
 
         cut_off = cut_off_of(warehouse, settings)
         if cut_off is None:
-            raise SaharaError(
-                "nothing was sold yet: no line is a sale. Look at `sahara drops` and at the rules in sahara.toml"
-                if settings.features.population == "buyers"
-                else "nothing was seen yet: there is no session. Look at `sahara drops` and at the patterns in sahara.toml"
-                if settings.features.population == "visitors"
-                else "nothing was delivered yet: no drop is loaded. Look at `sahara drops` and at the patterns in sahara.toml"
-            )
+            raise SaharaError(_why_nothing(warehouse, settings))
         rows, details = with_account(warehouse, features.table, lambda: build_features(warehouse, settings, cut_off))()
         return rows, {**details, "cut_off": cut_off.isoformat(), TOP_CATEGORIES.name: warehouse.count(TOP_CATEGORIES)}
 
     return rebuild(warehouse, run, features.table.name, fingerprint, build)
+
+
+_NOTHING = {
+    "buyers": "nothing was sold yet: no line is a sale. Look at `sahara drops` and at the rules in sahara.toml",
+    "visitors": "nothing was seen yet: there is no session. Look at `sahara drops` and at the patterns in sahara.toml",
+}
+"""Why nobody can be measured though drops were loaded, by who is measured."""
+
+
+def _why_nothing(warehouse: Warehouse, settings: Settings) -> str:
+    """Why there is nobody to measure, from the first cause on: no drop, none that could be read, or nothing in what was read."""
+    from sahara_assets.drops.ledger import ledger_rows
+    from sahara_assets.drops.plan import Status
+    from sahara_assets.drops.unclaimed import remembered
+    from sahara_assets.wording import counted, some
+
+    rows = ledger_rows(warehouse)
+    refused = [row for row in rows if row["status"] == Status.REJECTED]
+    if any(row["status"] == Status.LOADED and row["rows_loaded"] for row in rows):
+        also = (
+            f". {counted(len(refused), 'drop')} could not be read: {some([r['reason'] for r in refused], 1)}"
+            if refused
+            else ""
+        )
+        return _NOTHING.get(settings.features.population, "nothing was delivered yet: no drop is loaded") + also
+    if refused:
+        return f"no drop could be read: {some([row['reason'] for row in refused], 2)}. `sahara drops` lists them all"
+    if any(row["rows_rejected"] for row in rows if row["status"] == Status.LOADED):
+        return "every row was rejected: `sahara rejects` says why"
+    count, paths = remembered(warehouse)
+    if count:
+        return f"no file in {settings.drops.folder} matches a dataset's patterns: {some(paths, 3, of=count)}. Widen `patterns` in sahara.toml"
+    return f"nothing was delivered yet: there is no drop in {settings.drops.folder}"
 
 
 def customer_features_online(warehouse: Warehouse, settings: Settings, run: Run) -> Built:
