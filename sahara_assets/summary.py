@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from sahara_assets.builds import built
 from sahara_assets.drops.ledger import ledger_rows
-from sahara_assets.drops.outcome import LAST_LOAD
 from sahara_assets.drops.plan import Status
 from sahara_assets.quality.questions import Verdict
 from sahara_assets.tables.prediction import PREDICTED_SEGMENTS, REPEAT_BUYER_SCORES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sahara_assets.extracts.extracting import Extracted
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
@@ -73,16 +74,13 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
     rows = ledger_rows(warehouse)
     loaded = [row for row in rows if row["status"] == Status.LOADED]
     contents = {(row["dataset"], row["drop_id"]): row for row in loaded}.values()
-    last = built(warehouse, LAST_LOAD)
-    nothing = dict.fromkeys(("drops", "repeats", "rows_read", "rows_loaded", "rows_rejected"), 0)
-    this_run = last.details if last is not None and run_id is not None and last.details["run_id"] == run_id else nothing
     model = champion(warehouse)
     audience, report = built(warehouse, "audience_files"), built(warehouse, "report")
     insight_files = built(warehouse, "insight_files")
     promotions = built(warehouse, "promotion_files")
     return Summary(
         anything_new=run_id is not None,
-        loaded={name: int(this_run[name]) for name in nothing},
+        loaded=_taken_in(rows, run_id),
         drop_count=len(loaded),
         row_count=sum(row["rows_loaded"] for row in contents),
         rejected_count=sum(row["rows_rejected"] for row in contents),
@@ -111,6 +109,20 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
         if promotions
         else [],
     )
+
+
+def _taken_in(rows: Sequence[Row], run_id: str | None) -> dict[str, int]:
+    """What a run did about drops, each content counted once: a path that points at what was there already has brought no row."""
+    acted = [row for row in rows if run_id is not None and row["run_id"] == run_id]
+    loaded = [row for row in acted if row["status"] == Status.LOADED]
+    there = {
+        (row["dataset"], row["drop_id"]) for row in rows if row["status"] == Status.LOADED and row["run_id"] != run_id
+    }
+    contents = {(row["dataset"], row["drop_id"]): row for row in loaded}
+    read = [row for content, row in contents.items() if content not in there]
+    counted = [*read, *(row for row in acted if row["status"] != Status.LOADED)]
+    totals = {name: sum(row[name] for row in counted) for name in ("rows_read", "rows_loaded", "rows_rejected")}
+    return {"drops": len(acted), "repeats": len(loaded) - len(read), **totals}
 
 
 def told_predictions(warehouse: Warehouse, settings: Settings) -> list[str]:

@@ -115,7 +115,7 @@ def test_a_warehouse_without_a_model_is_said_so(tmp_path):
     (tmp_path / "data").mkdir()
     outcome = sahara("run", cwd=tmp_path)
     assert outcome.code == 2
-    assert "nothing was sold yet: no line is a sale" in outcome.err
+    assert "nothing was delivered yet: there is no drop in data" in outcome.err
     assert "dagster" not in outcome.err.lower()
     for command in (["sweep"], ["segments"], ["segments", "--k", "3"], ["report"], ["sweep", "--json"]):
         outcome = sahara(*command, cwd=tmp_path)

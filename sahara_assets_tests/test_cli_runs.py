@@ -220,7 +220,8 @@ def test_rejected_rows_can_be_corrected_and_delivered_again(project):
         mended.append(",".join(values.values()))
     (project / "data" / "purchases" / "corrected.csv").write_text("\n".join(mended) + "\n")
     run = sahara("run", "--json", cwd=project).json
-    assert run["loaded"] == {"drops": 1, "rows_read": len(rejected), "rows_loaded": len(rejected), "rows_rejected": 0}
+    rows = {"rows_read": len(rejected), "rows_loaded": len(rejected), "rows_rejected": 0}
+    assert run["loaded"] == {"drops": 1, "repeats": 0, **rows}
     with duckdb.connect(str(project / "sahara.duckdb"), read_only=True) as connection:
         found = connection.execute(
             "SELECT count(*) FROM raw_purchases WHERE _drop_id = (SELECT drop_id FROM drops WHERE path = 'purchases/corrected.csv')"

@@ -57,6 +57,11 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
         set(),
         "1 drop could not be read. x.csv: no header",
     ),
+    "every_file_is_claimed": (
+        ["""INSERT INTO builds VALUES ('unclaimed_files', 'x', 1, '{"paths": ["Sales October.csv"]}', TIMESTAMP '2026-01-01', 'run')"""],
+        set(),
+        "1 file lies in the drop folder that no dataset's patterns match, so nobody reads it: Sales October.csv",
+    ),
     "no_rejected_rows": (
         [
             f"UPDATE drops SET rows_read = rows_read + 1, rows_rejected = rows_rejected + 1 WHERE drop_id = {FIRST}",
@@ -515,6 +520,7 @@ def test_which_checks_block_is_a_decision_and_not_an_accident():
         "extracts_succeed",
         "rows_are_found",
         "no_rejected_drops",
+        "every_file_is_claimed",
         "no_rejected_rows",
         "no_drift",
         "nothing_stale",

@@ -275,6 +275,7 @@ _OVERRIDES = {
     "SAHARA_WAREHOUSE_THREADS": ("2", 2),
     "SAHARA_DROPS_FOLDER": ("in", "in"),
     "SAHARA_DROPS_FOLLOW_LINKS": ("none", "none"),
+    "SAHARA_DROPS_IGNORE": ("notes/*, *.bak.csv", ["notes/*", "*.bak.csv"]),
     "SAHARA_DROPS_SETTLE_SECONDS": ("2.5", 2.5),
     "SAHARA_DROPS_LARGEST_UNPACKED": ("500MB", "500MB"),
     "SAHARA_DROPS_LARGEST_RATIO": ("50", 50),

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from sahara_assets.builds import Run, combine, record
+from sahara_assets.builds import Run
 from sahara_assets.drops.ledger import Ledger, retract_content
 from sahara_assets.drops.looking import Work, has_vanished, inspect_file, limits_of, look_around
-from sahara_assets.drops.outcome import LAST_LOAD, DropOutcome, LoadReport
+from sahara_assets.drops.outcome import DropOutcome, LoadReport
 from sahara_assets.drops.plan import Act, Status, Step, held_fingerprint
 from sahara_assets.drops.reading import DropReader, Reading
 from sahara_assets.drops.repeats import count_lacking
@@ -99,22 +99,7 @@ def load_drops(
     remember(warehouse, Run(run_id, now), report.unclaimed)
     for work in works:
         _Loader(warehouse, settings, work, run_id=run_id, now=now, report=report, progress=progress).run()
-    if report.outcomes:
-        _remember(warehouse, Run(run_id, now), report)
     return report
-
-
-def _remember(warehouse: Warehouse, run: Run, report: LoadReport) -> None:
-    details = {
-        "run_id": run.run_id,
-        "drops": len(report.outcomes),
-        "repeats": report.repeats,
-        "rows_read": report.rows_read,
-        "rows_loaded": report.rows_loaded,
-        "rows_rejected": report.rows_rejected,
-    }
-    with warehouse.transaction():
-        record(warehouse, run, LAST_LOAD, combine(run.run_id), report.rows_loaded, details)
 
 
 def _look(warehouse: Warehouse, settings: Settings, now: datetime, report: LoadReport) -> list[Work]:
@@ -294,9 +279,8 @@ class _Loader:
     def _settle_reread(self, task: _Task, columns: Row) -> DropOutcome:
         """A content that was read again has new counts under every path that points at it."""
         status = Status.LOADED if columns["reason"] is None else Status.REJECTED
-        for nth, row in enumerate(self._ledger.pointers(task.drop_id)):
-            # Only one of them says that this run read it, or its rows would count once for every path.
-            taken_in = {} if nth else {"loaded_at": self._now, "run_id": self._run_id}
+        taken_in = {"loaded_at": self._now, "run_id": self._run_id}
+        for row in self._ledger.pointers(task.drop_id):
             self._ledger.put({**row, **columns, "status": str(status), **taken_in})
         self._ledger.write()
         return self._outcome(Act.REREAD, task.sources[0], status, columns)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sahara_assets.drops.plan import Act, Status
-
-LAST_LOAD = "last_load"
-"""Under which name the books hold what the last run that acted on a drop came to."""
+from sahara_assets.drops.plan import Act
 
 
 @dataclass(frozen=True)
@@ -44,11 +41,6 @@ class LoadReport:
     held: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
     unclaimed: list[str] = field(default_factory=list)
-
-    @property
-    def repeats(self) -> int:
-        """Files whose content was there already, under another name."""
-        return sum(o.act == Act.POINT and o.status == Status.LOADED for o in self.outcomes)
 
     @property
     def rows_read(self) -> int:
