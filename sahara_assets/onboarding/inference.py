@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from sahara_assets.tables.datasets import Dataset
 
 _AUTO_DELIMITERS = frozenset(",;\t|")
+_MOSTLY_READ = 0.95
+"""Share of the values that a date format must read, so that the others are bad values and no proof against it."""
 DATE_COLUMNS = {"purchases": "ordered_at", "customers": "signed_up_on", "sign_ups": "signed_up_on"}
 
 
@@ -126,16 +129,16 @@ def dates(declared: Dataset, scan: Scan, mark: str, separator: str) -> DateForma
         return found
     tried = [value.strip() for value in values[:5000]]
     read = confirmed(tried, found.formats)
-    if read < len(tried) - found.unread:
-        return DateFormats(
-            found.formats,
-            min(found.sure, 0.5),
-            f"{found.evidence}; DuckDB reads {read:,} of {len(tried):,} values so",
-            found.undecided,
-            len(tried) - read,
-            found.has_time,
-        )
-    return found
+    if len(tried) - read <= found.unread:
+        return found
+    # A few that DuckDB cannot read are bad values; many are a sign that the format is another.
+    share = read / len(tried)
+    return replace(
+        found,
+        sure=found.sure * share if share >= _MOSTLY_READ else min(found.sure, 0.5),
+        evidence=f"{found.evidence}; DuckDB reads {read:,} of {len(tried):,} values so",
+        unread=len(tried) - read,
+    )
 
 
 def _us_hint(values: Mapping[str, Counter[str]]) -> float:
