@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from sahara_assets.wording import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -217,14 +219,18 @@ def decide(
         return DateFormats(
             (),
             0.99 * share,
-            f"all {len(known):,} distinct values are ISO 8601"
+            f"{counted(len(known), 'distinct value is', 'distinct values are')} ISO 8601"
             if not unread
-            else f"{unread:,} of {len(distinct):,} distinct values are no dates",
+            else f"{unread:,} of {counted(len(distinct), 'distinct value')} {'is no date' if unread == 1 else 'are no dates'}",
             unread=unread,
             has_time=has_time,
         )
     named = [_iso_format(value) if name == "ISO" else name for name, value in _examples(formats, known)]
-    evidence = order.evidence if order else f"{len(known):,} of {len(distinct):,} distinct values fit"
+    evidence = (
+        order.evidence
+        if order
+        else f"{len(known):,} of {counted(len(distinct), 'distinct value')} {'fits' if len(known) == 1 else 'fit'}"
+    )
     return DateFormats(
         tuple(dict.fromkeys(named)),
         (order.sure if order else 0.97) * share,
@@ -271,14 +277,14 @@ def _day_or_month(shapes: list[DateShape], file_dates: Sequence[tuple[str, tuple
     if day_only or month_only:
         month_first = month_only > day_only
         for_it, against = max(day_only, month_only), min(day_only, month_only)
-        evidence = f"{for_it:,} distinct values have a {'second' if month_first else 'first'} number above 12, so the {'month' if month_first else 'day'} stands first"
+        evidence = f"{counted(for_it, 'distinct value has', 'distinct values have')} a {'second' if month_first else 'first'} number above 12, so the {'month' if month_first else 'day'} stands first"
         if 0 < against <= _STRAY_SHARE * for_it:
             return _Order(month_first, 0.95, f"{evidence}; {against:,} can only be read the other way round")
         if against:
             return _Order(
                 month_first,
                 0.4,
-                f"{evidence}; but {against:,} values say the opposite: the column mixes both",
+                f"{evidence}; but {counted(against, 'value says', 'values say')} the opposite: the column mixes both",
                 undecided=True,
             )
         return _Order(month_first, min(0.99, 0.85 + 0.02 * for_it), evidence)
@@ -291,7 +297,7 @@ def _day_or_month(shapes: list[DateShape], file_dates: Sequence[tuple[str, tuple
         return _Order(
             agree[True] > 0,
             0.85,
-            f"the date in the file's name agrees on {max(agree.values()):,} values; no value is above 12",
+            f"the date in the file's name agrees on {counted(max(agree.values()), 'value')}; no value is above 12",
         )
     if dotted:
         return _Order(False, 0.85, "no value is above 12, but dates with dots put the day first nearly everywhere")

@@ -210,3 +210,9 @@ def test_the_delimiter_is_found_though_others_stand_in_the_values(delimiter):
     text = "\n".join(delimiter.join(f'"{cell}"' if delimiter in cell else cell for cell in row) for row in rows)
 
     assert guess_dialect(text).dialect.delimiter == delimiter
+
+
+def test_one_of_a_kind_is_told_in_the_singular():
+    assert decide(["13/01/2024"]).evidence.startswith("1 distinct value has a first number above 12")
+    assert decide(["2024-01-13"]).evidence == "1 distinct value is ISO 8601"
+    assert decide(["2024-01-13", "2024-01-14", "soon"]).evidence == "1 of 3 distinct values is no date"
