@@ -36,6 +36,7 @@ from sahara_assets.commands.peek import peek
 from sahara_assets.commands.recommend import recommend
 from sahara_assets.commands.warehouse import warehouse
 from sahara_assets.errors import SaharaError, refused_by_the_system
+from sahara_assets.locking import tell_of_waits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,7 @@ _NO_MODEL = "there is no model yet; `sahara run` trains one"
 
 def main() -> None:
     """The entry point: runs a command and turns errors into a sentence and an exit code."""
+    tell_of_waits(console.note)
     try:
         code = cli.main(standalone_mode=False)
     except SaharaError as error:
