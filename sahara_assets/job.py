@@ -101,7 +101,9 @@ def ui_command(settings: Settings, config: Path | None, port: int) -> tuple[list
         # Absolute, because the code server that Dagster starts need not share this working folder.
         environment["SAHARA_CONFIG"] = str(found.resolve())
     module = ["-m", "sahara_assets.definitions"]
-    return [sys.executable, "-m", "dagster", "dev", *module, "-h", "127.0.0.1", "-p", str(port)], environment
+    # What Dagster would rather have typed is nothing to whoever typed `sahara ui`; its other warnings stay.
+    quieter = ["-W", "ignore:Function `dev_command` is superseded"]
+    return [sys.executable, *quieter, "-m", "dagster", "dev", *module, "-h", "127.0.0.1", "-p", str(port)], environment
 
 
 def execute_job(
