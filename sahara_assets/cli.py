@@ -35,7 +35,8 @@ from sahara_assets.commands.options import (
 from sahara_assets.commands.peek import peek
 from sahara_assets.commands.recommend import recommend
 from sahara_assets.commands.warehouse import warehouse
-from sahara_assets.errors import SaharaError
+from sahara_assets.errors import SaharaError, refused_by_the_system
+from sahara_assets.locking import tell_of_waits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,7 @@ _NO_MODEL = "there is no model yet; `sahara run` trains one"
 
 def main() -> None:
     """The entry point: runs a command and turns errors into a sentence and an exit code."""
+    tell_of_waits(console.note)
     try:
         code = cli.main(standalone_mode=False)
     except SaharaError as error:
@@ -64,8 +66,9 @@ def main() -> None:
         code = USAGE_EXIT
     except Exception as error:  # noqa: BLE001 - the last resort of a program
         code = USAGE_EXIT
+        foreseen = refused_by_the_system(error) if isinstance(error, OSError) else None
         remark = "" if _debugging() else "\nThis is not an error Sahara expected; --debug shows where it happened."
-        _explain(error, f"error: {type(error).__name__}: {error}{remark}")
+        _explain(error, f"error: {foreseen or f'{type(error).__name__}: {error}{remark}'}")
     except SystemExit:
         # Click's answer to a closed pipe, as in `sahara drops | head`: the reader has seen enough. Our own ends are `Exit`.
         code = 0

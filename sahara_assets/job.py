@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from contextlib import closing, contextmanager
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahara_assets.errors import BlockedError, SaharaError
+from sahara_assets.errors import BlockedError, SaharaError, refused_by_the_system
 from sahara_assets.settings.document import config_file
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ compute_logs:
   module: dagster.core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
 """
+
+
+_FROM_THE_SYSTEM = re.compile(
+    r"\[Errno (?P<number>[0-9]+)\] (?P<said>[^:]+)(: '(?P<place>.+?)'( -> '.*')?)?", re.DOTALL
+)
+"""How an `OSError` is written."""
 
 
 class StepFailedError(RuntimeError):
@@ -94,7 +101,9 @@ def ui_command(settings: Settings, config: Path | None, port: int) -> tuple[list
         # Absolute, because the code server that Dagster starts need not share this working folder.
         environment["SAHARA_CONFIG"] = str(found.resolve())
     module = ["-m", "sahara_assets.definitions"]
-    return [sys.executable, "-m", "dagster", "dev", *module, "-h", "127.0.0.1", "-p", str(port)], environment
+    # What Dagster would rather have typed is nothing to whoever typed `sahara ui`; its other warnings stay.
+    quieter = ["-W", "ignore:Function `dev_command` is superseded"]
+    return [sys.executable, *quieter, "-m", "dagster", "dev", *module, "-h", "127.0.0.1", "-p", str(port)], environment
 
 
 def execute_job(
@@ -164,11 +173,17 @@ def _error_behind(result: Any) -> BaseException:  # noqa: ANN401
                     if ours[error.cls_name].exit_code == BlockedError.exit_code
                     else SaharaError(text.strip())
                 )
+            if (found := _FROM_THE_SYSTEM.fullmatch(text.strip())) and (refused := _refused(found)):
+                return refused
             innermost, error = error, error.cause
         return StepFailedError(
             f"{event.step_key}: {innermost.message.strip()}", event.step_failure_data.error.to_string()
         )
     return StepFailedError("the run failed without a failed step")
+
+
+def _refused(found: re.Match[str]) -> SaharaError | None:
+    return refused_by_the_system(OSError(int(found["number"]), found["said"], found["place"]))
 
 
 def _family(cls: type[SaharaError]) -> Iterator[type[SaharaError]]:

@@ -7,18 +7,27 @@ import os
 import socket
 import time
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from sahara_assets.errors import WarehouseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from sahara_assets.settings.document import Settings
 
 WAIT_SECONDS = 600.0
 """How long a run waits for the one before it: a sensor's run that meets a nightly one should follow it, not fail."""
+
+
+_say: ContextVar[Callable[[str], None] | None] = ContextVar("say", default=None)
+
+
+def tell_of_waits(say: Callable[[str], None]) -> None:
+    """Have somebody told, in this process from now on, that a lock is held by another and waited for."""
+    _say.set(say)
 
 
 @contextmanager
@@ -33,7 +42,16 @@ def hold_lock(settings: Settings, *, wait_seconds: float = WAIT_SECONDS) -> Iter
     lock = FileLock(settings.lock_path)
     holder = _holder_path(settings.lock_path)
     try:
-        lock.acquire(timeout=wait_seconds)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say = _say.get()
+            if say is not None and wait_seconds:
+                say(
+                    f"another run holds the project ({_holder(settings.lock_path)}); waiting for it to end, "
+                    f"{wait_seconds:.0f} seconds at most"
+                )
+            lock.acquire(timeout=wait_seconds)
     except Timeout as error:
         raise WarehouseError(
             f"{settings.lock_path.name}: another run holds the project ({_holder(settings.lock_path)}) for more than "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sahara_assets import console
 from sahara_assets.drops.dialect import DELIMITER_NAMES
 from sahara_assets.untrusted import shell_word
-from sahara_assets.wording import counted, some
+from sahara_assets.wording import counted, some, to_places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -186,7 +186,7 @@ def show_segments(rows: Sequence[Row], settings: Settings) -> None:
             "segment": str(row["segment"]),
             "customer_share": console.share(row["customer_share"]),
             "spend_share": None if row["spend_share"] is None else console.share(row["spend_share"]),
-            **{name: None if row[name] is None else f"{row[name]:,.{places}f}" for name, places in decimals.items()},
+            **{name: None if row[name] is None else to_places(row[name], places) for name, places in decimals.items()},
         }
         for row in rows
     ]
@@ -199,9 +199,9 @@ def show_segments(rows: Sequence[Row], settings: Settings) -> None:
             "customer_count": "customers",
             "customer_share": "of customers",
             "spend_share": "of spend",
-            "mean_gross_spend": f"{currency} each",
-            "mean_order_count": "orders each",
-            "median_recency_days": "days since last",
+            "mean_gross_spend": f"mean {currency}",
+            "mean_order_count": "mean orders",
+            "median_recency_days": "median days away",
         },
         optional=["median_recency_days", "mean_order_count", "mean_gross_spend", "tier", "spend_share"],
     )

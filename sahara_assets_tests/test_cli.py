@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import re
@@ -12,6 +13,8 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
+from unittest import mock
 
 import duckdb
 import pytest
@@ -374,3 +377,42 @@ def test_peek_says_what_is_wrong_with_its_options(options, said, tmp_path):
     outcome = sahara("peek", "m.csv", *options, cwd=tmp_path)
     assert outcome.code == 2
     assert said in outcome.err
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_init_in_a_folder_that_cannot_be_written_says_so_and_what_to_do(code, made_shop, tmp_path):
+    refused = OSError(code, os.strerror(code))
+    with mock.patch.object(Path, "open", autospec=True, side_effect=_refuse_to_write(Path.open, refused)):
+        outcome = sahara("init", "--force", str(made_shop), cwd=tmp_path)
+
+    assert outcome.code == 2
+    assert outcome.err.strip().splitlines()[-1] == (
+        f"error: sahara.toml: cannot be written ({os.strerror(code)}); make room there or its folder writable, or name another file with --out"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def _refuse_to_write(really, error):
+    def opened(path, mode="r", *arguments, **named):
+        if "x" in mode or "w" in mode:
+            raise error
+        return really(path, mode, *arguments, **named)
+
+    return opened
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("generate", "--rows", "20000", "--out", "file/x"), ("init", "shop", "--out", "file/x/sahara.toml"), ("run",)],
+)
+def test_a_place_below_a_file_is_refused_in_one_line_by_whatever_writes_there(arguments, made_shop, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "shop").symlink_to(made_shop)
+    (tmp_path / "sahara.toml").write_text('[drops]\nfolder = "shop"\n')
+
+    outcome = sahara(*arguments, cwd=tmp_path, env={"DAGSTER_HOME": str(tmp_path / "file" / "home")})
+
+    said = outcome.err.strip().splitlines()[-1]
+    assert outcome.code == 2
+    assert re.search(r"^error: \S*file/\S*: .*Not a directory", said)
+    assert "not an error Sahara expected" not in outcome.err

@@ -5,8 +5,10 @@ What every command owes (help, JSON, errors, looks, signals) is tested in `test_
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -151,6 +153,18 @@ def test_an_export_folder_that_is_a_file_is_named_and_a_lost_one_is_written_anew
     (project / "exports").unlink()
     assert sahara("run", cwd=project).code == 0
     assert files(project) == before
+
+
+def test_a_step_that_the_system_refuses_a_file_says_which_and_what_to_do(project, monkeypatch):
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/full")
+
+    monkeypatch.setattr("sahara_assets.drops.ledger.Ledger.versions", refused)
+    outcome = sahara("run", "--retrain", cwd=project)
+    assert outcome.code == 2
+    assert outcome.err.splitlines()[-1] == (
+        "error: /data/full: No space left on device; make room there, or choose another place"
+    )
 
 
 def test_an_error_that_nobody_foresaw_is_one_line_and_its_place_is_behind_debug(project, monkeypatch):

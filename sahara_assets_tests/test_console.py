@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sahara_assets import console
+from sahara_assets import console, printing
+from sahara_assets.report.wording import money
+from sahara_assets.settings.document import parse_settings
+from sahara_assets.wording import to_places
 
 
 @pytest.fixture
@@ -108,3 +111,22 @@ def test_quiet_progress_says_nothing(capsys):
     with console.progress(quiet=True) as report:
         report("rows", 1, 1)
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_table_of_segments_says_which_numbers_are_means_and_which_medians(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "200")
+    row = {"segment": 1, "segment_name": "All customers", "tier": "Gold", "customer_count": 3}
+    row |= {"customer_share": 1.0, "spend_share": None, "mean_gross_spend": 556.255, "mean_order_count": 1.25}
+    settings = parse_settings({"project": {"currency": "EUR"}}, root=tmp_path)
+
+    printing.show_segments([row | {"median_recency_days": 2.5}], settings)
+
+    heading, _, numbers = capsys.readouterr().out.splitlines()
+    assert heading.split("  ")[-3:] == ["mean EUR", "mean orders", "median days away"]
+    assert numbers.split()[-3:] == ["556.26", "1.3", "3"]
+
+
+@given(st.integers(-99_999, 99_999).map(lambda mills: Decimal(mills).scaleb(-3)))
+def test_the_same_amount_is_the_same_text_as_a_decimal_as_a_double_and_in_the_report(exact):
+    assert to_places(exact, 2).replace("-", "−") in {money(exact), f"−{money(exact)}"}
+    assert to_places(float(exact), 2) == to_places(float(exact) * (1 - 1e-15), 2) == to_places(exact, 2)

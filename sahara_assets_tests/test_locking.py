@@ -1,5 +1,6 @@
 """One run at a time, whoever holds the lock and however it ends."""
 
+import contextvars
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sahara_assets.errors import WarehouseError
-from sahara_assets.locking import hold_lock
+from sahara_assets.locking import hold_lock, tell_of_waits
 from sahara_assets.settings.document import parse_settings
 
 HOLD = """
@@ -52,6 +53,36 @@ def test_the_lock_is_let_go_when_the_block_fails(settings):
         raise ZeroDivisionError
     with hold_lock(settings, wait_seconds=0):
         pass
+
+
+def test_whoever_waits_is_told_at_once_for_whom_and_follows_when_it_ends(settings, holder):
+    said = []
+
+    def told(sentence):
+        said.append(sentence)
+        holder.stdin.close()  # only now does the other one let go
+
+    contextvars.copy_context().run(lambda: (tell_of_waits(told), hold_lock(settings).__enter__()))
+
+    (sentence,) = said
+    assert sentence.startswith(f"another run holds the project (process {holder.pid} on ")
+    assert sentence.endswith("; waiting for it to end, 600 seconds at most")
+
+
+def test_a_lock_that_is_free_and_one_that_is_not_waited_for_are_nothing_to_tell(settings, holder):
+    said = []
+
+    def ask():
+        tell_of_waits(said.append)
+        with pytest.raises(WarehouseError):
+            hold_lock(settings, wait_seconds=0).__enter__()
+        holder.kill()
+        holder.wait()
+        with hold_lock(settings):
+            pass
+
+    contextvars.copy_context().run(ask)
+    assert said == []
 
 
 def test_a_second_run_is_told_who_holds_the_first(settings, holder):

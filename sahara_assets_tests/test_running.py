@@ -61,6 +61,17 @@ def test_the_ui_listens_on_loopback_with_absolute_paths(tmp_path, monkeypatch):
     assert environment["DAGSTER_HOME"] == str(tmp_path / ".sahara")
 
 
+def test_the_ui_is_not_told_to_be_another_command_and_other_warnings_stay(tmp_path):
+    command, _ = ui_command(settings_in(tmp_path), None, 3999)
+    said = (
+        "import warnings\nfor text in ('Function `dev_command` is superseded', 'Something else'): warnings.warn(text)"
+    )
+    before_module = command[: command.index("-m")]
+    shown = subprocess.run([*before_module, "-c", said], capture_output=True, text=True, check=True).stderr
+    assert "superseded" not in shown
+    assert "Something else" in shown
+
+
 OPEN_HISTORY = """
 import sys
 from pathlib import Path

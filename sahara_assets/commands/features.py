@@ -100,8 +100,6 @@ def _at(
 def _show(
     declared: FeatureSet, settings: Settings, rows: Sequence[Row], found: dict[str, Any], customer: str | None
 ) -> None:
-    from sahara_assets.report.wording import in_unit
-
     currency = settings.project.currency
     if customer is not None:
         lines = [
@@ -113,9 +111,7 @@ def _show(
         lines = []
         for name, feature in declared.by_name.items():
             values = [row[name] for row in rows if row[name] is not None]
-            middle = (
-                None if feature.is_category or not values else in_unit(float(median(values)), feature.unit, currency)
-            )
+            middle = None if feature.is_category or not values else _value(median(values), feature.unit, currency)
             lines.append({"feature": name, "known": f"{len(values):,}", "median": middle, "meaning": feature.label})
         columns = {"feature": "feature", "known": "customers with it", "median": "median", "meaning": "meaning"}
         console.table(lines, columns, optional=["meaning"])
@@ -142,4 +138,5 @@ def _value(value: Any, unit: str, currency: str) -> str | None:  # noqa: ANN401 
 
     if value is None or isinstance(value, str):
         return value
-    return in_unit(value, unit, currency)
+    # As many decimals of a double as a profile keeps of it: the same median is the same text in `sahara segments`.
+    return in_unit(round(value, 4) if isinstance(value, float) else value, unit, currency)

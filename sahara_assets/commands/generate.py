@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from sahara_assets import console
 from sahara_assets.commands.options import common_options, json_option, settings_of
-from sahara_assets.errors import SaharaError
+from sahara_assets.errors import SaharaError, refused_by_the_system
 from sahara_assets.wording import counted
 
 if TYPE_CHECKING:
@@ -104,7 +104,9 @@ def generate(
                 _byte_foods(folder, rows, seed, product_info, report, as_json=as_json)
             else:
                 _gift_shop(folder, rows or 60_000, seed, days, days_per_drop, start, report, as_json=as_json)
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            raise refused_by_the_system(error) or SaharaError(str(error)) from error
+        except ValueError as error:
             raise SaharaError(str(error)) from error
 
 

@@ -48,7 +48,12 @@ def init(
         text, told = _proposed(files, out)
     else:
         text, told = _from_recipe(recipe_name, files, out)
-    write_whole(out.resolve(), text.encode())
+    try:
+        write_whole(out.resolve(), text.encode())
+    except OSError as error:
+        raise SaharaError(
+            f"{out}: cannot be written ({error.strerror or error}); make room there or its folder writable, or name another file with --out"
+        ) from error
     if as_json:
         console.as_json({"path": str(out), **told})
     else:

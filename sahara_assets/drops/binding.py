@@ -128,6 +128,7 @@ def missing(
     needed: Sequence[str],
     free_names: Sequence[str],
     names: Sequence[str],
+    dataset: str,
     settings: DatasetSettings,
     file_name: str,
     what: str = "header",
@@ -138,6 +139,7 @@ def missing(
         needed: our columns that are not there.
         free_names: names that no column of ours is bound to.
         names: all of them.
+        dataset: what the file is read as.
         settings: how the file is read.
         file_name: the file.
         what: what holds the names.
@@ -154,7 +156,7 @@ def missing(
     shown = ", ".join(_printable(names[:12])) + (", …" if len(names) > 12 else "")
     return (
         f"{file_name}: the {what} lacks {'; '.join(parts)}. It holds: {shown}. "
-        f"If a column was renamed, set it under [datasets.….columns] in sahara.toml"
+        f"If a column was renamed, set it under [datasets.{dataset}.columns] in sahara.toml"
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.fields import BLANKS
-from sahara_assets.drops.moments import EARLIEST, LATEST, moment
+from sahara_assets.drops.moments import EARLIEST, LATEST, moment, what_does_not_exist
 from sahara_assets.drops.numbers import LOST_ID, marks_of, number_format
 from sahara_assets.drops.plain import Care
 from sahara_assets.drops.sql_text import is_one_of, literal
@@ -52,6 +52,7 @@ class Cast:
         failure: over texts and values: true where the text cannot be typed or a required value is missing.
         remedy: what would be right, for the reject's reason.
         stands_in: whether the values are made from other columns' values, since the files have none of its own.
+        moments: of a date or time, the formats that it may be written in.
     """
 
     column: Column
@@ -60,6 +61,7 @@ class Cast:
     failure: str
     remedy: str
     stands_in: bool = False
+    moments: tuple[str, ...] = ()
 
     @property
     def sql(self) -> str:
@@ -69,11 +71,20 @@ class Cast:
     def fault(self, text: str | None) -> str:
         """What is wrong with a value that failed, and the remedy."""
         if text is not None:
-            return f"holds {_shortened(text)!r}; {self.remedy}"
+            return f"holds {_shortened(text)!r}; {self._no_such_moment(text) or self.remedy}"
         return f"is empty; {_NOT_EMPTY if self.column.kind is Kind.TEXT else self.remedy}"
+
+    def _no_such_moment(self, text: str) -> str:
+        """What to say of a moment that is written as it should be, where it is the calendar or the clock that lacks it."""
+        for form in self.moments:
+            if what := what_does_not_exist(text, form):
+                return f"read as {_MOMENT_NAMES.get(form, form)} there is no such {what}; correct it at its source, or date_formats"
+        return ""
 
 
 _NOT_EMPTY = "it must not be empty"
+_MOMENT_NAMES = {"iso": "2011-12-01 08:26:00 (ISO 8601)"}
+"""Date formats whose name does not show how they are written."""
 
 _WHOSE = (f"coalesce(customer_id, {_NULL})", f"coalesce(place_id, {_NULL})", "CAST(ordered_at AS VARCHAR)")
 _STAND_INS = {
@@ -128,7 +139,7 @@ def _cast(
     own, text = column.name, f"t_{column.name}"
     # Declared columns have names that SQL takes as they are; a shop's attribute may be called `order`.
     name = f'"{own}"' if own in dataset.attributes else own
-    filled = text
+    filled, moments = text, tuple[str, ...]()
     if column.kind is Kind.TEXT:
         value = _normalised(text, settings.normalise.get(own, []))
         if own in dataset.attributes:
@@ -165,14 +176,13 @@ def _cast(
         else:
             seen, values = f"{name}_local", ((name, utc), (f"{name}_local", local))
         untyped = f"({seen} IS NULL OR {seen} < DATE '{EARLIEST}' OR {seen} >= DATE '{LATEST}')"
-        wanted = " or ".join(
-            "2011-12-01 08:26:00 (ISO 8601)" if form == "iso" else form for form in settings.date_formats or ["iso"]
-        )
+        moments = tuple(settings.date_formats or ["iso"])
+        wanted = " or ".join(_MOMENT_NAMES.get(form, form) for form in moments)
         remedy = f"write it as {wanted}, from {EARLIEST[:4]} to {int(LATEST[:4]) - 1}"
     failure = f"({filled} IS NOT NULL AND {untyped})"
     if own in dataset.required:
         failure = f"({filled} IS NULL OR {failure})"
-    return Cast(column, _text(own, places, settings), values, failure, remedy)
+    return Cast(column, _text(own, places, settings), values, failure, remedy, moments=moments)
 
 
 def trimmed(position: int, care: Care) -> str:

@@ -128,7 +128,9 @@ def read_header(text: bytes, dataset: Dataset, settings: DatasetSettings, file_n
     refuse_doubtful(layout.names, dict(layout.positions), settings, file_name)
     needed = _needed(layout, dataset, settings)
     if needed:
-        raise DropError(missing(needed, [name for name, _ in layout.undeclared], layout.names, settings, file_name))
+        raise DropError(
+            missing(needed, [name for name, _ in layout.undeclared], layout.names, dataset.name, settings, file_name)
+        )
     return replace(layout, before=lines_before(text, start, settings.comment)), end
 
 

@@ -102,7 +102,8 @@ class _JsonSource(Source):
         if needed and objects:
             bound = {place for found in positions.values() for _, place in found}
             free = [path for place, path in enumerate(known) if place not in bound]
-            raise SourceRefusedError(missing(needed, free, known, order.settings, name, f"start of the {self._what}"))
+            what = f"start of the {self._what}"
+            raise SourceRefusedError(missing(needed, free, known, order.dataset.name, order.settings, name, what))
         self.layout = self._laid_out(known, positions)
         return self.layout
 

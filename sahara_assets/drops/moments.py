@@ -1,9 +1,11 @@
-"""Dates and times as files write them: their UTC and local moment as SQL, and their outline in Python."""
+"""Dates and times as files write them: their UTC and local moment as SQL, their outline in Python, and why one that failed is none."""
 
 from __future__ import annotations
 
+import calendar
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.sql_text import literal
@@ -145,3 +147,56 @@ def _outline_of_format(form: str) -> re.Pattern[str]:
         for i, piece in enumerate(pieces)
     ]
     return re.compile("".join(outline))
+
+
+# --- moments that do not exist --------------------------------------------------------------------------------------------------
+
+_DIGITS = {"Y": "[0-9]{4}", "y": "[0-9]{2}", "f": "[0-9]{1,9}"} | dict.fromkeys("mdHIMS", "[0-9]{1,2}")
+_WORDS = {"b": "[A-Za-z]{3}", "B": "[A-Za-z]{3,9}", "a": "[A-Za-z]{3}", "A": "[A-Za-z]{6,9}", "p": "[AaPp][Mm]"}
+_MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_abbr) if name}
+_CLOCK_ENDS = {"H": (0, 23), "I": (1, 12), "M": (0, 59), "S": (0, 59)}
+
+
+def what_does_not_exist(text: str, form: str) -> str:
+    """The day or time of a text that is written as a format says, where the calendar or the clock has none; nothing where it is another matter.
+
+    >>> what_does_not_exist("31.02.2026 10:00", "%d.%m.%Y %H:%M"), what_does_not_exist("2026-01-31 25:00", "iso")
+    ('day', 'time')
+    >>> what_does_not_exist("28.02.2026", "%d.%m.%Y"), what_does_not_exist("tomorrow", "%d.%m.%Y")
+    ('', '')
+    """
+    found = next((match for shape in _shapes_of(form) if (match := shape.fullmatch(text))), None)
+    if found is None:
+        return ""
+    parts = found.groupdict()
+    month = _MONTHS.get(parts["b"][:3].lower(), 0) if parts.get("b") else int(parts.get("m") or 1)
+    # Every fourth year has a 29 February, whichever century two digits stand for.
+    year = int(parts.get("Y") or 0) or 2000 + int(parts.get("y") or 0)
+    if not 1 <= month <= 12 or not 1 <= int(parts.get("d") or 1) <= calendar.monthrange(year, month)[1]:
+        return "day"
+    out = [name for name, (low, high) in _CLOCK_ENDS.items() if parts.get(name) and not low <= int(parts[name]) <= high]
+    return "time" if out else ""
+
+
+@cache
+def _shapes_of(form: str) -> tuple[re.Pattern[str], ...]:
+    """What a format's texts look like to the digit, their parts named by directive; none where it has others than these."""
+    if form in EPOCHS:
+        return ()
+    if form == "iso":
+        day, clock = r"(?P<Y>[0-9]{4})-(?P<m>[0-9]{2})-(?P<d>[0-9]{2})", r"(?P<H>[0-9]{2}):(?P<M>[0-9]{2})"
+        return (re.compile(rf"{day}([ T]{clock}(:(?P<S>[0-9]{{2}})(\.[0-9]{{1,9}})?)?( ?{_OFFSET})?)?"),)
+    pieces = re.split(r"%-?([A-Za-z%])", form)
+    shape = ""
+    for index, piece in enumerate(pieces):
+        if not index % 2:
+            shape += re.escape(piece)
+        elif piece == "%":
+            shape += "%"
+        elif piece in "zZ":
+            shape += r"\S+"
+        elif (each := _DIGITS.get(piece) or _WORDS.get(piece)) and f"(?P<{piece.replace('B', 'b')}>" not in shape:
+            shape += f"(?P<{piece.replace('B', 'b')}>{each})"
+        else:
+            return ()
+    return (re.compile(shape),)

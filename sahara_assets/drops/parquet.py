@@ -129,7 +129,7 @@ class ParquetSource(Source):
         needed = [c for c in wanted if c not in positions and c not in settings.constants]
         if needed:
             free = [field.name for place, field in enumerate(fields) if place not in bound]
-            raise SourceRefusedError(missing(needed, free, names, settings, name, "schema"))
+            raise SourceRefusedError(missing(needed, free, names, order.dataset.name, settings, name, "schema"))
         mapped = [fields[place] for place in bound]
         self._query = rows_sql(self._file, columns, mapped)
         self._merges = bool(self._exploded) or any(top not in mapped and top.type.id in NESTED for top in columns.tops)

@@ -293,4 +293,4 @@ def product_margins(read: Reader) -> str:
         if best["gross_profit"] is not None
         else ""
     )
-    return f"{earns}{below} of the {len(sellers)} that sell most have a margin below the middle of all ({percent(float(middle))})."
+    return f"{earns}{below} of the {len(sellers)} that sell most {'has' if below == 1 else 'have'} a margin below the middle of all ({percent(float(middle))})."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.drops.numbers import MARKS, SIGNS, NumberFormat, marks_of
 from sahara_assets.onboarding.values import is_empty
+from sahara_assets.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -195,8 +196,8 @@ def _evidence(
     if not with_mark and not grouped:
         return 0.5, "no number has decimals"
     name = {".": "a point", ",": "a comma"}[form.decimal_mark]
-    parts = [f"{with_mark:,} rows have {name} before their decimals"] if with_mark else []
+    parts = [f"{counted(with_mark, 'row has', 'rows have')} {name} before the decimals"] if with_mark else []
     if grouped:
         name = {".": "points", ",": "commas", " ": "spaces", "'": "apostrophes"}[form.thousands_mark]
-        parts.append(f"{grouped:,} have {name} between thousands")
+        parts.append(f"{grouped:,} {'has' if grouped == 1 else 'have'} {name} between thousands")
     return min(0.99, 0.8 + 0.05 * min(with_mark + grouped, 4)), " and ".join(parts)

@@ -6,11 +6,14 @@ distinct values of the column at once: where no value decides, other evidence is
 
 from __future__ import annotations
 
+import calendar
 import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from sahara_assets.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,6 +50,10 @@ _SHAPES = tuple(
 _COMPACT = re.compile(
     r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?P<time>([01]\d|2[0-3])[0-5]\d(?P<seconds>[0-5]\d)?)?"
 )
+
+
+_STRAY_SHARE = 0.01
+"""How many values may contradict those that prove the order of day and month, and be slips of the pen rather than another order."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +94,28 @@ def shape_of_date(value: str) -> DateShape | None:
     if not 6 <= len(text) <= 45 or not text.isascii() or not any(letter.isdigit() for letter in text):
         return None
     if _ISO.fullmatch(text):
-        return DateShape(("ISO",), year=int(text[:4]), month=int(text[5:7]), day=int(text[8:10]))
+        year, month, day = int(text[:4]), int(text[5:7]), int(text[8:10])
+        return DateShape(("ISO",), year=year, month=month, day=day) if _exists(year, month, day) else None
     if compact := _COMPACT.fullmatch(text):
         clock = ("%H%M%S" if compact["seconds"] else "%H%M") if compact["time"] else ""
-        return DateShape((f"%Y%m%d{clock}",), year=int(text[:4]), month=int(text[4:6]), day=int(text[6:8]))
+        year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
+        return DateShape((f"%Y%m%d{clock}",), year=year, month=month, day=day) if _exists(year, month, day) else None
     for position, pattern in enumerate(_SHAPES):
         if found := pattern.fullmatch(text):
-            return _read(found, position)
+            return _read(found, position) if _is_on_the_clock(found.groupdict()) else None
     return None
+
+
+def _exists(year: int, month: int, day: int) -> bool:
+    """Whether the calendar has that day; of a year of two digits every fourth has a 29 February, as in both of its centuries."""
+    whole = year if year > 99 else 2000 + year
+    return 1 <= month <= 12 and 1 <= day <= calendar.monthrange(whole, month)[1]
+
+
+def _is_on_the_clock(parts: dict[str, str | None]) -> bool:
+    """Whether a time, where there is one, is one that a clock shows."""
+    hour, *rest = (int(part) for part in re.split("[:.]", (parts["time"] or "0"))[:3])
+    return (1 <= hour <= 12 if parts["ampm"] else hour <= 23) and all(part <= 59 for part in rest)
 
 
 def _read(found: re.Match[str], position: int) -> DateShape | None:
@@ -112,17 +133,15 @@ def _read(found: re.Match[str], position: int) -> DateShape | None:
         formats = tuple(
             f"{before}{one}{separator}{two}{separator}{year}{clock}"
             for one, two, day, month in (("%d", "%m", first, second), ("%m", "%d", second, first))
-            if 1 <= day <= 31 and 1 <= month <= 12
+            if _exists(number, month, day)
         )
         return DateShape(formats, first, second, number) if formats else None
     day = int(parts["day"])
-    if not 1 <= day <= 31:
-        return None
     if position == 0:
         month = int(parts["second"])
         return (
             DateShape((f"{before}%Y{separator}%m{separator}%d{clock}",), year=number, month=month, day=day)
-            if 1 <= month <= 12
+            if _exists(number, month, day)
             else None
         )
     word = parts["month"].lower()
@@ -135,10 +154,11 @@ def _read(found: re.Match[str], position: int) -> DateShape | None:
     )
     if not name:
         return None
+    month = [name[:3] for name in _MONTHS].index(word[:3]) + 1
+    if not _exists(number, month, day):
+        return None
     text = f"%d{separator}{name}{parts['s2']}{year}" if position == 2 else f"{name}{separator}%d{parts['s2']}{year}"
-    return DateShape(
-        (f"{before}{text}{clock}",), year=number, month=[name[:3] for name in _MONTHS].index(word[:3]) + 1, day=day
-    )
+    return DateShape((f"{before}{text}{clock}",), year=number, month=month, day=day)
 
 
 def _clock(parts: dict[str, str | None]) -> str:
@@ -180,6 +200,10 @@ def decide(
         return DateFormats((), 0.0, "no value looks like a date", unread=unread)
     ambiguous = [shape for _, shape in known if shape.first]
     order = _day_or_month(ambiguous, file_dates, month_first_hint) if ambiguous else None
+    if order and not order.undecided:
+        # A stray that can only be read the other way round is no date in this column: a format for it would hide that.
+        known = [(value, shape) for value, shape in known if not _contradicts(shape, order)]
+        unread = len(distinct) - len(known)
     tally: Counter[str] = Counter()
     for _, shape in known:
         pick = shape.formats[0]
@@ -195,14 +219,18 @@ def decide(
         return DateFormats(
             (),
             0.99 * share,
-            f"all {len(known):,} distinct values are ISO 8601"
+            f"{counted(len(known), 'distinct value is', 'distinct values are')} ISO 8601"
             if not unread
-            else f"{unread:,} of {len(distinct):,} distinct values are no dates",
+            else f"{unread:,} of {counted(len(distinct), 'distinct value')} {'is no date' if unread == 1 else 'are no dates'}",
             unread=unread,
             has_time=has_time,
         )
     named = [_iso_format(value) if name == "ISO" else name for name, value in _examples(formats, known)]
-    evidence = order.evidence if order else f"{len(known):,} of {len(distinct):,} distinct values fit"
+    evidence = (
+        order.evidence
+        if order
+        else f"{len(known):,} of {counted(len(distinct), 'distinct value')} {'fits' if len(known) == 1 else 'fit'}"
+    )
     return DateFormats(
         tuple(dict.fromkeys(named)),
         (order.sure if order else 0.97) * share,
@@ -237,6 +265,11 @@ class _Order:
     undecided: bool = False
 
 
+def _contradicts(shape: DateShape, order: _Order) -> bool:
+    """Whether a value has no reading in the order that the column was found to have."""
+    return (shape.first if order.month_first else shape.second) > 12
+
+
 def _day_or_month(shapes: list[DateShape], file_dates: Sequence[tuple[str, tuple[int, int]]], hint: float) -> _Order:
     day_only = sum(shape.first > 12 for shape in shapes)
     month_only = sum(shape.second > 12 for shape in shapes)
@@ -244,12 +277,14 @@ def _day_or_month(shapes: list[DateShape], file_dates: Sequence[tuple[str, tuple
     if day_only or month_only:
         month_first = month_only > day_only
         for_it, against = max(day_only, month_only), min(day_only, month_only)
-        evidence = f"{for_it:,} distinct values have a {'second' if month_first else 'first'} number above 12, so the {'month' if month_first else 'day'} stands first"
+        evidence = f"{counted(for_it, 'distinct value has', 'distinct values have')} a {'second' if month_first else 'first'} number above 12, so the {'month' if month_first else 'day'} stands first"
+        if 0 < against <= _STRAY_SHARE * for_it:
+            return _Order(month_first, 0.95, f"{evidence}; {against:,} can only be read the other way round")
         if against:
             return _Order(
                 month_first,
                 0.4,
-                f"{evidence}; but {against:,} values say the opposite: the column mixes both",
+                f"{evidence}; but {counted(against, 'value says', 'values say')} the opposite: the column mixes both",
                 undecided=True,
             )
         return _Order(month_first, min(0.99, 0.85 + 0.02 * for_it), evidence)
@@ -262,7 +297,7 @@ def _day_or_month(shapes: list[DateShape], file_dates: Sequence[tuple[str, tuple
         return _Order(
             agree[True] > 0,
             0.85,
-            f"the date in the file's name agrees on {max(agree.values()):,} values; no value is above 12",
+            f"the date in the file's name agrees on {counted(max(agree.values()), 'value')}; no value is above 12",
         )
     if dotted:
         return _Order(False, 0.85, "no value is above 12, but dates with dots put the day first nearly everywhere")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ from sahara_assets.onboarding.amounts import Amounts, decide_amounts
 from sahara_assets.onboarding.countries import SYMBOLS, is_currency
 from sahara_assets.onboarding.dates import DateFormats, confirmed, decide
 from sahara_assets.onboarding.dialect import named
-from sahara_assets.onboarding.proposal import Finding, Normalising, percent, plural
+from sahara_assets.onboarding.proposal import Finding, Normalising, percent
 from sahara_assets.onboarding.values import is_empty
 from sahara_assets.settings.dataset import DatasetSettings
 from sahara_assets.tables.columns import Kind
 from sahara_assets.tables.datasets import DATASETS
+from sahara_assets.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from sahara_assets.tables.datasets import Dataset
 
 _AUTO_DELIMITERS = frozenset(",;\t|")
+_MOSTLY_READ = 0.95
+"""Share of the values that a date format must read, so that the others are bad values and no proof against it."""
 DATE_COLUMNS = {"purchases": "ordered_at", "customers": "signed_up_on", "sign_ups": "signed_up_on"}
 
 
@@ -75,7 +79,7 @@ def rest_of_dialect(groups: Sequence[Group]) -> tuple[tuple[str, Finding[Any]], 
 
 def encoding(scan: Scan) -> Finding[str]:
     """The encoding that reads every file, from all the bytes that were read."""
-    bom = f"; {plural(scan.bom_files, 'file')} with a byte order mark" if scan.bom_files else ""
+    bom = f"; {counted(scan.bom_files, 'file')} with a byte order mark" if scan.bom_files else ""
     if not scan.encodings:
         return Finding("utf-8", 0.85, f"every byte read is ASCII, which UTF-8 and Windows-1252 write alike{bom}")
     counts = ", ".join(f"{count:,} {name}" for name, count in sorted(scan.encodings.items()))
@@ -86,13 +90,13 @@ def encoding(scan: Scan) -> Finding[str]:
         return Finding("auto", 0.8, f"the files differ ({counts}), so each is looked at by itself{bom}")
     name, files = next(iter(scan.encodings.items()))
     why = "valid UTF-8 beyond ASCII" if name == "utf-8" else "bytes beyond ASCII that are not valid UTF-8"
-    return Finding(name, 0.98 if name == "utf-8" else 0.85, f"{plural(files, 'file')} with {why}{bom}")
+    return Finding(name, 0.98 if name == "utf-8" else 0.85, f"{counted(files, 'file')} with {why}{bom}")
 
 
 def file_format(formats: Mapping[Format, int]) -> Finding[str]:
     """How the files hold their rows; each is told by its first bytes."""
     names: dict[Format, str] = {"csv": "CSV", "jsonl": "JSON lines", "json": "one JSON array", "parquet": "Parquet"}
-    listed = ", ".join(f"{plural(formats[form], 'file')} of {names[form]}" for form in sorted(formats))
+    listed = ", ".join(f"{counted(formats[form], 'file')} of {names[form]}" for form in sorted(formats))
     return Finding("csv" if set(formats) == {"csv"} else "auto", 0.95, f"{listed}, told by their first bytes")
 
 
@@ -126,16 +130,16 @@ def dates(declared: Dataset, scan: Scan, mark: str, separator: str) -> DateForma
         return found
     tried = [value.strip() for value in values[:5000]]
     read = confirmed(tried, found.formats)
-    if read < len(tried) - found.unread:
-        return DateFormats(
-            found.formats,
-            min(found.sure, 0.5),
-            f"{found.evidence}; DuckDB reads {read:,} of {len(tried):,} values so",
-            found.undecided,
-            len(tried) - read,
-            found.has_time,
-        )
-    return found
+    if len(tried) - read <= found.unread:
+        return found
+    # A few that DuckDB cannot read are bad values; many are a sign that the format is another.
+    share = read / len(tried)
+    return replace(
+        found,
+        sure=found.sure * share if share >= _MOSTLY_READ else min(found.sure, 0.5),
+        evidence=f"{found.evidence}; DuckDB reads {read:,} of {len(tried):,} values so",
+        unread=len(tried) - read,
+    )
 
 
 def _us_hint(values: Mapping[str, Counter[str]]) -> float:
@@ -172,7 +176,7 @@ def normalise(name: str, scan: Scan) -> tuple[Normalising, ...]:
                     column,
                     ("strip_float_suffix",),
                     0.97,
-                    f"{floats:,} values are written as {next(value for value in values if value.endswith('.0'))!r}",
+                    f"{counted(floats, 'value is', 'values are')} written as {next(value for value in values if value.endswith('.0'))!r}",
                 )
             )
             continue
@@ -184,7 +188,7 @@ def normalise(name: str, scan: Scan) -> tuple[Normalising, ...]:
                     column,
                     ("strip_leading_zeros",),
                     0.7,
-                    f"{plural(len(both), 'id')} come with and without leading zeros, such as {both[0]!r}",
+                    f"{counted(len(both), 'id comes', 'ids come')} with and without leading zeros, such as {both[0]!r}",
                 )
             )
     return tuple(found)
@@ -222,20 +226,20 @@ def key(name: str, scan: Scan) -> Finding[bool | None]:
             return Finding(
                 False,
                 sure,
-                f"{label} is NOT unique: {plural(scan.repeated_keys, 'row')} of {scan.extent} repeat one; of the same key the later line wins, and a newer file before an older one",
+                f"{label} is NOT unique: {counted(scan.repeated_keys, 'row')} of {scan.extent} {'repeats' if scan.repeated_keys == 1 else 'repeat'} one; of the same key the later line wins, and a newer file before an older one",
             )
         return Finding(True, sure, f"{label} is unique in {scan.extent}")
     if not scan.repeated_keys:
         return Finding(True, sure, f"{label} are unique in {scan.extent}, so every line is one product of one order")
     exact = (
-        f"{plural(scan.repeated_rows, 'line')} equal another of the same file in every column"
+        f"{counted(scan.repeated_rows, 'line equals', 'lines equal')} another of the same file in every column"
         if scan.repeated_rows
         else "no two lines are equal in every column"
     )
     return Finding(
         False,
         sure,
-        f"{label} are not unique: {plural(scan.repeated_keys, 'line')} of {scan.extent} repeat a pair, and {exact}; repeats inside one file count as real lines, the same line in two files counts once",
+        f"{label} are not unique: {counted(scan.repeated_keys, 'line')} of {scan.extent} {'repeats' if scan.repeated_keys == 1 else 'repeat'} a pair, and {exact}; repeats inside one file count as real lines, the same line in two files counts once",
     )
 
 
@@ -293,7 +297,7 @@ def warnings(
     rows, example = written.percentages
     if rows:
         told.append(
-            f"{plural(rows, 'number')} are percentages, such as {example!r}: no quantity or price is one, so they would be rejected unless `percent` says what they mean"
+            f"{counted(rows, 'number is a percentage', 'numbers are percentages')}, such as {example!r}: no quantity or price is one, so {'it' if rows == 1 else 'they'} would be rejected unless `percent` says what they mean"
         )
     told += _id_warnings(scan, columns)
     if found_dates and found_dates.undecided:
@@ -302,15 +306,17 @@ def warnings(
             f"DAY OR MONTH FIRST could not be decided: {', '.join(found_dates.formats)} is likelier ({percent(found_dates.sure)}); {found_dates.evidence}. Look at one date you know.",
         )
     if found_dates and found_dates.unread:
-        told.append(f"{plural(found_dates.unread, 'distinct date')} cannot be read and would be rejected")
+        told.append(f"{counted(found_dates.unread, 'distinct date')} cannot be read and would be rejected")
     if found_dates and name == "purchases" and not found_dates.has_time:
         told.append("the dates have no time of day, so every order stands at midnight")
     if groups[0].dialect.skip_lines and groups[0].has_header:
         told.append(
-            f"{plural(groups[0].dialect.skip_lines, 'line')} stand before the header; they are kept as rejects, and the header is found by its names"
+            f"{counted(groups[0].dialect.skip_lines, 'line stands', 'lines stand')} before the header, kept as {'a reject' if groups[0].dialect.skip_lines == 1 else 'rejects'}, and the header is found by its names"
         )
     if scan.ragged:
-        told.append(f"{plural(scan.ragged, 'line')} have more or fewer fields than the header and would be rejected")
+        told.append(
+            f"{counted(scan.ragged, 'line has', 'lines have')} more or fewer fields than the header and would be rejected"
+        )
     if not all(group.has_header for group in groups):
         told.append(
             f"the files have no header line ({groups[0].header_evidence}); the columns were told by what they hold, so look at every one"
@@ -324,11 +330,11 @@ def _column_warnings(
     told = []
     empty = sum(count for value, count in values.items() if is_empty(value))
     if column.name in declared.required and empty:
-        told.append(f"{header!r} ({column.name}) is empty in {plural(empty, 'row')}, which would be rejected")
+        told.append(f"{header!r} ({column.name}) is empty in {counted(empty, 'row')}, which would be rejected")
     if column.name in written.unread:
         rows, example = written.unread[column.name]
         told.append(
-            f"{header!r} ({column.name}) is no number in {plural(rows, 'row')}, such as {example[:40]!r}, which would be rejected"
+            f"{header!r} ({column.name}) is no number in {counted(rows, 'row')}, such as {example[:40]!r}, which would be rejected"
         )
     if column.name in declared.identifiers:
         told += lost_digits(column.name, header, values)
@@ -345,7 +351,7 @@ def lost_digits(column: str, header: str, values: Mapping[str, int]) -> list[str
     rounded = {text.strip(): count for text, count in values.items() if re.fullmatch(LOST_ID, text.strip())}
     if rounded:
         told.append(
-            f"{header!r} ({column}) was rounded by a spreadsheet in {plural(sum(rounded.values()), 'row')}, such as {next(iter(rounded))!r}: the id is lost and the row would be rejected; export it as text"
+            f"{header!r} ({column}) was rounded by a spreadsheet in {counted(sum(rounded.values()), 'row')}, such as {next(iter(rounded))!r}: the id is lost and the row would be rejected; export it as text"
         )
     ids = [text for text in (value.strip().removesuffix(".0") for value in values) if text.isdigit() and text.isascii()]
     lengths = Counter(map(len, ids))
@@ -359,10 +365,12 @@ def lost_digits(column: str, header: str, values: Mapping[str, int]) -> list[str
     as_lost = 0.03 <= short / len(ids) <= 0.2 and highest >= f"9{'5' * (longest - 1)}"
     if longest >= 4 and (padded or as_lost):
         how = (
-            f"{plural(padded, 'other')} of {longest} begin with one" if padded else f"nearly all have {longest} digits"
+            f"{counted(padded, 'other')} of {longest} {'begins' if padded == 1 else 'begin'} with one"
+            if padded
+            else f"nearly all have {longest} digits"
         )
         told.append(
-            f"{header!r} ({column}) may have lost leading zeros: {plural(short, 'id')} have fewer than {longest} digits, and {how}; compare one with the shop system, and export ids as text"
+            f"{header!r} ({column}) may have lost leading zeros: {counted(short, 'id has', 'ids have')} fewer than {longest} digits, and {how}; compare one with the shop system, and export ids as text"
         )
     return told
 
@@ -379,6 +387,6 @@ def _id_warnings(scan: Scan, columns: Mapping[str, str]) -> list[str]:
     folded = len({value.lower() for value in products})
     if folded < len(products):
         told.append(
-            f"{plural(len(products) - folded, 'product id')} differ from another by case only; they stay apart (ids are never case-folded)"
+            f"{counted(len(products) - folded, 'product id differs', 'product ids differ')} from another by case only; they stay apart (ids are never case-folded)"
         )
     return told

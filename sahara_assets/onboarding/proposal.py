@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sahara_assets.onboarding.attributes import model_of
 from sahara_assets.tables.datasets import DATASETS
+from sahara_assets.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,7 +158,7 @@ class Proposal:
             lines += _dataset_lines(dataset)
         for known in self.known:
             lines.append(
-                f"{known.name}: {plural(len(known.paths), 'file')} (99 %): {', '.join(known.patterns)}: {known.title}, known by {shown(known.names)}"
+                f"{known.name}: {counted(len(known.paths), 'file')} (99 %): {', '.join(known.patterns)}: {known.title}, known by {shown(known.names)}"
             )
         lines += [f"analytics.{name}: {value}" for name, value in self.analytics.items()]
         lines += _rule_lines(self.rules)
@@ -186,18 +187,9 @@ def percent(sure: float) -> str:
     return f"{min(99, max(1, round(sure * 100)))} %"
 
 
-def plural(count: int, noun: str) -> str:
-    """A count and its noun.
-
-    >>> plural(1, "file"), plural(1200, "file")
-    ('1 file', '1,200 files')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def _dataset_lines(dataset: DatasetProposal) -> list[str]:
     lines = [
-        f"{dataset.name}: {plural(len(dataset.paths), 'file')}, {dataset.extent} ({percent(dataset.sure)}): {', '.join(dataset.patterns)}"
+        f"{dataset.name}: {counted(len(dataset.paths), 'file')}, {dataset.extent} ({percent(dataset.sure)}): {', '.join(dataset.patterns)}"
     ]
     for match in dataset.columns:
         if match.header is not None:

@@ -260,7 +260,7 @@ def _unlike(item: _Classified) -> str:
     if not item.group.has_header and (not had or mapping.missing):
         return (
             f"it has no header line, and what its {len(item.group.header)} columns hold did not tell all of them; name them by hand: "
-            "header_lines = 0 and column_names under [datasets.…]"
+            f"header_lines = 0 and column_names under [datasets.{item.best}]"
         )
     if not had:
         return f"no column of ours was found in its header ({shown([name.strip() for name in item.group.header], 5)})"

@@ -16,13 +16,13 @@ from sahara_assets.onboarding.proposal import (
     KnownDataset,
     Proposal,
     percent,
-    plural,
     shown,
 )
 from sahara_assets.onboarding.vocabulary import loose
 from sahara_assets.tables.attributes import AttributeKind
 from sahara_assets.tables.columns import Kind
 from sahara_assets.tables.datasets import DATASETS
+from sahara_assets.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,13 +143,13 @@ def _project(proposal: Proposal) -> list[str]:
 
 
 def _dataset(dataset: DatasetProposal, currency: str) -> list[str]:
-    lines = ["", *_comment(f"--- {dataset.name}: {plural(len(dataset.paths), 'file')}, {dataset.extent} ---")]
+    lines = ["", *_comment(f"--- {dataset.name}: {counted(len(dataset.paths), 'file')}, {dataset.extent} ---")]
     lines += _sure(dataset.sure, f"that these are {dataset.name}: {dataset.evidence}.")
     for warning in dataset.warnings:
         lines += _comment(f"WATCH OUT: {warning}")
     lines += [
         f"[datasets.{dataset.name}]",
-        *_comment(f"Match {plural(len(dataset.paths), 'file')} of those shown, and no other of them."),
+        *_comment(f"Match {counted(len(dataset.paths), 'file')} of those shown, and no other of them."),
         f"patterns = {toml_list(dataset.patterns)}",
     ]
     if dataset.format.value != "csv":
@@ -342,7 +342,7 @@ def _normalise(dataset: DatasetProposal) -> list[str]:
 
 
 def _known_dataset(dataset: KnownDataset) -> list[str]:
-    lines = ["", *_comment(f"--- {dataset.name}: {plural(len(dataset.paths), 'file')} ---")]
+    lines = ["", *_comment(f"--- {dataset.name}: {counted(len(dataset.paths), 'file')} ---")]
     lines += _comment(
         f"{dataset.title}, known by its names {shown(dataset.names)}; the mapping is that of this export."
     )
@@ -415,7 +415,7 @@ def _rules(rules: RuleGuess | None) -> list[str]:
         lines += _comment("Not taken; remove the # if you know better:", "  # ")
         lines += [f"  # {toml_string(fee.code)},  # {_told(fee)}; {_plain(fee.reason)}" for fee in rules.candidates]
     if rules.more_candidates:
-        lines += _comment(f"and {plural(rules.more_candidates, 'more code')} of a rare shape", "  # ")
+        lines += _comment(f"and {counted(rules.more_candidates, 'more code')} of a rare shape", "  # ")
     return [
         *lines,
         "]",
@@ -426,7 +426,7 @@ def _rules(rules: RuleGuess | None) -> list[str]:
 
 def _told(fee: FeeCode) -> str:
     description = _plain(fee.description[:60]) or "no description"
-    return f"{description}, {plural(fee.lines, 'line')}"
+    return f"{description}, {counted(fee.lines, 'line')}"
 
 
 def _prefix(name: str, found: PrefixFound) -> list[str]:

@@ -36,8 +36,9 @@ _DIGITS = list("0123456789")
 
 @dataclass(frozen=True)
 class Rename:
-    """A column of ours that a drop lacks, the name in it that may be meant, and why."""
+    """A column of ours that a drop of a dataset lacks, the name in it that may be meant, and why."""
 
+    dataset: str
     column: str
     name: str
     score: float
@@ -46,7 +47,7 @@ class Rename:
     @property
     def sentence(self) -> str:
         """As a person would say it, with the remedy."""
-        return f"{self.name!r} may be {self.column} now ({self.evidence}): set {self.column} = {json_text(self.name)} under [datasets.….columns]"
+        return f"{self.name!r} may be {self.column} now ({self.evidence}): set {self.column} = {json_text(self.name)} under [datasets.{self.dataset}.columns]"
 
 
 def column_drift(rows: Sequence[Row]) -> tuple[dict[str, tuple[list[str], list[str]]], list[str]]:
@@ -173,8 +174,8 @@ def _rename(
     if share >= 0.5:
         evidence.append(f"{share:.0%} of a sample are {what}")
     if values and share < 0.5 and kind in {Kind.DECIMAL, Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP}:
-        return Rename(column, name, 0.0, "")  # whatever its name, it does not hold what the column holds
-    return Rename(column, name, 0.5 * likeness + weight * share, ", ".join(evidence))
+        return Rename(dataset, column, name, 0.0, "")  # whatever its name, it does not hold what the column holds
+    return Rename(dataset, column, name, 0.5 * likeness + weight * share, ", ".join(evidence))
 
 
 # --- changed values ----------------------------------------------------------------------------------------------------------------

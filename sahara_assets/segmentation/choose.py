@@ -107,8 +107,12 @@ def choose(
             reason += f" It would not have qualified: {'; '.join(failings[fixed_k])}."
     elif passed:
         winner, rule = _first_best(passed, scores), "best of the qualified"
+        score = f"{scores[winner.k]:.3f}"
+        standing = f"the best score ({score}) of the {len(passed)} that qualify"
+        if len(passed) == 1:
+            standing = f"the only one that qualifies, with a score of {score}"
         reason = (
-            f"k = {winner.k}: the best score ({scores[winner.k]:.3f}) of the {len(passed)} that qualify. It adds up how clearly "
+            f"k = {winner.k}: {standing}. It adds up how clearly "
             f"the groups are apart (silhouette {winner.silhouette:.3f}, Davies-Bouldin {winner.davies_bouldin_index:.3f}, elbow "
             f"{winner.elbow:.3f}), whether no group is really two (wholeness {winner.wholeness:.3f}) and how much of the weakest "
             f"group is found again in half of the rows (steadiness {winner.steadiness:.3f}); ties go to the smaller k."

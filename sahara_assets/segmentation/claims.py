@@ -24,10 +24,15 @@ if TYPE_CHECKING:
     from sahara_assets.segmentation.model import Direction
     from sahara_assets.segmentation.portrait import NumberStanding, Portrait
 
+PAUSE = "mean_days_between_orders"
 CLEAR = 0.6
 """Standard deviations from everyone else at which a difference is worth a word."""
 STILL = 0.3
 """Standard deviations at which a word that a segment already has stays true."""
+LAPSED_DAYS = 30
+"""Days away below which nobody has lapsed, however much shorter the others' absence is: a month's pause is no farewell anywhere."""
+QUIET_DAYS = 7
+"""Days away below which nobody is even quiet."""
 REMARKABLE = 0.8
 """Standard deviations at which a feature without a place in the name itself is worth a remark behind it."""
 
@@ -107,8 +112,8 @@ class Claims:
     def _lifecycle(self, portrait: Portrait) -> Claim | None:
         """Lapsed, quiet, new, active or long-standing: the first that is true."""
         recency, tenure = portrait.numbers.get(RECENCY), portrait.numbers.get(TENURE)
-        if recency and clear(recency, high=True):
-            return Claim(RECENCY, "high", "lapsed" if _beyond_usual_pause(portrait) else "quiet")
+        if recency and clear(recency, high=True) and (word := _absent(portrait)):
+            return Claim(RECENCY, "high", word)
         if tenure and clear(tenure, high=False) and _new(portrait):
             return Claim(TENURE, "low")
         if recency and clear(recency, high=False):
@@ -182,7 +187,9 @@ def holds(claim: Claim, portrait: Portrait) -> bool:
 def _deserved(claim: Claim, portrait: Portrait, median: float) -> bool:
     """What some words ask for besides a clear difference."""
     if claim.word == "lapsed":
-        return _beyond_usual_pause(portrait)
+        return _absent(portrait) == "lapsed"
+    if claim.word == "quiet":
+        return _absent(portrait) != ""
     if claim.word == "loyal":
         return median >= 3
     return claim.feature != TENURE or claim.direction != "low" or _new(portrait)
@@ -207,11 +214,17 @@ def _category_directions(share: float, rest_share: float) -> tuple[Direction, ..
     return ("outside",) if share <= 0.1 and rest_share >= 0.5 else ()
 
 
-def _beyond_usual_pause(portrait: Portrait) -> bool:
-    """Whether a segment has been away for longer than customers usually pause: before that nobody has lapsed."""
-    recency, pauses = portrait.numbers[RECENCY], portrait.numbers.get("mean_days_between_orders")
-    usual = pauses.everyone_median if pauses else None
-    return usual is None or recency.median is None or recency.median > usual
+def _absent(portrait: Portrait) -> str:
+    """The word for how long a segment has been away, in days and not beside the others; nothing where that is no absence.
+
+    Lapsed is who has been away for `LAPSED_DAYS` and for longer than customers usually pause, and than these themselves do.
+    """
+    recency, pauses = portrait.numbers[RECENCY], portrait.numbers.get(PAUSE)
+    if recency.median is None or recency.median < QUIET_DAYS:
+        return ""
+    own = pauses.median if pauses and pauses.known_share >= 0.5 else None
+    usual = max([pause for pause in (pauses.everyone_median if pauses else None, own) if pause is not None], default=0)
+    return "lapsed" if recency.median >= LAPSED_DAYS and recency.median > usual else "quiet"
 
 
 def _new(portrait: Portrait) -> bool:

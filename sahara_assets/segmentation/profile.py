@@ -15,6 +15,7 @@ import numpy as np
 from sahara_assets.features.declarations import BY_NAME, family_of
 from sahara_assets.segmentation.model import centroid_in_units
 from sahara_assets.segmentation.portrait import BY_SIZE, measure, portraits
+from sahara_assets.wording import to_places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -187,14 +188,14 @@ def _number_phrase(entry: dict[str, Any]) -> str:
 def _shown(value: float, unit: str) -> str:
     """A median as a person writes it.
 
-    >>> _shown(1234.5, "money"), _shown(12.0, "days"), _shown(0.256, "share")
-    ('1,234.50', '12', '25.6 %')
+    >>> _shown(1234.5, "money"), _shown(556.255, "money"), _shown(12.0, "days"), _shown(0.256, "share")
+    ('1,234.50', '556.26', '12', '25.6 %')
     """
     if unit == "share":
-        return f"{value * 100:.1f} %"
+        return f"{to_places(value * 100, 1)} %"
     if unit == "money":
-        return f"{value:,.2f}"
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+        return to_places(value, 2)
+    return to_places(value, 0 if value == round(value) else 1)
 
 
 def _share(value: float) -> str:

@@ -101,6 +101,44 @@ def test_iso_8601_needs_no_format(value):
     assert decide([value]).formats == ()
 
 
+_PROOFS = [f"{day:02}.{month:02}.2026 10:00" for month in range(1, 11) for day in range(1, 29)]
+
+
+@pytest.mark.parametrize("slip", ["31.02.2026 10:00", "28.02.2026 25:00", "soon", "02.13.2026 10:00"])
+def test_one_bad_value_among_many_proofs_costs_little(slip):
+    found = decide([slip, *_PROOFS])
+
+    assert (found.formats, found.undecided, found.unread) == (("%d.%m.%Y %H:%M",), False, 1)
+    assert found.sure > 0.94
+
+
+def test_bad_values_prove_no_order_of_day_and_month():
+    found = decide(["31/02/2026", "30/02/2026", "03/04/2026", "05/06/2026"])
+
+    assert found.undecided
+    assert found.unread == 2
+
+
+def test_several_values_the_other_way_round_are_another_order_and_not_slips():
+    found = decide([*_PROOFS, *(f"03.{day}.2026 10:00" for day in range(13, 29))])
+
+    assert found.undecided
+    assert found.sure < 0.5
+
+
+@pytest.mark.parametrize(
+    "value", ["2026-02-31", "20260231", "31.02.2026", "Feb 30, 2026", "31 June 2026", "29/02/2025"]
+)
+@pytest.mark.parametrize("time", ["", " 10:00"])
+def test_a_day_that_no_calendar_has_is_no_date(value, time):
+    assert shape_of_date(value + time) is None
+
+
+@pytest.mark.parametrize("time", ["24:30", "10:60", "10:00:60", "0:30 PM", "13:00 PM"])
+def test_a_time_that_no_clock_shows_is_none(time):
+    assert shape_of_date(f"28.02.2026 {time}") is None
+
+
 @pytest.mark.parametrize("value", ["85123", "12.5", "2010-13-01", "10:30", "hello", "", "99/99/2010", "1.2.3.4"])
 def test_what_is_no_date_is_not_taken_for_one(value):
     assert shape_of_date(value) is None
@@ -172,3 +210,9 @@ def test_the_delimiter_is_found_though_others_stand_in_the_values(delimiter):
     text = "\n".join(delimiter.join(f'"{cell}"' if delimiter in cell else cell for cell in row) for row in rows)
 
     assert guess_dialect(text).dialect.delimiter == delimiter
+
+
+def test_one_of_a_kind_is_told_in_the_singular():
+    assert decide(["13/01/2024"]).evidence.startswith("1 distinct value has a first number above 12")
+    assert decide(["2024-01-13"]).evidence == "1 distinct value is ISO 8601"
+    assert decide(["2024-01-13", "2024-01-14", "soon"]).evidence == "1 of 3 distinct values is no date"

@@ -228,6 +228,21 @@ def test_day_or_month_first_is_said_loudly_where_no_value_decides(tmp_path):
     assert any("DAY OR MONTH FIRST could not be decided" in line for line in proposal.summary_lines)
 
 
+def test_one_impossible_date_does_not_unsettle_what_hundreds_prove(tmp_path):
+    rows = "".join(
+        f"{line.order},{line.customer},S{line.product},{line.quantity},{line.price},{line.at:%d.%m.%Y %H:%M}\n"
+        for line in lines()
+    )
+    bad = "999999,1,S1,1,2.50,31.02.2023 10:00\n"
+    (tmp_path / "orders.csv").write_text("order,customer,sku,qty,price,order date\n" + bad + rows)
+
+    purchases = propose([tmp_path / "orders.csv"], tmp_path).dataset("purchases")
+
+    assert purchases.date_formats.value == ("%d.%m.%Y %H:%M",)
+    assert purchases.date_formats.sure > 0.95
+    assert "1 distinct date cannot be read and would be rejected" in purchases.warnings
+
+
 @pytest.mark.parametrize("given", [[], ["absent.csv"], ["folder"]])
 def test_nothing_to_look_at_is_an_error_with_a_remedy(tmp_path, given):
     (tmp_path / "folder").mkdir()

@@ -91,6 +91,11 @@ def test_a_small_share_is_out_with_its_numbers():
     assert "holds 1.23% of the rows, under the minimum of 2.00%" in choice.trace[1].text
 
 
+def test_a_k_that_alone_qualifies_is_not_said_to_beat_others():
+    choice = choose([model(3), model(4, smallest_share=0.0123)], minimum_share=0.02)
+    assert choice.reason.startswith("k = 3: the only one that qualifies, with a score of ")
+
+
 def test_an_unstable_grouping_is_out_with_its_numbers():
     choice = choose([model(3), model(4, silhouette=0.9, stability=0.612)])
     assert choice.k == 3

@@ -65,6 +65,31 @@ def test_one_time_is_said_only_of_customers_with_one_order():
     assert named([LOYAL, MIDDLE, twice])[2] == "Lapsed occasional small buyers"
 
 
+def test_nobody_has_lapsed_or_is_quiet_who_was_here_this_week_however_often_the_others_come():
+    # Twelve customers of a few days: the longest away bought yesterday.
+    names = named([(4, 0.1, 1, 40, 3), (4, 0.2, 1, 45, 3), (4, 1, 1, 42, 3)])
+    assert not any(word in name for name in names for word in ("apsed", "uiet"))
+
+
+@pytest.mark.parametrize(
+    ("days_away", "tenure", "opening"),
+    [(6, 300, ""), (7, 300, "Quiet"), (29, 300, "Quiet"), (31, 31, "Lapsed"), (60, 360, "Lapsed")],
+)
+def test_how_long_a_segment_has_been_away_decides_its_word_and_not_the_others_alone(days_away, tenure, opening):
+    names = named([(60, 1, 30, 500, 310), (60, 2, 30, 520, 310), (60, days_away, 30, 510, tenure)])
+    assert names[2].startswith(opening)
+    assert opening or not any(word in names[2] for word in ("Quiet", "Lapsed"))
+
+
+def test_who_orders_twice_a_year_has_not_lapsed_after_three_months():
+    # Everyone else comes every ten days; these come every 130.
+    table = rfm_table([(120, 2, 30, 500, 300), (60, 90, 3, 510, 350)])
+    pauses = pa.array([10.0] * 120 + [130.0] * 60)
+    table = table.set_column(table.column_names.index("mean_days_between_orders"), "mean_days_between_orders", pauses)
+    names = name_segments(drawn(table, [0] * 120 + [1] * 60, 2), RFM)
+    assert names[2].name.startswith("Quiet")
+
+
 def test_nobody_has_lapsed_before_customers_usually_come_back():
     # Everyone was here within the usual pause of 30 days.
     names = named([(60, 2, 4, 500, 300), (60, 3, 4, 520, 300), (60, 20, 4, 510, 300)])
