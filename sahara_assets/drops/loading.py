@@ -288,6 +288,7 @@ class _Loader:
     def _settle(self, step: Step, columns: Row) -> DropOutcome:
         """Move the path's pointer, or hold or refuse the new version; `columns` are what the ledger says of the content."""
         status = Status.LOADED if columns["reason"] is None else Status.REJECTED
+        columns = {**columns, "reason": self._said_of(step, columns["reason"])}
         if status is Status.LOADED and step.may_be_held and (lacking := self._lacking(step)) is not None:
             status = Status.HELD
             columns = {
@@ -316,6 +317,14 @@ class _Loader:
             for drop_id in step.replaces:
                 self._end(step.path, drop_id, f"replaced by {step.drop_id[:12]}")
         return self._outcome(step.act, step.path, status, columns, replaces=bool(step.replaces))
+
+    def _said_of(self, step: Step, reason: str | None) -> str | None:
+        """Why a content is refused, by the name of the file at hand: it may have been read from another that holds the same."""
+        for path in self._work.sources.get(step.drop_id, ()):
+            name = f"{self._work.files[path].name}: "
+            if reason is not None and reason.startswith(name):
+                return f"{self._work.files[step.path].name}: {reason.removeprefix(name)}"
+        return reason
 
     def _outcome(self, act: Act, path: str, status: Status, columns: Row, *, replaces: bool = False) -> DropOutcome:
         counts = (columns["rows_read"], columns["rows_loaded"], columns["rows_rejected"])

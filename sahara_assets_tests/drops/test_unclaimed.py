@@ -90,3 +90,17 @@ def test_a_repeat_is_no_row_of_this_run(shop):
     assert "this run: 1 drop (1 with a content that was there), 0 rows read, 0 loaded, 0 rejected" in told(shop)
     (shop / "data" / "sales_more.csv").write_text(HEAD + "x,y,z,1,1.00,2025-10-01 10:00:00\n", encoding="utf-8")
     assert "this run: 1 drop, 1 row read, 1 loaded, 0 rejected in all: 3 drops, 201 rows" in told(shop)
+
+
+def test_a_refused_content_is_told_by_each_file_that_holds_it(shop):
+    whole = (shop / "data" / "sales_2025.csv").read_text(encoding="utf-8")
+    for name in ("sales_b.csv", "sales_b (1).csv"):
+        (shop / "data" / name).write_text(whole.replace("unit_price", "preis"), encoding="utf-8")
+    told(shop)
+    refused = {
+        row["path"]: row["reason"]
+        for row in json.loads(sahara("drops", "--json", cwd=shop).out)
+        if row["status"] == "rejected"
+    }
+    assert set(refused) == {"sales_b.csv", "sales_b (1).csv"}
+    assert all(reason.startswith(f"{path}: the header lacks") for path, reason in refused.items())
