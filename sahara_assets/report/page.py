@@ -66,8 +66,11 @@ class ReportData:
         project_name: the shop's name.
         currency: code of the project's one currency; empty where none is set.
         time_zone: the project's time zone, in which `cut_off` stands.
-        cut_off: the moment up to which order lines count.
+        cut_off: the moment up to which order lines count in every number of a customer or segment.
         model_version: the champion's version; None where there is no model yet.
+        trained_as_of: the cut-off that the champion was trained at; earlier than `cut_off` once drops came without a training.
+        trained_on: how many customers it was trained on.
+        tiers_as_of: the cut-off at which its tiers ranked the segments.
         first_ordered_at, last_ordered_at: the sale lines it was trained on, UTC.
         choice_reason: why this k was chosen, in plain words.
         trace: what was said of every k, a sentence an entry.
@@ -92,6 +95,9 @@ class ReportData:
     time_zone: str = "UTC"
     cut_off: datetime | None = None
     model_version: int | None = None
+    trained_as_of: datetime | None = None
+    trained_on: int | None = None
+    tiers_as_of: datetime | None = None
     first_ordered_at: datetime | None = None
     last_ordered_at: datetime | None = None
     choice_reason: str = ""
@@ -156,6 +162,9 @@ def _worked_out(data: ReportData) -> dict[str, Any]:
         "customer_count": sum(int(row["customer_count"]) for row in data.segment_profiles),
         "spend": _exact_sum(row["gross_spend"] for row in data.segment_profiles),
         "has_spend": any(row["gross_spend"] is not None for row in data.segment_profiles),
+        "aged": data.trained_as_of not in {None, data.cut_off},
+        "ranked_then": data.tiers_as_of if data.tiers_as_of not in {None, data.cut_off} else None,
+        "order_changed": next((check.text for check in failed if check.name == "tiers_keep_order"), ""),
         "headline": _headline(data.segment_profiles),
         "heat_has_gaps": _heat_has_gaps(data.segment_profiles),
         "chosen": next((row for row in data.k_sweep if row["is_chosen"]), None),

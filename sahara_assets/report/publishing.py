@@ -18,6 +18,7 @@ from sahara_assets.report.page import Check, ReportData, render_report
 from sahara_assets.report.predictions import said_of, told_repeat_buyers
 from sahara_assets.report.recommendations import told_recommendations
 from sahara_assets.report.writing import write_whole
+from sahara_assets.segmentation.ageing import measured_as_of, tiers_as_of
 from sahara_assets.segmentation.registry import champion
 from sahara_assets.tables.activation import AUDIENCE_FILES
 from sahara_assets.tables.books import STEP_COUNTS
@@ -39,13 +40,17 @@ EXAMPLES_PER_REASON = 3
 def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]) -> ReportData:
     """Everything the report says; `verdicts` are the checks' answers."""
     model = champion(warehouse)
+    as_of = measured_as_of(warehouse)
     summary, examples = summarise_rejects(rejected_rows(warehouse))
     return ReportData(
         project_name=settings.project.name,
         currency=settings.project.currency,
         time_zone=settings.project.time_zone,
-        cut_off=model.cut_off if model else None,
+        cut_off=as_of or (model.cut_off if model else None),
         model_version=model.model.version if model else None,
+        trained_as_of=model.cut_off if model else None,
+        trained_on=model.row["customer_count"] if model else None,
+        tiers_as_of=tiers_as_of(warehouse, model) if model else None,
         first_ordered_at=model.row["first_ordered_at"] if model else None,
         last_ordered_at=model.row["last_ordered_at"] if model else None,
         choice_reason=model.trace[-1] if model else "",
