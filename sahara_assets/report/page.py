@@ -255,7 +255,7 @@ def _ledger(drops: Rows) -> dict[str, Any]:
                 "repeats": sum(row["status"] in IN_USE | KEPT_OUT for row in every) - len(rows),
                 "rows_read": _total(rows, "rows_read"),
                 "rows_loaded": _total(in_use, "rows_loaded"),
-                "rows_rejected": _total(rows, "rows_rejected"),
+                "rows_not_loaded": _total(rows, "rows_rejected"),
                 "size_bytes": _total(in_use, "size_bytes"),
             }
         )
@@ -270,8 +270,9 @@ def _ledger(drops: Rows) -> dict[str, Any]:
         "version_count": len(drops),
         "rows_read": _total(counting, "rows_read"),
         "rows_loaded": sum(entry["rows_loaded"] for entry in by_dataset),
-        "rows_rejected": sum(entry["rows_rejected"] for entry in by_dataset),
-        "rows_kept_out_whole": _total(to_see_to, "rows_rejected"),
+        # Rejected is a row of a drop in use; the rows of a drop that is kept out are not loaded for another reason.
+        "rows_rejected": _total([row for row in counting if row["status"] in IN_USE], "rows_rejected"),
+        "rows_kept_out": _total(to_see_to, "rows_read"),
         "to_see_to": to_see_to[:DROPS_TO_SEE_TO],
         "to_see_to_left": max(len(to_see_to) - DROPS_TO_SEE_TO, 0),
         "newest": [{"date": _date_of(row), **row} for row in newest[:LATEST_DROPS]],

@@ -13,6 +13,7 @@ from sahara_assets.builds import Built, Run, built, record
 from sahara_assets.drops.ledger import ledger_rows, rejected_rows
 from sahara_assets.errors import SaharaError
 from sahara_assets.quality.checklist import run_checks
+from sahara_assets.report.drop_charts import IN_USE
 from sahara_assets.report.insight_blocks import gather_insights
 from sahara_assets.report.page import Check, ReportData, render_report
 from sahara_assets.report.predictions import said_of, told_repeat_buyers
@@ -41,7 +42,11 @@ def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]
     """Everything the report says; `verdicts` are the checks' answers."""
     model = champion(warehouse)
     as_of = measured_as_of(warehouse)
-    summary, examples = summarise_rejects(rejected_rows(warehouse))
+    drops = ledger_rows(warehouse)
+    # A drop that is kept out has its reason in the ledger, and the line that it was refused for is no rejected row.
+    in_use = {(row["dataset"], row["drop_id"]) for row in drops if row["status"] in IN_USE}
+    rejects = [row for row in rejected_rows(warehouse) if (row["dataset"], row["drop_id"]) in in_use]
+    summary, examples = summarise_rejects(rejects)
     return ReportData(
         project_name=settings.project.name,
         currency=settings.project.currency,
@@ -59,7 +64,7 @@ def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]
         k_sweep=warehouse.rows(K_SWEEP),
         segment_changes=warehouse.rows(SEGMENT_CHANGES),
         top_categories=warehouse.rows(TOP_CATEGORIES),
-        drops=ledger_rows(warehouse),
+        drops=drops,
         reject_summary=summary,
         reject_examples=examples,
         step_counts=warehouse.rows(STEP_COUNTS),
