@@ -65,6 +65,7 @@ def _buyers(warehouse: Warehouse, sold: Sequence[Row]) -> tuple[tuple[str, str],
     found = [(EVERYONE, "Everyone")]
     # Where every order names its customer, the known customers are everyone.
     if ANONYMOUS in there:
+        found = [(EVERYONE, "Everyone, known or anonymous")]
         found += [(KNOWN, "All known customers"), (ANONYMOUS, "Anonymous orders")]
     found += [(key, words.get(key, f"Segment {key}")) for key in segments]
     return (*found, *([(UNSEGMENTED, "Without a segment")] if UNSEGMENTED in there else []))

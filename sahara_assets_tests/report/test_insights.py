@@ -127,6 +127,7 @@ def _choose(opened, period, buyers):
           }}
           const words = (found) => [...found].map(cell => cell.textContent);
           return {{
+            scope: document.getElementById("figures-scope").textContent,
             figures: words(document.querySelectorAll("#figures dd")),
             tables: Object.fromEntries([...document.querySelectorAll("#insights .insight")].map(block => [
               block.querySelector("h3").textContent, [...block.querySelectorAll("tbody tr")].map(row => words(row.cells))])),
@@ -157,6 +158,7 @@ def test_another_period_and_other_buyers_show_the_numbers_of_their_tables(shop, 
     )
     shown = _choose(opened, words, who)
     (sold,) = shop.table(tables.SALES_BY_PERIOD, period=period, buyers=buyers)
+    assert shown["scope"].startswith(f"{words}, {who}")
     figures = [f"{sold[name]:,}" for name in ("order_count", "line_count")]
     assert shown["figures"][1:3] == figures
     assert shown["figures"][0].replace(",", "") in {f"{sold['gross_spend']:.0f}", f"{sold['gross_spend']:.2f}"}
@@ -171,3 +173,9 @@ def test_another_period_and_other_buyers_show_the_numbers_of_their_tables(shop, 
     assert (shown["scripts"], shown["images"]) == (2, 0)
     assert opened.complaints == []
     assert len(opened.requests) == 1
+
+
+def test_each_spend_says_whose_it_is(page):
+    assert "Spend of these customers" in page
+    assert '<p class="scope" id="figures-scope">The whole time, Everyone, known or anonymous</p>' in page
+    assert "Everyone includes the orders without a customer, which no segment above has." in page
