@@ -179,3 +179,12 @@ def test_each_spend_says_whose_it_is(page):
     assert "Spend of these customers" in page
     assert '<p class="scope" id="figures-scope">The whole time, Everyone, known or anonymous</p>' in page
     assert "Everyone includes the orders without a customer, which no segment above has." in page
+
+
+def test_the_cohorts_of_a_year_fit_a_laptop(opened):
+    sizes = opened.evaluate(
+        "[...document.querySelectorAll('table.broad')].map(t => [t.rows[0].cells.length, t.parentElement.scrollWidth, t.parentElement.clientWidth])"
+    )
+    ((columns, needed, room),) = sizes
+    assert columns >= 14  # the cohort, its customers, and twelve months or more
+    assert needed <= room
