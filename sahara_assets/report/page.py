@@ -64,7 +64,7 @@ class ReportData:
 
     Attributes:
         project_name: the shop's name.
-        currency: code of the project's one currency; empty where none is set.
+        currency: code of the one currency of all amounts; empty where neither the project nor the lines say one.
         time_zone: the project's time zone, in which `cut_off` stands.
         cut_off: the moment up to which order lines count in every number of a customer or segment.
         model_version: the champion's version; None where there is no model yet.
@@ -84,6 +84,8 @@ class ReportData:
         step_counts: the table, by table and position.
         recommendations: what is said of them; None where nothing is recommended.
         audience_files: the table; `export_folder` says where they are.
+        left_out: by format of the files, how many customers are left out for which reason.
+        outliers: by segment, a few of the customers who are unlike the rest of it.
         checks: the last result of each check.
         insights: what the sales say; empty before they are counted.
         repeat_buyers: what is said of the model of `[repeat_buyers]`; None where that is off.
@@ -112,6 +114,8 @@ class ReportData:
     step_counts: Rows = ()
     recommendations: ToldRecommendations | None = None
     audience_files: Rows = ()
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    outliers: Mapping[int, Sequence[str]] = field(default_factory=dict)
     export_folder: str = ""
     checks: Sequence[Check] = ()
     insights: Insights = field(default_factory=Insights)

@@ -13,6 +13,7 @@ from sahara_assets.builds import Built, Run, built, record
 from sahara_assets.drops.ledger import ledger_rows, rejected_rows
 from sahara_assets.errors import SaharaError
 from sahara_assets.quality.checklist import run_checks
+from sahara_assets.quality.sales import currency_of
 from sahara_assets.report.drop_charts import IN_USE
 from sahara_assets.report.insight_blocks import gather_insights
 from sahara_assets.report.page import Check, ReportData, render_report
@@ -25,7 +26,7 @@ from sahara_assets.tables.activation import AUDIENCE_FILES
 from sahara_assets.tables.books import STEP_COUNTS
 from sahara_assets.tables.features import TOP_CATEGORIES
 from sahara_assets.tables.prediction import PREDICTED_SEGMENTS
-from sahara_assets.tables.segmentation import K_SWEEP, SEGMENT_CHANGES, SEGMENT_PROFILES
+from sahara_assets.tables.segmentation import CUSTOMER_SEGMENTS, K_SWEEP, SEGMENT_CHANGES, SEGMENT_PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,12 +37,14 @@ if TYPE_CHECKING:
 
 REPORT_NAME = "sahara_report.html"
 EXAMPLES_PER_REASON = 3
+OUTLIERS_NAMED = 5
+"""How many customers who are unlike the rest of their segment the report names."""
 
 
 def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]) -> ReportData:
     """Everything the report says; `verdicts` are the checks' answers."""
     model = champion(warehouse)
-    as_of = measured_as_of(warehouse)
+    as_of, audience = measured_as_of(warehouse), built(warehouse, AUDIENCE_FILES.name)
     drops = ledger_rows(warehouse)
     # A drop that is kept out has its reason in the ledger, and the line that it was refused for is no rejected row.
     in_use = {(row["dataset"], row["drop_id"]) for row in drops if row["status"] in IN_USE}
@@ -49,7 +52,7 @@ def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]
     summary, examples = summarise_rejects(rejects)
     return ReportData(
         project_name=settings.project.name,
-        currency=settings.project.currency,
+        currency=currency_of(warehouse, settings),
         time_zone=settings.project.time_zone,
         cut_off=as_of or (model.cut_off if model else None),
         model_version=model.model.version if model else None,
@@ -70,6 +73,8 @@ def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]
         step_counts=warehouse.rows(STEP_COUNTS),
         recommendations=told_recommendations(warehouse, settings),
         audience_files=warehouse.rows(AUDIENCE_FILES),
+        left_out=audience.details.get("left_out", {}) if audience else {},
+        outliers=_outliers(warehouse),
         export_folder=settings.export.folder,
         checks=[
             Check(check.name, check.passed, "error" if check.blocking else "warn", check.text) for check in verdicts
@@ -78,6 +83,22 @@ def gather(warehouse: Warehouse, settings: Settings, verdicts: Sequence[Verdict]
         repeat_buyers=told_repeat_buyers(warehouse, settings),
         predicted_segments=said_of(warehouse, PREDICTED_SEGMENTS) if settings.segment_labels.enabled else "",
     )
+
+
+def _outliers(warehouse: Warehouse) -> dict[int, list[str]]:
+    """By segment a few of the customers who are unlike the rest, the furthest first."""
+    import ibis
+
+    rows = warehouse.table(CUSTOMER_SEGMENTS)
+    rows = rows.filter(rows.is_outlier)
+    # Two warehouses agree on a distance to its ninth decimal: the order must not hang on more.
+    furthest = [rows.distance.round(6).desc(), rows.customer_id]
+    place = ibis.row_number().over(group_by=rows.segment, order_by=furthest)
+    first = rows.select("segment", "customer_id", place=place)
+    found: dict[int, list[str]] = {}
+    for row in warehouse.rows(first.filter(first.place < OUTLIERS_NAMED).order_by(["segment", "place"])):
+        found.setdefault(row["segment"], []).append(row["customer_id"])
+    return found
 
 
 def summarise_rejects(rejects: list[Row]) -> tuple[list[Row], list[Row]]:

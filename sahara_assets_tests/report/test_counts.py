@@ -3,6 +3,7 @@
 import pytest
 
 from sahara_assets.quality.checklist import run_checks
+from sahara_assets.quality.sales import currency_of
 from sahara_assets.report.page import render_report
 from sahara_assets.report.publishing import gather
 from sahara_assets.summary import summarise
@@ -32,3 +33,14 @@ def test_copies_and_drops_kept_out_are_not_in_the_number_of_rejected_rows(shop):
     assert "2 drops with 8 rows: 3 loaded, 2 rejected, 3 in drops kept out whole. The sum is complete" in text
     assert "Rejected rows 2 rows of the drops in use, kept with file, line and reason." in text
     assert "Besides, 3 rows stand in drops that were kept out whole." in text
+
+
+@pytest.mark.parametrize(
+    ("stated", "set_in_settings", "said"),
+    [(["GBP", "GBP"], "", "GBP"), (["GBP", ""], "", ""), (["GBP", "EUR"], "", ""), (["GBP", "GBP"], "GBP", "GBP")],
+)
+def test_the_currency_is_what_the_settings_say_or_every_line(tmp_path, stated, set_in_settings, said):
+    shop = SmallShop(tmp_path, project={"currency": set_in_settings})
+    shop.deliver("purchases_2026-01-01.csv", [line(f"o{place}", currency=code) for place, code in enumerate(stated)])
+    shop.load()
+    assert currency_of(shop.warehouse, shop.settings) == said
