@@ -184,6 +184,9 @@ def sweep(as_json: bool, config: Path | None) -> None:
 def segments(k: int | None, centroids: bool, as_json: bool, config: Path | None) -> None:
     """Show the segments; with --k switch to another model of the last sweep."""
     from sahara_assets.running import reading, use_model
+    from sahara_assets.segmentation.ageing import measured_as_of
+    from sahara_assets.segmentation.registry import champion
+    from sahara_assets.summary import told_model
     from sahara_assets.tables.segmentation import SEGMENT_PROFILES
 
     settings = settings_of(config)
@@ -192,12 +195,13 @@ def segments(k: int | None, centroids: bool, as_json: bool, config: Path | None)
         changed = f"now with {k} segments (before: {before}; `sahara segments --k {before}` goes back)"
         console.note(changed if before else f"{k} segments are in use already")
     with reading(settings) as warehouse:
-        rows = warehouse.rows(SEGMENT_PROFILES)
-    if not rows:
+        rows, model, as_of = warehouse.rows(SEGMENT_PROFILES), champion(warehouse), measured_as_of(warehouse)
+    if not rows or model is None or as_of is None:
         raise SaharaError(_NO_MODEL)
     if as_json:
         console.as_json(rows)
         return
+    console.say(f"Segments{printing.as_of(as_of.isoformat(), rows)}; model {printing.trained(told_model(model))}")
     printing.show_segments(rows, settings)
     if centroids:
         console.say()

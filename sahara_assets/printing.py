@@ -15,7 +15,8 @@ from sahara_assets.untrusted import shell_word
 from sahara_assets.wording import counted, some, to_places
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from sahara_assets.drops.outcome import LoadReport
     from sahara_assets.drops.tables import Table
@@ -145,14 +146,10 @@ def show_summary(summary: Summary, settings: Settings) -> None:
     )
     if summary.model:
         console.heading("Model")
-        model = summary.model
-        day = str(model["cut_off"]).removesuffix("T00:00:00").replace("T", " ")
-        console.paragraph(
-            f"version {model['version']}, cut-off {day}, {counted(model['customers'], 'customer')}", indent="  "
-        )
-        console.paragraph(str(model["reason"]), indent="  ")
+        console.paragraph(trained(summary.model), indent="  ")
+        console.paragraph(str(summary.model["reason"]), indent="  ")
     if summary.segments:
-        console.heading("Segments")
+        console.heading(f"Segments{as_of(summary.as_of, summary.segments)}")
         show_segments(summary.segments, settings)
     _show_sentences("Predictions", summary.predictions)
     _show_recommendations(summary)
@@ -166,6 +163,29 @@ def show_summary(summary: Summary, settings: Settings) -> None:
         console.say(f"  insights  {summary.insight_files}")
     for path in summary.promotion_files:
         console.say(f"  promotion {path}")
+
+
+def trained(model: Mapping[str, Any]) -> str:
+    """Which model it is, and what it was trained on.
+
+    >>> trained({"version": 1, "cut_off": "2026-07-24T00:00:00", "customers": 102})
+    'version 1, trained as of 2026-07-24 on 102 customers'
+    """
+    return f"version {model['version']}, trained as of {_day(model['cut_off'])} on {counted(model['customers'], 'customer')}"
+
+
+def as_of(cut_off: str, segments: Sequence[Row]) -> str:
+    """What the segments' numbers are of.
+
+    >>> as_of("2026-11-02T00:00:00", [{"customer_count": 120}])
+    ' as of 2026-11-02: 120 customers'
+    """
+    customers = counted(sum(row["customer_count"] for row in segments), "customer")
+    return f" as of {_day(cut_off)}: {customers}" if cut_off else f": {customers}"
+
+
+def _day(cut_off: str) -> str:
+    return cut_off.removesuffix("T00:00:00").replace("T", " ")
 
 
 def _show_recommendations(summary: Summary) -> None:

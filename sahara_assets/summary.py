@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sahara_assets.extracts.extracting import Extracted
+    from sahara_assets.segmentation.registry import Registered
     from sahara_assets.settings.document import Settings
     from sahara_assets.warehouse.base import Row, Warehouse
 
@@ -27,7 +28,8 @@ class Summary:
         anything_new: whether anything was loaded, built or written.
         loaded: drops of this run, how many of them repeat a content that was there, and rows read, loaded and rejected.
         drop_count, row_count, rejected_count: what the ledger holds now.
-        model: version, k, why, cut-off.
+        as_of: the cut-off of the segments' numbers, local; empty before anything is measured.
+        model: version, k, why, and the cut-off and customers it was trained on.
         segments: the profiles' rows.
         audience_files, report: paths of what was written.
         insight_files: the folder of the insights' CSV files.
@@ -45,6 +47,7 @@ class Summary:
     row_count: int = 0
     rejected_count: int = 0
     refused_drops: int = 0
+    as_of: str = ""
     model: dict[str, Any] = field(default_factory=dict)
     segments: list[Row] = field(default_factory=list)
     audience_files: list[str] = field(default_factory=list)
@@ -67,6 +70,7 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
     """What the tables say now, and what the run of that id loaded (None where there was nothing to do)."""
     from sahara_assets.exports.repeat_buyers import audience_paths
     from sahara_assets.report.publishing import REPORT_NAME
+    from sahara_assets.segmentation.ageing import measured_as_of
     from sahara_assets.segmentation.registry import champion
     from sahara_assets.tables.activation import AUDIENCE_FILES
     from sahara_assets.tables.segmentation import SEGMENT_PROFILES
@@ -74,7 +78,7 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
     rows = ledger_rows(warehouse)
     loaded = [row for row in rows if row["status"] == Status.LOADED]
     contents = {(row["dataset"], row["drop_id"]): row for row in loaded}.values()
-    model = champion(warehouse)
+    model, as_of = champion(warehouse), measured_as_of(warehouse)
     audience, report = built(warehouse, "audience_files"), built(warehouse, "report")
     insight_files = built(warehouse, "insight_files")
     promotions = built(warehouse, "promotion_files")
@@ -85,15 +89,8 @@ def summarise(warehouse: Warehouse, settings: Settings, *, run_id: str | None = 
         row_count=sum(row["rows_loaded"] for row in contents),
         rejected_count=sum(row["rows_rejected"] for row in contents),
         refused_drops=sum(row["status"] == Status.REJECTED for row in rows),
-        model={
-            "version": model.model.version,
-            "k": model.model.k,
-            "reason": model.trace[-1],
-            "cut_off": model.cut_off.isoformat(),
-            "customers": sum(row["customer_count"] for row in warehouse.rows(SEGMENT_PROFILES)),
-        }
-        if model
-        else {},
+        as_of=as_of.isoformat() if as_of else "",
+        model=told_model(model) if model else {},
         segments=warehouse.rows(SEGMENT_PROFILES),
         audience_files=[
             *(str(settings.export_folder / row["file_name"]) for row in warehouse.rows(AUDIENCE_FILES)),
@@ -123,6 +120,17 @@ def _taken_in(rows: Sequence[Row], run_id: str | None) -> dict[str, int]:
     counted = [*read, *(row for row in acted if row["status"] != Status.LOADED)]
     totals = {name: sum(row[name] for row in counted) for name in ("rows_read", "rows_loaded", "rows_rejected")}
     return {"drops": len(acted), "repeats": len(loaded) - len(read), **totals}
+
+
+def told_model(model: Registered) -> dict[str, Any]:
+    """A model as the commands tell of it."""
+    return {
+        "version": model.model.version,
+        "k": model.model.k,
+        "reason": model.trace[-1],
+        "cut_off": model.cut_off.isoformat(),
+        "customers": model.row["customer_count"],
+    }
 
 
 def told_predictions(warehouse: Warehouse, settings: Settings) -> list[str]:

@@ -135,6 +135,11 @@ FAULTS: dict[str, tuple[list[str], set[str], str]] = {
         set(),
         "very small by now: ",
     ),
+    "tiers_keep_order": (
+        ["UPDATE segment_profiles SET mean_gross_spend = 2000000 WHERE tier = 'Bronze' AND segment = (SELECT max(segment) FROM segment_profiles)"],
+        set(),
+        "by spend per customer their order is another by now: ",
+    ),
     "files_keep_the_format": ([], set(), "faults: audience_ga4.csv"),
     "purchases_contract": (
         ["INSERT INTO purchases SELECT * FROM purchases WHERE line_kind = 'free' LIMIT 1"],
@@ -529,6 +534,7 @@ def test_which_checks_block_is_a_decision_and_not_an_accident():
         "sales_are_usual",
         "choice_qualified",
         "segments_still_fit",
+        "tiers_keep_order",
         "join_coverage",
         "days_agree",
         "totals_agree",

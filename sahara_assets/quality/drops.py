@@ -111,14 +111,15 @@ def _every_file_is_claimed(warehouse: Warehouse, _: Settings) -> Answer:
 
 
 def _no_rejected_rows(warehouse: Warehouse, _: Settings) -> Answer:
-    rows = _loaded(warehouse)
+    # A content that came under several names is stored once, and so counts once.
+    rows = list({(row["dataset"], row["drop_id"]): row for row in _loaded(warehouse)}.values())
     rejected = sum(row["rows_rejected"] for row in rows)
     read = sum(row["rows_read"] for row in rows)
     if rejected:
         share = rejected / max(read, 1)
         return (
             False,
-            f"{rejected:,} of {counted(read, 'row')} rejected ({share:.2%}); `sahara rejects` says why, `--csv` writes them for correcting",
+            f"{rejected:,} of {counted(read, 'row')} of the drops in use rejected ({share:.2%}); `sahara rejects` says why, `--csv` writes them for correcting",
             {"rows_rejected": rejected, "rows_read": read},
         )
     return True, f"none of {counted(read, 'row')} was rejected", {"rows_read": read}

@@ -39,6 +39,14 @@ def _account_balances(warehouse: Warehouse, _: Settings) -> Answer:
     return True, f"{taken:,} lines in, {left:,} left by reason, {given:,} out", {"in": taken, "out": given}
 
 
+def currency_of(warehouse: Warehouse, settings: Settings) -> str:
+    """The currency of every amount: the project's, else the one that all lines state; empty where they do not."""
+    if settings.project.currency:
+        return settings.project.currency
+    codes = list(counts_by(warehouse, RAW_TABLES["purchases"], "currency"))
+    return str(codes[0]).upper() if len(codes) == 1 and codes[0] else ""
+
+
 def _one_currency(warehouse: Warehouse, settings: Settings) -> Answer:
     if settings.project.currency:
         return True, f"every line is in {settings.project.currency} or has a rate", {}

@@ -95,6 +95,29 @@ def _segments_still_fit(warehouse: Warehouse, settings: Settings) -> Answer:
     return True, f"all {counted(len(rows), 'segment')} hold at least {limit:.1%} of customers", {}
 
 
+def _tiers_keep_order(warehouse: Warehouse, settings: Settings) -> Answer:
+    """New drops may have made one segment worth more than another of a higher tier since the tiers were ranked."""
+    from sahara_assets.segmentation.ageing import changed_order, tiers_as_of, worth_today
+    from sahara_assets.segmentation.portrait import BY_SIZE
+    from sahara_assets.segmentation.registry import champion
+    from sahara_assets.segmentation.training import rank_feature
+
+    model = champion(warehouse)
+    if model is None:
+        return False, "there is no model yet", {}
+    rank = rank_feature(settings)
+    changed = changed_order(warehouse.rows(SEGMENT_PROFILES), worth_today(warehouse, settings, rank))
+    by = "size" if rank == BY_SIZE else f"{feature_set(settings).by_name[rank].label} per customer"
+    day = tiers_as_of(warehouse, model).date().isoformat()
+    if changed:
+        return (
+            False,
+            f"the tiers were ranked as of {day}, and by {by} their order is another by now: {changed}; `sahara run --retrain` makes a new model",
+            {"ranked_as_of": day},
+        )
+    return True, f"ranked as of {day}, and by {by} their order is still the same", {"ranked_as_of": day}
+
+
 def _files_keep_the_format(warehouse: Warehouse, settings: Settings) -> Answer:
     from sahara_assets.exports.lint import lint
 
@@ -122,6 +145,13 @@ QUESTIONS: tuple[Question, ...] = (
     Question("two_ways_agree", "customer_segments", "SQL and NumPy score every customer alike.", True, _two_ways_agree),
     Question(
         "segments_still_fit", "segment_profiles", "No segment has emptied since training.", False, _segments_still_fit
+    ),
+    Question(
+        "tiers_keep_order",
+        "segment_profiles",
+        "The tiers rank the segments as today's customers do.",
+        False,
+        _tiers_keep_order,
     ),
     Question(
         "files_keep_the_format",

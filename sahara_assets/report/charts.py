@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, hypot, sqrt
 from typing import Any
 
 from sahara_assets.report.profiles import Difference, differences_of, shown_features
@@ -24,6 +24,17 @@ NARROW_BELOW = 560
 
 MOST_FEATURES = 7
 """Columns of a heat map: more would not fit beside each other."""
+
+_MOST_NAMES = 8
+"""Discs that are named on the map: among more there is no room."""
+_LONGEST_NAME = 280.0
+_NUMBER_ROOM = 6.0
+"""What a number in a disc needs around its middle, so that another disc does not lie over it."""
+
+_Box = tuple[float, float, float, float]
+
+_LEAST_CELL, _CELL_HEIGHT = 96.0, 52.0
+"""Of a heat map: what a cell needs for an amount with its currency."""
 
 FULL_COLOUR_AT = 1.5
 """Standard deviations from the mean of all customers at which a heat map's colour is strongest."""
@@ -116,10 +127,7 @@ def segment_map(profiles: Sequence[Row], currency: str = "", *, width: float = W
     for point, at_x, at_y, radius in discs:
         hint = f"{point.name}: {counted(point.customers, 'customer')}, {money(point.spend, currency)} each"
         board.circle(at_x, at_y, radius, "first", rim=2, hint=hint)
-    for point, at_x, at_y, _radius in discs:
-        board.text(at_x, at_y + 4.5, figure(point.segment), "on-mark strong middle")
-    if width >= NARROW_BELOW and len(discs) <= 8:
-        _name_discs(board, discs, left, width)
+    _name_discs(board, discs, left, width)
     return board.svg()
 
 
@@ -130,28 +138,38 @@ def profile_heat_map(profiles: Sequence[Row], currency: str = "", *, width: floa
     features = shown_features([found.values() for found in table], MOST_FEATURES)
     if not profiles or not features:
         return _nothing(title, "No profile to show yet.", width)
-    narrow = width < NARROW_BELOW
-    label_width = 0.0 if narrow else min(220.0, max(text_width(_name(row)) for row in profiles) + 46)
-    cell = max((width - label_width) / len(features), 96.0)
-    width = max(width, label_width + cell * len(features))
-    row_height, strip = (78, 26) if narrow else (52, 0)
+    label_width = min(220.0, max(text_width(_name(row)) for row in profiles) + 46)
+    # Where the cells do not fit beside the name they go below it, in as many even rows as they need.
+    stacked = label_width + _LEAST_CELL * len(features) > width
+    rows = ceil(len(features) / (width // _LEAST_CELL)) if stacked else 1
+    columns = ceil(len(features) / rows)
+    cell = width / columns if stacked else (width - label_width) / columns
     heads = [wrapped(feature.label, cell - 8, 3, 12) for feature in features]
-    head = 40 + 15 * max(map(len, heads))
+    head_height = 15 * max(map(len, heads)) + 4
+    band = head_height + _CELL_HEIGHT + 4
+    top, row_height = (30, 34 + rows * band) if stacked else (36 + head_height, _CELL_HEIGHT)
     said = []
-    board = Drawing(width, head + row_height * len(profiles) + 2, title, "")
+    board = Drawing(width, top + row_height * len(profiles) + 2, title, "")
     _scale_legend(board)
-    for column, (feature, lines) in enumerate(zip(features, heads, strict=True)):
-        middle = label_width + (column + 0.5) * cell
-        board.lines(
-            middle, head - 8 - 15 * (len(lines) - 1), lines, "muted small middle", leading=15, full=feature.label
-        )
+
+    def corner(index: int, column: int) -> tuple[float, float]:
+        """The upper left corner of a cell."""
+        y = top + index * row_height
+        if stacked:
+            return column % columns * cell, y + 30 + column // columns * band + head_height
+        return label_width + column * cell, y
+
     for index, row in enumerate(profiles):
-        y = head + index * row_height
+        y = top + index * row_height
         name = _name(row)
-        _badge(board, 12, y + (14 if narrow else row_height / 2), row["segment"])
-        lines = wrapped(name, (width if narrow else label_width) - 40, 1 if narrow else 2)
-        first = y + 19 if narrow else y + row_height / 2 + (5 if len(lines) == 1 else -3)
+        _badge(board, 12, y + (16 if stacked else row_height / 2), row["segment"])
+        lines = wrapped(name, (width if stacked else label_width) - 40, 1 if stacked else 2)
+        first = y + 21 if stacked else y + row_height / 2 + (5 if len(lines) == 1 else -3)
         board.lines(30, first, lines, "ink", full=name)
+        for column, (feature, words) in enumerate(zip(features, heads, strict=True) if stacked or not index else ()):
+            x, below = corner(index, column)
+            middle, base = x + cell / 2, below - 7 - 15 * (len(words) - 1)
+            board.lines(middle, base, words, "muted small middle", leading=15, full=feature.label)
         found = table[index]
         for column, feature in enumerate(features):
             difference = found.get(feature.feature)
@@ -160,7 +178,7 @@ def profile_heat_map(profiles: Sequence[Row], currency: str = "", *, width: floa
                 if difference
                 else "–"
             )
-            _heat_cell(board, label_width + column * cell, y + strip, cell, row_height - strip, difference, text)
+            _heat_cell(board, *corner(index, column), cell, _CELL_HEIGHT, difference, text)
             if difference is not None and difference.z is not None:
                 said.append(f"{name}, {feature.label}: {text}, {_signed(difference.z)} standard deviations")
     board.description = "; ".join(said)
@@ -275,23 +293,45 @@ def _heat_cell(
 
 
 def _name_discs(board: Drawing, discs: list[tuple[_Point, float, float, float]], left: float, width: float) -> None:
-    """Names beside the discs, where they cover no disc and no other name; the number in the disc stands for the rest."""
+    """Numbers in the discs and names beside them, where they cover no disc and no other name.
+
+    Where a later disc lies over a number, the number goes before the name, or stands alone where the name has no room.
+    """
     boxes = [(at_x - radius, at_y - radius, at_x + radius, at_y + radius) for _point, at_x, at_y, radius in discs]
-    for point, at_x, at_y, radius in discs:
-        label = fitted(point.name, 280)
-        length = text_width(label)
-        for start, baseline in (
-            (at_x + radius + 6, at_y + 4.5),
-            (at_x - radius - 6 - length, at_y + 4.5),
-            (at_x - length / 2, at_y - radius - 6),
-            (at_x - length / 2, at_y + radius + 15),
-        ):
-            box = (start, baseline - 11, start + length, baseline + 4)
-            inside = box[0] >= left and box[2] <= width and box[1] >= 26 and box[3] <= board.height - 34
-            if inside and not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in boxes):
-                board.text(start, baseline, label, "ink", full=point.name)
-                boxes.append(box)
+    for place, (point, at_x, at_y, radius) in enumerate(discs):
+        number = figure(point.segment)
+        is_covered = any(hypot(at_x - x, at_y - y) < r + _NUMBER_ROOM for _point, x, y, r in discs[place + 1 :])
+        if not is_covered:
+            board.text(at_x, at_y + 4.5, number, "on-mark strong middle")
+        label = f"{number} {point.name}" if is_covered else point.name
+        shown = [fitted(label, min(_LONGEST_NAME, width - left - 24))] if len(discs) <= _MOST_NAMES else []
+        for text in [*shown, *([number] if is_covered else [])]:
+            spot = _free_spot(board, text_width(text), (at_x, at_y, radius), left, boxes)
+            if spot is not None:
+                board.text(*spot, text, "ink", full=label)
+                boxes.append((spot[0], spot[1] - 11, spot[0] + text_width(text), spot[1] + 4))
                 break
+
+
+def _free_spot(
+    board: Drawing, length: float, disc: tuple[float, float, float], left: float, boxes: list[_Box]
+) -> tuple[float, float] | None:
+    """Where a label of that length can begin beside, above or below a disc; None where it would cover something."""
+    at_x, at_y, radius = disc
+    middle = min(max(at_x - length / 2, left), board.width - length)
+    for start, baseline in (
+        (at_x + radius + 6, at_y + 4.5),
+        (at_x - radius - 6 - length, at_y + 4.5),
+        (middle, at_y - radius - 6),
+        (middle, at_y + radius + 15),
+        (middle, at_y - radius - 22),
+        (middle, at_y + radius + 31),
+    ):
+        box = (start, baseline - 11, start + length, baseline + 4)
+        inside = box[0] >= left and box[2] <= board.width and box[1] >= 26 and box[3] <= board.height - 34
+        if inside and not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in boxes):
+            return start, baseline
+    return None
 
 
 def _nothing(title: str, sentence: str, width: float) -> str:

@@ -55,7 +55,7 @@ def counted_drops(drops: Sequence[Row]) -> list[Row]:
 class _Bin:
     first: date
     loaded: float = 0.0
-    rejected: float = 0.0
+    not_loaded: float = 0.0
     drops: int = 0
 
 
@@ -98,12 +98,13 @@ _STEPS = (
 
 
 def drop_history(drops: Sequence[Row], *, width: float = WIDE) -> str:
-    """Rows loaded and, on a scale of their own, rows rejected, by the date in the file's name or else its modification date.
+    """Rows loaded and, on a scale of their own, rows rejected or in a drop that is kept out, by date of the drop.
 
+    That is the date in the file's name or else its modification date.
     Days become weeks, months, quarters or years where there are too many to tell apart, so that three drops and three thousand both
-    read well. A rejected row beside a million loaded ones would be no pixel high: hence the second panel.
+    read well. One such row beside a million loaded ones would be no pixel high: hence the second panel.
     """
-    title = "Rows loaded and rejected, by date of the drop"
+    title = "Rows loaded and not loaded, by date of the drop"
     rows = [(when, row) for row in counted_drops(drops) if (when := _date_of(row)) is not None]
     if not rows:
         board = Drawing(width, 56, title, "No drops yet.")
@@ -111,23 +112,25 @@ def drop_history(drops: Sequence[Row], *, width: float = WIDE) -> str:
         return board.svg()
     left = 62.0
     step, bins = _binned(rows, most=int((width - left) / 7))
-    has_rejects = any(bucket.rejected for bucket in bins)
+    has_rejects = any(bucket.not_loaded for bucket in bins)
     main_height, reject_height, between = 170.0, 64.0, 56.0
     top = 34.0
     height = top + main_height + (reject_height + between if has_rejects else 0) + 28
-    total_loaded, total_rejected = sum(b.loaded for b in bins), sum(b.rejected for b in bins)
+    total_loaded, total_not_loaded = sum(b.loaded for b in bins), sum(b.not_loaded for b in bins)
     description = (
         f"{counted(len(rows), 'drop')} from {day(bins[0].first)} to {day(max(when for when, _ in rows))}, by {step.noun}: "
-        f"{counted(total_loaded, 'row')} loaded, {counted(total_rejected, 'row')} rejected."
+        f"{counted(total_loaded, 'row')} loaded, {counted(total_not_loaded, 'row')} not loaded."
     )
     board = Drawing(width, height, title, description)
     slot = (width - left) / len(bins)
     bar = min(max(slot - (2 if slot > 5 else 0.6), 1), 48)
 
-    def panel(base: float, tall: float, column: str, css: str, heading: str, tick_count: int) -> None:
+    def panel(base: float, tall: float, column: str, css: str, tick_count: int) -> None:
         values = [getattr(bucket, column) for bucket in bins]
         marks = ticks(0.0, max(*values, 1.0) if len(values) > 1 else max(values[0], 1.0), tick_count)
         y = Scale(0, marks[-1], base, base - tall)
+        said = column.replace("_", " ")
+        heading = f"Rows {said} per {step.noun}{' (own scale)' if column == 'not_loaded' else ''}"
         board.text(0, base - tall - 16, heading, "ink strong")
         for mark in marks:
             board.line(left, y(mark), width, y(mark))
@@ -136,14 +139,14 @@ def drop_history(drops: Sequence[Row], *, width: float = WIDE) -> str:
             value = values[index]
             if value > 0:
                 tip = min(y(value), base - 1)
-                hint = f"{_bin_name(bucket, step)}: {counted(value, 'row')} {column}, {counted(bucket.drops, 'drop')}"
+                hint = f"{_bin_name(bucket, step)}: {counted(value, 'row')} {said}, {counted(bucket.drops, 'drop')}"
                 board.rect(left + (index + 0.5) * slot - bar / 2, tip, bar, base - tip, css, hint=hint)
 
-    panel(top + main_height, main_height, "loaded", "first", f"Rows loaded per {step.noun}", 4)
+    panel(top + main_height, main_height, "loaded", "first", 4)
     bottom = top + main_height
     if has_rejects:
         bottom += reject_height + between
-        panel(bottom, reject_height, "rejected", "second", f"Rows rejected per {step.noun} (own scale)", 2)
+        panel(bottom, reject_height, "not_loaded", "second", 2)
     _date_axis(board, bins, left, slot, bottom + 18)
     return board.svg()
 

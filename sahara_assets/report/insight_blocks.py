@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sahara_assets.insights.reading import rows_of
 from sahara_assets.insights.sentences import day_of, month_of
+from sahara_assets.quality.sales import currency_of
 from sahara_assets.report.blocks import Block, Cell, Column, Insights, Line, Slice, rounded
 from sahara_assets.report.insight_shelf import Shelf, product_of
 from sahara_assets.tables import insights as tables
@@ -39,7 +40,14 @@ def gather_insights(warehouse: Warehouse, settings: Settings) -> Insights:
     has_money = any(row["gross_spend"] is not None for row in sold)
     periods = _periods(sold)
     buyers = _buyers(warehouse, sold)
-    shelf = Shelf(warehouse, told, has_money=has_money, periods=[key for key, _ in periods], settings=settings)
+    shelf = Shelf(
+        warehouse,
+        told,
+        has_money=has_money,
+        periods=[key for key, _ in periods],
+        settings=settings,
+        currency=currency_of(warehouse, settings),
+    )
     blocks = tuple(block for build in _BLOCKS for block in build(shelf))
     days = rows_of(warehouse, tables.SALES_TREND, grain="day")
     return Insights(
@@ -65,6 +73,7 @@ def _buyers(warehouse: Warehouse, sold: Sequence[Row]) -> tuple[tuple[str, str],
     found = [(EVERYONE, "Everyone")]
     # Where every order names its customer, the known customers are everyone.
     if ANONYMOUS in there:
+        found = [(EVERYONE, "Everyone, known or anonymous")]
         found += [(KNOWN, "All known customers"), (ANONYMOUS, "Anonymous orders")]
     found += [(key, words.get(key, f"Segment {key}")) for key in segments]
     return (*found, *([(UNSEGMENTED, "Without a segment")] if UNSEGMENTED in there else []))

@@ -80,16 +80,20 @@ def daily_sales(days: Sequence[Row], currency: str = "", *, width: float = WIDE)
     description = "; ".join(f"{day(row['starts_on'])}: {printable(row['remark'])}" for row in odd) or "no odd day"
     board = Drawing(width, height, title, description)
     x, y = Scale(0, len(days) - 1, left, width - 8), Scale(marks[0], marks[-1], bottom, top)
-    said = f"{unit} a day" if width < NARROW_BELOW else f"{unit} a day; ringed days are odd for their weekday"
-    board.text(0, 16, said, "muted")
-    for mark, label in zip(marks, labels, strict=True):
-        board.line(left, y(mark), width, y(mark))
-        board.text(left - 8, y(mark) + 4, label, "muted small end")
+    said = f"{unit} a day"
     usual = [
         (x(place), y(float(row["usual_amount"]))) for place, row in enumerate(days) if row["usual_amount"] is not None
     ]
     if usual:
-        board.polyline(usual, "s-line", width=1)
+        said += "; grey: the usual" if width < NARROW_BELOW else "; the grey line is what is usual for the weekday"
+    if odd and width >= NARROW_BELOW:
+        said += "; ringed days are odd"
+    board.text(0, 16, said, "muted")
+    for mark, label in zip(marks, labels, strict=True):
+        board.line(left, y(mark), width, y(mark))
+        board.text(left - 8, y(mark) + 4, label, "muted small end")
+    if usual:
+        board.polyline(usual, "s-faded", width=1.2)
     board.polyline([(x(place), y(amount)) for place, amount in enumerate(amounts)], "s-first", width=1.2)
     _date_marks(board, days, x, bottom + 18)
     _odd_days(board, days, amounts, (x, y), top)
@@ -123,4 +127,9 @@ def _odd_days(
         has_room = all(abs(at - other) > length + 8 for other in named)
         if board.width >= WIDE and len(named) < _ODD_LABELS and amounts[place] > 0 and has_room:
             named.append(at)
-            board.text(at, max(y(amounts[place]) - 6, top + 4), text, "ink small")
+            # Above the curve for as long as the name is, so that none is printed across it.
+            below = [y(amounts[i]) for i in range(len(days)) if at - 3 <= x(i) <= at + length + 3]
+            base = max(min([y(amounts[place]), *below]) - 6, top + 4)
+            if y(amounts[place]) - base > 20:
+                board.line(x(place), base + 3, x(place), y(amounts[place]) - 5)
+            board.text(at, base, text, "ink small")

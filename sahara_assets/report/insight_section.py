@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sahara_assets.report.insight_charts import daily_sales
 from sahara_assets.report.templates import in_every_size, inline, packaged, template
 from sahara_assets.report.wording import printable
-from sahara_assets.tables.insights import EVERYONE
+from sahara_assets.tables.insights import ANONYMOUS, EVERYONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ def insight_section(insights: Insights, currency: str) -> tuple[Markup | str, st
     words = dict(insights.buyers)
     html = template("insights.html").render(
         insights=insights,
+        anonymous=ANONYMOUS in words,
         figures=insights.figures.lines[0].cells,
         daily=inline(in_every_size(lambda width: daily_sales(insights.days, currency, width=width))),
         document=Markup(_embedded(_document(insights))),  # noqa: S704 - no character of it can end the element

@@ -27,6 +27,7 @@ class Shelf:
     has_money: bool
     periods: Sequence[str]
     settings: Settings
+    currency: str
 
     def best(self, table: Table, rank: str, most: int = MOST_ROWS, **equal: str) -> list[Row]:
         """The first rows of every slice by a rank."""
@@ -53,7 +54,7 @@ class Shelf:
     @property
     def money_heading(self) -> str:
         """What heads a column of money."""
-        return f"Spend, {self.settings.project.currency}" if self.settings.project.currency else "Spend"
+        return f"Spend, {self.currency}" if self.currency else "Spend"
 
     def block(
         self,

@@ -82,6 +82,7 @@
     document.querySelectorAll("#figures dd").forEach((place, index) => {
       place.textContent = worded(figures ? figures[0][index + 2] : 0, data.figures.columns[index][1]);
     });
+    document.getElementById("figures-scope").textContent = `${data.periods[chosen[0]]}, ${data.buyers[chosen[1]]}`;
     tables.forEach((place, index) => {
       const block = data.blocks[index];
       const body = place.querySelector("tbody");

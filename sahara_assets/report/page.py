@@ -64,10 +64,13 @@ class ReportData:
 
     Attributes:
         project_name: the shop's name.
-        currency: code of the project's one currency; empty where none is set.
+        currency: code of the one currency of all amounts; empty where neither the project nor the lines say one.
         time_zone: the project's time zone, in which `cut_off` stands.
-        cut_off: the moment up to which order lines count.
+        cut_off: the moment up to which order lines count in every number of a customer or segment.
         model_version: the champion's version; None where there is no model yet.
+        trained_as_of: the cut-off that the champion was trained at; earlier than `cut_off` once drops came without a training.
+        trained_on: how many customers it was trained on.
+        tiers_as_of: the cut-off at which its tiers ranked the segments.
         first_ordered_at, last_ordered_at: the sale lines it was trained on, UTC.
         choice_reason: why this k was chosen, in plain words.
         trace: what was said of every k, a sentence an entry.
@@ -81,6 +84,8 @@ class ReportData:
         step_counts: the table, by table and position.
         recommendations: what is said of them; None where nothing is recommended.
         audience_files: the table; `export_folder` says where they are.
+        left_out: by format of the files, how many customers are left out for which reason.
+        outliers: by segment, a few of the customers who are unlike the rest of it.
         checks: the last result of each check.
         insights: what the sales say; empty before they are counted.
         repeat_buyers: what is said of the model of `[repeat_buyers]`; None where that is off.
@@ -92,6 +97,9 @@ class ReportData:
     time_zone: str = "UTC"
     cut_off: datetime | None = None
     model_version: int | None = None
+    trained_as_of: datetime | None = None
+    trained_on: int | None = None
+    tiers_as_of: datetime | None = None
     first_ordered_at: datetime | None = None
     last_ordered_at: datetime | None = None
     choice_reason: str = ""
@@ -106,6 +114,8 @@ class ReportData:
     step_counts: Rows = ()
     recommendations: ToldRecommendations | None = None
     audience_files: Rows = ()
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    outliers: Mapping[int, Sequence[str]] = field(default_factory=dict)
     export_folder: str = ""
     checks: Sequence[Check] = ()
     insights: Insights = field(default_factory=Insights)
@@ -156,6 +166,9 @@ def _worked_out(data: ReportData) -> dict[str, Any]:
         "customer_count": sum(int(row["customer_count"]) for row in data.segment_profiles),
         "spend": _exact_sum(row["gross_spend"] for row in data.segment_profiles),
         "has_spend": any(row["gross_spend"] is not None for row in data.segment_profiles),
+        "aged": data.trained_as_of not in {None, data.cut_off},
+        "ranked_then": data.tiers_as_of if data.tiers_as_of not in {None, data.cut_off} else None,
+        "order_changed": next((check.text for check in failed if check.name == "tiers_keep_order"), ""),
         "headline": _headline(data.segment_profiles),
         "heat_has_gaps": _heat_has_gaps(data.segment_profiles),
         "chosen": next((row for row in data.k_sweep if row["is_chosen"]), None),
@@ -246,7 +259,7 @@ def _ledger(drops: Rows) -> dict[str, Any]:
                 "repeats": sum(row["status"] in IN_USE | KEPT_OUT for row in every) - len(rows),
                 "rows_read": _total(rows, "rows_read"),
                 "rows_loaded": _total(in_use, "rows_loaded"),
-                "rows_rejected": _total(rows, "rows_rejected"),
+                "rows_not_loaded": _total(rows, "rows_rejected"),
                 "size_bytes": _total(in_use, "size_bytes"),
             }
         )
@@ -261,8 +274,9 @@ def _ledger(drops: Rows) -> dict[str, Any]:
         "version_count": len(drops),
         "rows_read": _total(counting, "rows_read"),
         "rows_loaded": sum(entry["rows_loaded"] for entry in by_dataset),
-        "rows_rejected": sum(entry["rows_rejected"] for entry in by_dataset),
-        "rows_kept_out_whole": _total(to_see_to, "rows_rejected"),
+        # Rejected is a row of a drop in use; the rows of a drop that is kept out are not loaded for another reason.
+        "rows_rejected": _total([row for row in counting if row["status"] in IN_USE], "rows_rejected"),
+        "rows_kept_out": _total(to_see_to, "rows_read"),
         "to_see_to": to_see_to[:DROPS_TO_SEE_TO],
         "to_see_to_left": max(len(to_see_to) - DROPS_TO_SEE_TO, 0),
         "newest": [{"date": _date_of(row), **row} for row in newest[:LATEST_DROPS]],

@@ -2,13 +2,12 @@
 
 How they are computed lives in `segmentation/profile.py`; the shapes read here are the ones it writes:
 
-    centroid     {"recency_days": 12.4, "country": {"United Kingdom": 0.9}}
     differences  [{"feature": "gross_spend", "label": "spend", "unit": "money", "z": 2.1, "segment_median": 8091.2,
                    "everyone_median": 674.3},
                   {"feature": "country", "label": "country: France", "unit": "share", "z": 0.6, "segment_share": 0.1,
                    "everyone_share": 0.02}]
 
-with medians and centroids in original units and z in standard deviations of all customers.
+with medians in original units and z in standard deviations of all customers.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ class Difference:
     """How a segment stands in one feature.
 
     Attributes:
-        z: standard deviations from the mean of all customers; None where only the centroid is known.
-        typical: the segment's median (or the share of a category) in original units, else its centroid.
+        z: standard deviations from the mean of all customers; None where it is not known.
+        typical: the segment's median (or the share of a category) in original units.
         everyone: the same of all customers; None where it is not known.
         is_word: whether it is about one word of a category.
     """
@@ -48,14 +47,14 @@ class Difference:
 
 
 def differences_of(profile: Mapping[str, Any]) -> list[Difference]:
-    """A profile's differences in their order, then the features that the centroid alone knows.
+    """A profile's differences in their order.
 
     What is no JSON, or of another shape, gives nothing: a report with a gap is better than none.
 
-    >>> differences_of({"differences": "[]", "centroid": '{"order_count": 9, "country": {"France": 1}}'})
-    [Difference(feature='order_count', label='orders', unit='orders', z=None, typical=9.0, everyone=None, is_word=False)]
+    >>> differences_of({"differences": '[{"feature": "order_count", "z": 0.5, "segment_median": 9}]'})
+    [Difference(feature='order_count', label='orders', unit='orders', z=0.5, typical=9.0, everyone=None, is_word=False)]
     """
-    listed, centroid = _decoded(profile.get("differences")), _decoded(profile.get("centroid"))
+    listed = _decoded(profile.get("differences"))
     found = []
     for entry in listed if isinstance(listed, list) else []:
         if not isinstance(entry, dict) or not isinstance(entry.get("feature"), str):
@@ -75,10 +74,6 @@ def differences_of(profile: Mapping[str, Any]) -> list[Difference]:
                 is_word="segment_share" in entry,
             )
         )
-    listed_names = {difference.feature for difference in found}
-    for name, value in centroid.items() if isinstance(centroid, dict) else ():
-        if name not in listed_names and (typical := number_or_none(value)) is not None:
-            found.append(Difference(name, *_label_and_unit(name), None, typical))
     return found
 
 
@@ -159,11 +154,7 @@ def shown_features(tables: Sequence[Collection[Difference]], most: int) -> list[
         if not any(other in family_of(name) for other in chosen):
             chosen.append(name)
     chosen = chosen[:most]
-    # An entry of a segment's own differences knows what the feature is called; one of a centroid alone may not.
-    return [
-        next((entry for entry in entries[name] if entry.z is not None), entries[name][0])
-        for name in sorted(chosen, key=lambda name: (order.get(name, len(order)), name))
-    ]
+    return [entries[name][0] for name in sorted(chosen, key=lambda name: (order.get(name, len(order)), name))]
 
 
 def _label_and_unit(name: str) -> tuple[str, str]:

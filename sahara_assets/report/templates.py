@@ -53,7 +53,7 @@ def template(name: str) -> jinja2.Template:
         name: getattr(wording, name)
         for name in ("amount", "counted", "day", "figure", "file_size", "moment", "share", "shortened")
     }
-    environment.filters["in_short"] = _in_short
+    environment.filters |= {"in_short": _in_short, "with_code": with_code, "whole_words": whole_words}
     environment.filters["address"] = lambda text: "./" + quote(wording.printable(text))
     environment.filters["worded"] = blocks.worded
     environment.filters["zip"] = lambda one, other: zip(one, other, strict=True)
@@ -86,6 +86,33 @@ def _finalized(value: object) -> object:
     if value is None:
         return ""
     return value if hasattr(value, "__html__") or not isinstance(value, str) else wording.printable(value)
+
+
+def with_code(text: str) -> Markup:
+    """A sentence whose commands and names stand in backticks, as the command line says it: escaped, these as code.
+
+    >>> with_code("<b> `sahara rejects` says why; 3` is no command")
+    Markup('&lt;b&gt; <code>sahara rejects</code> says why; 3` is no command')
+    """
+    from markupsafe import Markup, escape
+
+    safe = str(escape(wording.printable(text)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", safe))  # noqa: S704 - escaped a line ago
+
+
+def whole_words(text: str) -> Markup:
+    """A text whose hyphenated words go to the next line whole where they have room there.
+
+    >>> whole_words("Lapsed one-time small buyers")
+    Markup('Lapsed <span class="whole">one-time</span> small buyers')
+    """
+    from markupsafe import Markup, escape
+
+    parts = re.split(r"(\S+-\S+)", wording.printable(text))
+    pieces = (
+        f'<span class="whole">{escape(part)}</span>' if place % 2 else escape(part) for place, part in enumerate(parts)
+    )
+    return Markup("").join(map(Markup, pieces))
 
 
 def _in_short(verdict: str) -> str:

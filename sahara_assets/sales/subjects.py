@@ -111,7 +111,12 @@ def build_products(warehouse: Warehouse, settings: Settings) -> tuple[int, Accou
             gross_spend=joined.gross_spend.coalesce(money(nothing)),
         ),
     )
-    return rows, [("in: products on lines", warehouse.how_many(sold)), ("out", rows)]
+    on_lines = warehouse.how_many(sold)
+    return rows, [
+        ("in: products on lines", on_lines),
+        ("products of the catalogue without lines (added)", rows - on_lines),
+        ("out", rows),
+    ]
 
 
 def _catalogue(warehouse: Warehouse, settings: Settings) -> ibis.Table:

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 Called = tuple[str, str]
 """A feature's label and unit."""
 
-DIFFERENCE_COUNT = 12
-"""How many differences a profile lists."""
 _TELLING = 0.2  # standard deviations below which a difference is not worth a phrase of the description
 
 
@@ -92,7 +90,7 @@ def _row(
         "median_recency_days": _median_recency(portrait, centroid) if spends else None,
         "outlier_count": outlier_count,
         "centroid": _json({name: _rounded(value) for name, value in centroid.items()}),
-        "differences": _json(found[:DIFFERENCE_COUNT]),
+        "differences": _json(found),
         "description": description(portrait, found),
         "action": segment.action,
     }

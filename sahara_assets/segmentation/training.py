@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sahara_assets.builds import Built, Run, code_fingerprint, combine, rebuild, record, write_account
 from sahara_assets.errors import SaharaError
 from sahara_assets.features.feature_set import feature_set
+from sahara_assets.segmentation.ageing import TIERS_AS_OF, measured_as_of
 from sahara_assets.segmentation.document import to_json
 from sahara_assets.segmentation.registry import (
     CANDIDATE,
@@ -176,7 +177,7 @@ def train(warehouse: Warehouse, settings: Settings, run: Run, cut_off: datetime)
             SEGMENTATION_MODELS.name,
             combine(training_fingerprint(settings), str(version)),
             len(entries),
-            {},
+            {TIERS_AS_OF: cut_off.isoformat()},
         )
     trained = champion(warehouse)
     assert trained is not None  # noqa: S101 - it was written a line ago
@@ -290,7 +291,9 @@ def promote(warehouse: Warehouse, settings: Settings, run: Run, k: int) -> Regis
         write_sweep(warehouse)
         # Recorded like a training, so that a kill before the scoring that follows does not look like "nothing new".
         fingerprint = combine(wanted.training_fingerprint, str(model.version), str(k))
-        record(warehouse, run, SEGMENTATION_MODELS.name, fingerprint, len(rows), {})
+        measured = measured_as_of(warehouse) or wanted.cut_off
+        details = {TIERS_AS_OF: measured.isoformat()}
+        record(warehouse, run, SEGMENTATION_MODELS.name, fingerprint, len(rows), details)
     promoted = champion(warehouse)
     assert promoted is not None  # noqa: S101
     return promoted

@@ -115,7 +115,9 @@ SEGMENT_PROFILES = Table(
         integer_column("outlier_count", "Customers far from the centroid."),
         text_column("centroid", "The centroid in original units, as JSON by feature.", nullable=False),
         text_column(
-            "differences", "Largest standardised differences from all customers, as a JSON list.", nullable=False
+            "differences",
+            "Every feature with its median and standardised difference from all customers, the largest first, as a JSON list.",
+            nullable=False,
         ),
         text_column("description", "One sentence that says what sets the segment apart.", nullable=False),
         text_column("action", "One suggested action.", nullable=False),

@@ -233,17 +233,55 @@ def test_a_discs_area_beyond_the_smallest_grows_with_its_customers():
     assert radii == [11, pytest.approx((11 + radii[2]) / 2, abs=0.11), max(radii)]
 
 
+@pytest.mark.parametrize("width", [charts.NARROW, charts.WIDE])
+def test_a_disc_under_another_has_its_number_beside_its_name(width):
+    """Nearly one place: the number of the larger one, which lies below, would be printed over the other's."""
+    rows = [
+        profile(1, customer_count=400, mean_gross_spend=500.0, median_recency_days=16.0, segment_name="Regulars"),
+        profile(2, customer_count=380, mean_gross_spend=520.0, median_recency_days=19.0, segment_name="New ones"),
+        profile(3, customer_count=300, mean_gross_spend=40.0, median_recency_days=200.0, segment_name="Lapsed"),
+    ]
+    root = parsed(charts.segment_map(rows, width=width))
+    in_discs = {text.text for text in with_class(root, "text", "on-mark")}
+    names = {text.text for text in with_class(root, "text", "ink")}
+    assert in_discs == {"2", "3"}
+    assert names == {"1 Regulars", "New ones", "Lapsed"}
+
+
+@pytest.mark.parametrize("width", [charts.NARROW, charts.MEDIUM, charts.WIDE])
+def test_the_heat_map_fits_every_window_and_heads_every_cell(width):
+    rows = [profile(number) for number in range(1, 6)]
+    root = parsed(charts.profile_heat_map(rows, "GBP", width=width))
+    assert float(root.get("width")) == width
+    cells = [rect for rect in with_class(root, "rect", "soft") if rect.get("rx")]
+    heads = [text for text in with_class(root, "text", "muted") if "middle" in text.get("class", "").split()]
+    assert len({(cell.get("x"), cell.get("y")) for cell in cells}) == len(cells)
+    columns = len(cells) // len(rows)
+    headed = [
+        cell
+        for cell in cells
+        if any(
+            abs(float(head.get("x")) - float(cell.get("x")) - float(cell.get("width")) / 2) < 1
+            and 0 < float(cell.get("y")) - float(head.get("y")) < 12
+            for head in heads
+        )
+    ]
+    assert len(headed) == columns * (1 if width == charts.WIDE else len(rows))
+    assert all(float(cell.get("x")) + float(cell.get("width")) <= width for cell in cells)
+
+
 def test_the_heat_map_prints_original_units_and_the_direction_in_words_of_its_own():
     rows = [
         profile(1, differences=[{"feature": "gross_spend", "z": 2.44, "segment_median": 1234.5}], centroid={}),
         profile(2, differences=[{"feature": "gross_spend", "z": -0.62, "segment_median": 80.25}], centroid={}),
         profile(3, differences=[{"feature": "gross_spend", "z": 0.01, "segment_median": 674}], centroid={}),
-        profile(4, differences=[], centroid={"gross_spend": 55}),
+        profile(4, differences=[], centroid={"gross_spend": 55}),  # a centre is no median, and no cell shows one
     ]
     root = parsed(charts.profile_heat_map(rows, "EUR"))
     texts = [text.text for text in root.iter(f"{SVG}text")]
-    for said in ("1,235\xa0EUR", "▲ 2.4 sd", "80.25\xa0EUR", "▼ 0.6 sd", "average", "55.00\xa0EUR"):
+    for said in ("1,235\xa0EUR", "▲ 2.4 sd", "80.25\xa0EUR", "▼ 0.6 sd", "average", "–"):
         assert said in texts
+    assert "55.00\xa0EUR" not in texts
     cells = [cell for css in ("high", "low") for cell in with_class(root, "rect", css) if cell.get("rx")]
     assert [cell.get("fill-opacity") for cell in cells] == [None, "0.01", "0.41"]
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import random
 import re
-from datetime import date
+from datetime import date, timedelta
 from html import unescape
 
 import pytest
@@ -16,13 +16,16 @@ import pytest
 from sahara_assets.builds import Run
 from sahara_assets.insights.sentences import month_of
 from sahara_assets.report.insight_blocks import gather_insights
+from sahara_assets.report.insight_charts import daily_sales
 from sahara_assets.report.page import ReportData, render_report
+from sahara_assets.report.svg import text_width
 from sahara_assets.stages import insights as insights_stage
 from sahara_assets.tables import insights as tables
 from sahara_assets.tables.segmentation import SEGMENT_PROFILES
 from sahara_assets_tests.browser import Browser
 from sahara_assets_tests.insights.insight_shop import InsightShop, line
 from sahara_assets_tests.insights.test_counted import make_lines, segments_of
+from sahara_assets_tests.report.test_charts import parsed
 from sahara_assets_tests.small_shop import NOW
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028{{ 7 * 7 }}"
@@ -127,6 +130,7 @@ def _choose(opened, period, buyers):
           }}
           const words = (found) => [...found].map(cell => cell.textContent);
           return {{
+            scope: document.getElementById("figures-scope").textContent,
             figures: words(document.querySelectorAll("#figures dd")),
             tables: Object.fromEntries([...document.querySelectorAll("#insights .insight")].map(block => [
               block.querySelector("h3").textContent, [...block.querySelectorAll("tbody tr")].map(row => words(row.cells))])),
@@ -157,6 +161,7 @@ def test_another_period_and_other_buyers_show_the_numbers_of_their_tables(shop, 
     )
     shown = _choose(opened, words, who)
     (sold,) = shop.table(tables.SALES_BY_PERIOD, period=period, buyers=buyers)
+    assert shown["scope"].startswith(f"{words}, {who}")
     figures = [f"{sold[name]:,}" for name in ("order_count", "line_count")]
     assert shown["figures"][1:3] == figures
     assert shown["figures"][0].replace(",", "") in {f"{sold['gross_spend']:.0f}", f"{sold['gross_spend']:.2f}"}
@@ -171,3 +176,40 @@ def test_another_period_and_other_buyers_show_the_numbers_of_their_tables(shop, 
     assert (shown["scripts"], shown["images"]) == (2, 0)
     assert opened.complaints == []
     assert len(opened.requests) == 1
+
+
+def test_each_spend_says_whose_it_is(page):
+    assert "Spend of these customers" in page
+    assert '<p class="scope" id="figures-scope">The whole time, Everyone, known or anonymous</p>' in page
+    assert "Everyone includes the orders without a customer, which no segment above has." in page
+
+
+def test_the_cohorts_of_a_year_fit_a_laptop(opened):
+    sizes = opened.evaluate(
+        "[...document.querySelectorAll('table.broad')].map(t => [t.rows[0].cells.length, t.parentElement.scrollWidth, t.parentElement.clientWidth])"
+    )
+    ((columns, needed, room),) = sizes
+    assert columns >= 14  # the cohort, its customers, and twelve months or more
+    assert needed <= room
+
+
+def test_an_odd_days_name_stands_above_the_curve_and_the_usual_line_is_explained():
+    """A day far below the usual lies deep in the curve: its name would be printed across its neighbours."""
+    days = [
+        {"starts_on": date(2025, 1, 1) + timedelta(days=n), "gross_spend": 900.0 if n % 7 else 400.0, "usual_amount": 800.0,
+         "is_odd": n == 60, "odd_score": -5.0, "remark": "far below"}
+        for n in range(120)
+    ]  # fmt: skip
+    days[60]["gross_spend"] = 50.0
+    root = parsed(daily_sales(days, width=960))
+    words = {text.text: text for text in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert "the grey line is what is usual for the weekday; ringed days are odd" in next(
+        word for word in words if "grey" in word
+    )
+    name = words["2\xa0Mar\xa02025"]
+    curve = [line for line in root.iter("{http://www.w3.org/2000/svg}polyline") if "s-first" in line.get("class")]
+    points = [tuple(map(float, point.split(","))) for point in curve[0].get("points").split()]
+    start = float(name.get("x"))
+    under = [y for x, y in points if start <= x <= start + text_width("2 Mar 2025", 12)]
+    assert under
+    assert float(name.get("y")) < min(under)

@@ -240,7 +240,10 @@ def test_rows_add_up_in_words_and_a_gap_is_said():
         drops=[drop(date(2011, 1, 1), 100, 7), drop(date(2011, 1, 2), 50, 50, status="rejected", reason="no header")],
     )
     text = Outline(render_report(whole)).text.replace("\xa0", " ")
-    assert "2 drops with 150 rows: 93 loaded, 57 rejected. The sum is complete: no row was lost." in text
+    assert (
+        "2 drops with 150 rows: 93 loaded, 7 rejected, 50 in drops kept out whole. The sum is complete: no row was lost."
+        in text
+    )
     assert "no header" in text
     broken = ReportData(project_name="x", drops=[drop(date(2011, 1, 1), 100, 7, rows_loaded=90)])
     assert "The sum is off by 3: see the checks." in Outline(render_report(broken)).text
@@ -402,3 +405,29 @@ def test_the_pages_own_colours_can_be_read_in_both_schemes():
             assert contrast(palette[status], palette["ground"]) >= 4.5, status
         for tier in ("platinum", "gold", "silver", "bronze"):
             assert contrast(palette["tier-ink"], palette[tier]) >= 4.5, tier
+
+
+def test_commands_in_what_a_check_says_are_code_and_nothing_else_is_markup():
+    checks = [Check("no_rejected_rows", False, "warn", "<i>2</i> rows; `sahara rejects` says why")]
+    page = render_report(report_data(checks=checks))
+    assert "&lt;i&gt;2&lt;/i&gt; rows; <code>sahara rejects</code> says why" in page
+    assert "`" not in Outline(page).text
+
+
+def test_who_is_unlike_the_rest_and_why_customers_are_left_out_is_named():
+    data = report_data(
+        outliers={1: ["c17", "<b>"]}, left_out={"ga360": {"no_client_id": 230, "starts_like_formula": 6}}
+    )
+    text = Outline(render_report(data)).text.replace("\xa0", " ")
+    assert (
+        "7 customers in it are unlike the rest (c17, <b> and 5 more; is_outlier in the table customer_segments)" in text
+    )
+    assert "236230 no client id6 starts like formula" in text
+
+
+def test_everything_that_the_score_is_made_of_stands_beside_it():
+    text = Outline(render_report(report_data())).text
+    row = next(row for row in sweep() if row["is_chosen"])
+    assert "Elbow" in text
+    for part in ("elbow", "wholeness", "steadiness"):
+        assert f"{row[part]:.3f}" in text

@@ -84,6 +84,8 @@ def test_a_product_is_described_by_its_most_frequent_words_ties_to_the_latest(sh
     products = _by(shop, PRODUCTS, "product_id")
     assert (products["mug"]["description"], products["cup"]["description"]) == ("MUG", "new cup")
     assert (products["jar"]["sale_line_count"], products["jar"]["list_price"]) == (0, Decimal("9.9900"))
+    account = {r["reason"]: r["row_count"] for r in shop.rows(STEP_COUNTS) if r["table_name"] == "products"}
+    assert account == {"in: products on lines": 2, "products of the catalogue without lines (added)": 1, "out": 3}
 
 
 def test_customers_are_everyone_known_buyers_or_not(shop):
