@@ -201,7 +201,7 @@ def segments(k: int | None, centroids: bool, as_json: bool, config: Path | None)
     if as_json:
         console.as_json(rows)
         return
-    console.say(f"Segments{printing.as_of(as_of.isoformat(), rows)}; model {printing.trained(told_model(model))}")
+    console.paragraph(f"Segments{printing.as_of(as_of.isoformat(), rows)}; model {printing.trained(told_model(model))}")
     printing.show_segments(rows, settings)
     if centroids:
         console.say()

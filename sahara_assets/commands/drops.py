@@ -122,6 +122,7 @@ def rejects(csv_path: Path | None, as_json: bool, config: Path | None) -> None:
     """List rejected rows with file, line, column and reason."""
     from sahara_assets.drops.correcting import rows_with_formulas, write_corrections
     from sahara_assets.drops.ledger import ledger_rows, rejected_rows
+    from sahara_assets.drops.plan import Status
     from sahara_assets.running import reading
 
     with reading(settings_of(config)) as warehouse:
@@ -142,7 +143,11 @@ def rejects(csv_path: Path | None, as_json: bool, config: Path | None) -> None:
         console.say("no row was rejected")
     elif csv_path is None:
         printing.show_rejects(rows)
-        console.say(f"{counted(len(rows), 'rejected row')}; --csv FILE writes them for correcting")
+        of_use = {(row["dataset"], row["drop_id"]) for row in ledger if row["status"] == Status.LOADED}
+        rejected = sum((row["dataset"], row["drop_id"]) in of_use for row in rows)
+        # A refused drop shows the line that it was refused for, which is no rejected row of a drop in use.
+        refused = f", {counted(len(rows) - rejected, 'line')} of drops kept out" if rejected < len(rows) else ""
+        console.say(f"{counted(rejected, 'rejected row')}{refused}; --csv FILE writes them for correcting")
     else:
         console.say(
             "correct the rows, put the file into the drop folder under a new name that its patterns match, and run again"
