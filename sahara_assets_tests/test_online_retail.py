@@ -126,7 +126,13 @@ def test_bigquery_gives_equal_tables_for_thirty_days(project, tmp_path, fake_big
 
 def test_every_row_is_read_and_none_rejected_drop_by_drop(project, query):
     _, first = project
-    assert first["loaded"] == {"drops": 305, "rows_read": 541_909, "rows_loaded": 541_909, "rows_rejected": 0}
+    assert first["loaded"] == {
+        "drops": 305,
+        "repeats": 0,
+        "rows_read": 541_909,
+        "rows_loaded": 541_909,
+        "rows_rejected": 0,
+    }
     assert query("SELECT count(*) FROM rejected_rows") == [(0,)]
     # Against a count of lines that has nothing to do with the reader: no field of these files holds a line break.
     found = dict(query("SELECT path, rows_read FROM drops WHERE status = 'loaded' AND rows_read = rows_loaded"))

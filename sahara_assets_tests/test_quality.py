@@ -390,6 +390,21 @@ def test_a_planted_fault_fails_its_check_and_no_other(name, clean, tmp_path):
     assert words in verdicts[name].text
 
 
+def test_many_customers_who_are_unlike_every_segment_ask_for_another_model(clean, tmp_path):
+    """At training one in a hundred is; a few more are chance, one in five is a shop that has changed."""
+    shutil.copytree(clean, tmp_path / "project")
+    database = str(tmp_path / "project" / "sahara.duckdb")
+    for share, passes in ((25, True), (5, False)):
+        with duckdb.connect(database) as connection:
+            connection.execute("UPDATE segment_profiles SET outlier_count = customer_count // ?", [share])
+        verdict = asked(tmp_path / "project")["segments_still_fit"]
+        assert verdict.passed is passes
+    assert (
+        "are unlike every segment; when the model was trained, 1.0% were. Consider `sahara run --retrain`"
+        in verdict.text
+    )
+
+
 @pytest.fixture(scope="module")
 def visited(tmp_path_factory: pytest.TempPathFactory) -> SmallShop:
     """A shop whose purchases are those of its two sessions: every check passes."""

@@ -85,9 +85,22 @@ def _two_ways_agree(warehouse: Warehouse, settings: Settings) -> Answer:
     return True, f"SQL and NumPy agree on {counted(len(by_sql), 'customer')}", {"largest_gap": gap}
 
 
+_MANY_OUTLIERS = 5
+"""So many times the share of outliers at training says that customers have moved away from their segments."""
+
+
 def _segments_still_fit(warehouse: Warehouse, settings: Settings) -> Answer:
-    """New drops may have emptied a segment since the champion was trained."""
+    """New drops may have emptied a segment since the champion was trained, or moved customers away from all of them."""
     rows = warehouse.rows(SEGMENT_PROFILES)
+    customers, outliers = (sum(row[name] for row in rows) for name in ("customer_count", "outlier_count"))
+    usual = 1.0 - settings.segmentation.outlier_quantile
+    # One more is let pass: of twenty customers the furthest is always one in twenty.
+    if outliers > _MANY_OUTLIERS * usual * customers + 1:
+        told = (
+            f"{outliers:,} of {counted(customers, 'customer')} ({outliers / customers:.1%}) are unlike every segment; when the model was "
+            f"trained, {usual:.1%} were. Consider `sahara run --retrain`"
+        )
+        return False, told, {"outliers": outliers, "customers": customers}
     limit = settings.segmentation.minimum_share / 2
     small = [f"{row['segment_name']} ({row['customer_share']:.1%})" for row in rows if row["customer_share"] < limit]
     if small:
@@ -144,7 +157,11 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question("two_ways_agree", "customer_segments", "SQL and NumPy score every customer alike.", True, _two_ways_agree),
     Question(
-        "segments_still_fit", "segment_profiles", "No segment has emptied since training.", False, _segments_still_fit
+        "segments_still_fit",
+        "segment_profiles",
+        "No segment has emptied since training, and few customers are unlike all of them.",
+        False,
+        _segments_still_fit,
     ),
     Question(
         "tiers_keep_order",
