@@ -151,11 +151,11 @@ def look_into_folder(settings: Settings) -> Found:
     """What lies in the drop folder.
 
     What extracts have written is among it, wherever the drop folder lies. Hidden files and files that are still being written (`.tmp`,
-    `.part`, …) are left alone. A file that cannot be opened is found all the same, with its fault, so that it is reported rather than
-    overlooked.
+    `.part`, …) are left alone. A file that cannot be opened, or that two datasets claim, is found all the same, with its
+    fault, so that it is reported rather than overlooked.
 
     Raises:
-        DropError: the folder is not there or one below it cannot be listed, or a file is claimed by two datasets.
+        DropError: the folder is not there or one below it cannot be listed.
     """
     folder = drop_folder(settings)
     # One expression a dataset: with a hundred thousand files every single one counts.
@@ -168,12 +168,12 @@ def look_into_folder(settings: Settings) -> Found:
             if looks_like_a_drop(path) and not is_meant_to_lie_there(path):
                 unclaimed.append(path)
             continue
-        if len(claims) > 1:
-            raise DropError(
-                f"{path}: claimed by {' and '.join(claims)}; make their patterns in sahara.toml tell them apart"
-            )
         if (told := stat()) is not None:
-            found.append(FoundFile(claims[0], path, *told, folder))
+            file = FoundFile(claims[0], path, *told, folder)
+            if len(claims) > 1 and file.fault is None:
+                who = " and ".join(claims)
+                file = replace(file, fault=f"claimed by {who}; make their patterns in sahara.toml tell them apart")
+            found.append(file)
     found += _extracted(settings, {file.path for file in found if file.path.startswith(EXTRACTED)})
     found.sort(key=attrgetter("dataset", "path"))
     return Found(_told_apart(found), sorted(unclaimed))

@@ -63,10 +63,12 @@ def test_no_folder_is_an_error_that_names_the_setting(tmp_path):
         find_drops(settings(tmp_path, purchases=["*.csv"]))
 
 
-def test_a_file_that_two_datasets_claim_is_an_error_that_names_both(folder):
-    put(folder, "a.csv")
+def test_a_file_that_two_datasets_claim_is_refused_with_both_names_and_no_other(folder):
+    put(folder, "a.csv", "b.csv")
+    claimed, other = found(folder, purchases=["*.csv"], customers=["a*"])
     with pytest.raises(DropError, match=r"a\.csv: claimed by purchases and customers"):
-        found(folder, purchases=["*.csv"], customers=["a*"])
+        claimed.open()
+    assert (other.path, other.fault) == ("b.csv", None)
 
 
 def test_a_link_counts_as_the_file_it_leads_to(folder):

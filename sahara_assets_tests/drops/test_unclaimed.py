@@ -104,3 +104,19 @@ def test_a_refused_content_is_told_by_each_file_that_holds_it(shop):
     }
     assert set(refused) == {"sales_b.csv", "sales_b (1).csv"}
     assert all(reason.startswith(f"{path}: the header lacks") for path, reason in refused.items())
+
+
+def test_a_file_that_two_datasets_claim_stops_no_other(shop):
+    (shop / "sahara.toml").write_text(
+        SETTINGS + '\n[datasets.customers]\npatterns = ["*_customers.csv"]\n', encoding="utf-8"
+    )
+    both = shop / "data" / "sales_customers.csv"
+    both.write_text("customer_id\nc1\n", encoding="utf-8")
+    assert "200 loaded" in (said := told(shop))
+    assert (
+        "sales_customers.csv: claimed by purchases and customers; make their patterns in sahara.toml tell them apart"
+        in said
+    )
+    apart = (shop / "sahara.toml").read_text(encoding="utf-8").replace("sales_*.csv", "sales_2*.csv")
+    (shop / "sahara.toml").write_text(apart, encoding="utf-8")
+    assert "claimed by" not in told(shop)
