@@ -5,7 +5,7 @@ Which files there are is found in `discovery.py`, what follows is decided in `pl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sahara_assets.drops.content import Content, inspect_content
@@ -17,6 +17,7 @@ from sahara_assets.errors import DropError
 from sahara_assets.tables.datasets import DATASETS, Dataset
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sahara_assets.settings.document import Settings
@@ -69,19 +70,25 @@ def look_around(warehouse: Warehouse, settings: Settings, *, now: datetime) -> t
     """
     found = look_into_folder(settings)
     works = []
+    owners = {file.path: file.dataset for file in found.files}
     for name, dataset in DATASETS.items():
         if name not in settings.datasets:
             continue
         files = [file for file in found.files if file.dataset == name]
         unsettled = [file.path for file in files if file.may_grow(settings.drops.settle_seconds, now)]
-        works.append(_look_at(warehouse, settings, dataset, files, unsettled))
+        works.append(_look_at(warehouse, settings, dataset, files, unsettled, owners))
     return works, found.unclaimed
 
 
 def _look_at(
-    warehouse: Warehouse, settings: Settings, dataset: Dataset, files: list[FoundFile], unsettled: list[str]
+    warehouse: Warehouse,
+    settings: Settings,
+    dataset: Dataset,
+    files: list[FoundFile],
+    unsettled: list[str],
+    owners: Mapping[str, str],
 ) -> Work:
-    """Hash the files that were touched since they were last looked at, and plan."""
+    """Hash the files that were touched since they were last looked at, and plan; `owners` says whose each file in the folder is."""
     reading = settings.datasets[dataset.name]
     ledger = Ledger(warehouse, dataset.name)
     signatures = ledger.signatures()
@@ -110,6 +117,10 @@ def _look_at(
     fingerprint = reading_fingerprint(settings, dataset.name)
     present = [Present(path, drop_id) for drop_id, paths in sources.items() for path in paths]
     plan = plan_drops(ledger.versions(), present, reading_fingerprint=fingerprint, same_path=reading.same_path)
+    moved = [
+        (v.path, "") for v in ledger.versions() if not v.drop_id and owners.get(v.path, dataset.name) != dataset.name
+    ]
+    plan = replace(plan, outdated=(*plan.outdated, *moved))  # whose they are now says what became of them
     by_path = {file.path: file for file in files}
     return Work(dataset, ledger, by_path, contents, sources, unreadable, unsettled, plan, fingerprint)
 
